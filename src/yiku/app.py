@@ -1,0 +1,89 @@
+"""The composition root: the only place that picks adapters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from yiku.core.ports import Embedder
+from yiku.memory.archival import ArchivalMemory, Policy
+from yiku.memory.gloss import Gloss
+from yiku.memory.rank import CONTEXT_WEIGHT
+from yiku.providers.choose import EmbedderChoice, embedder
+from yiku.settings import Settings
+from yiku.store.database import Database, open_database
+from yiku.store.index.pool import IndexPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Everything a door needs."""
+
+    settings: Settings
+    database: Database
+    memory: ArchivalMemory
+
+
+def embedder_choice(settings: Settings) -> EmbedderChoice:
+    key = settings.embedding_api_key
+    return EmbedderChoice(
+        handle=settings.embedding,
+        home=settings.home_dir,
+        variant=settings.embedding_variant,
+        folder=settings.model_dir,
+        threads=settings.embedding_threads,
+        base_url=settings.embedding_base_url,
+        api_key=None if key is None else key.get_secret_value(),
+        dimension=settings.embedding_dimension,
+        timeout_s=settings.embedding_timeout_s,
+        cached_texts=settings.embedding_cache,
+    )
+
+
+def as_it_is(text: str) -> str:
+    return text
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[App]:
+    """Open what the settings name; close it at the end.
+
+    Raises: StoreError, SettingInvalid, ModelNotFound.
+    """
+    made = embedder(embedder_choice(settings))
+    try:
+        database = await open_database(
+            settings.database,
+            busy_timeout_s=settings.busy_timeout_s,
+            auto_migrate=settings.auto_migrate,
+        )
+        try:
+            yield App(
+                settings=settings,
+                database=database,
+                memory=ArchivalMemory(
+                    database=database,
+                    embedder=made,
+                    indexes=IndexPool(settings.index_memory_mb, CONTEXT_WEIGHT),
+                    gloss=gloss_for(made, settings),
+                    forget_vectors=made.forget,
+                    policy=Policy(
+                        duplicates=settings.duplicates,
+                        echo_guard=timedelta(hours=settings.echo_guard_hours),
+                        max_text_bytes=settings.max_text_bytes,
+                    ),
+                ),
+            )
+        finally:
+            await database.close()
+    finally:
+        await made.close()
+
+
+def gloss_for(made: Embedder, settings: Settings) -> Callable[[str], str]:
+    """An English-only model is nearly blind in Chinese; a multilingual one needs no glosses."""
+    if made.multilingual:
+        return as_it_is
+    return Gloss(settings.home_dir / "cache" / "gloss.tsv")

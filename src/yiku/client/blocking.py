@@ -1,0 +1,105 @@
+"""The blocking face of the client: the same methods, run on an event loop in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from yiku.client.memory import MemoryClient
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def blocking(
+    method: Callable[Concatenate[MemoryClient, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[BlockingMemory, P], T]:
+    """The method, waited for."""
+
+    def call(self: BlockingMemory, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(method(self.client, *args, **kwargs))
+
+    call.__name__ = method.__name__
+    call.__doc__ = method.__doc__
+    return call
+
+
+def iterated(
+    method: Callable[Concatenate[MemoryClient, P], AsyncIterator[T]],
+) -> Callable[Concatenate[BlockingMemory, P], Iterator[T]]:
+    """The method's items, one at a time."""
+
+    def call(self: BlockingMemory, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        items = method(self.client, *args, **kwargs)
+
+        async def following() -> tuple[bool, T | None]:
+            try:
+                return True, await anext(items)
+            except StopAsyncIteration:
+                return False, None
+
+        while (found := self.run(following()))[0]:
+            yield found[1]  # pyright: ignore[reportReturnType] # an item, where the first is True
+
+    call.__name__ = method.__name__
+    call.__doc__ = method.__doc__
+    return call
+
+
+class BlockingMemory:
+    """A memory for programs without an event loop. Use it from any thread."""
+
+    def __init__(
+        self,
+        enter: Callable[[], Awaitable[MemoryClient]],
+        leave: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._leave = leave
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="yiku-client", daemon=True
+        )
+        self._thread.start()
+        try:
+            self.client = self.run(enter())
+        except BaseException:
+            self._stop()
+            raise
+
+    def run(self, work: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result()
+
+    def close(self) -> None:
+        try:
+            self.run(self._leave())
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    add = blocking(MemoryClient.add)
+    add_many = blocking(MemoryClient.add_many)
+    job_position = blocking(MemoryClient.job_position)
+    search = blocking(MemoryClient.search)
+    get = blocking(MemoryClient.get)
+    history = blocking(MemoryClient.history)
+    edit = blocking(MemoryClient.edit)
+    supersede = blocking(MemoryClient.supersede)
+    forget = blocking(MemoryClient.forget)
+    undo = blocking(MemoryClient.undo)
+    delete = blocking(MemoryClient.delete)
+    passages = blocking(MemoryClient.passages)
+    export = iterated(MemoryClient.export)
+    archives = blocking(MemoryClient.archives)
+    create_archive = blocking(MemoryClient.create_archive)
+    rename_archive = blocking(MemoryClient.rename_archive)
+    delete_archive = blocking(MemoryClient.delete_archive)
+    health = blocking(MemoryClient.health)

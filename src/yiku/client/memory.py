@@ -1,0 +1,257 @@
+"""The Python API: one client, whatever stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import httpx
+from pydantic import BaseModel
+
+from yiku.core import errors
+from yiku.server import wire
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Said(TypedDict, total=False):
+    """What is known of a text besides its words."""
+
+    at: datetime | str | None
+    speaker: str | None
+    conversation: str | None
+    message: str | None
+    language: str | None
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    valid_from: datetime | str | None
+    valid_to: datetime | str | None
+    skill_id: str | None
+
+
+class Filters(TypedDict, total=False):
+    """Which passages a search may find; see `Filter` in the docs."""
+
+    tags: Sequence[str]
+    speakers: Sequence[str]
+    conversations: Sequence[str]
+    messages: Sequence[str]
+    languages: Sequence[str]
+    metadata: Mapping[str, Any]
+    since: datetime | str | None
+    until: datetime | str | None
+    as_of: datetime | str | None
+    superseded: bool
+
+
+class MemoryClient:
+    """A memory: this process's own, or a server's.
+
+    `user` says whose memory; empty, the organization's own. `archive` is a name in it. Every method
+    raises the errors of `yiku.core.errors`.
+    """
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def add(
+        self, text: str, *, user: str = "", archive: str = "default", **said: Unpack[Said]
+    ) -> wire.AddOut:
+        """Remember a text. What is known already is linked, not stored twice: see `outcome`."""
+        body = {"text": text, "user": user, "archive": archive, **sendable(said)}
+        return await self._call(wire.AddOut, "POST", "/memory/passages", json=body)
+
+    async def add_many(
+        self,
+        passages: Sequence[str | Mapping[str, Any]],
+        *,
+        user: str = "",
+        archive: str = "default",
+        idempotency_key: str | None = None,
+        job: str | None = None,
+        position: int | None = None,
+    ) -> list[wire.AddOut]:
+        """Remember up to 1,000 texts, in order; all of them or none.
+
+        With `job`, `position` is kept in the same transaction, for `job_position`.
+        """
+        body = {
+            "passages": [{"text": p} if isinstance(p, str) else sendable(p) for p in passages],
+            "user": user,
+            "archive": archive,
+            "job": job,
+            "position": position,
+        }
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        path = "/memory/passages/batch"
+        return (await self._call(wire.BatchOut, "POST", path, json=body, headers=headers)).results
+
+    async def job_position(self, job: str) -> int:
+        """How far an import has come; 0 where it never began."""
+        return (await self._call(wire.JobOut, "GET", f"/memory/jobs/{job}")).position
+
+    async def search(
+        self,
+        query: str,
+        *,
+        user: str = "",
+        archives: Sequence[str] = (),
+        archive_ids: Sequence[str] = (),
+        limit: int = 10,
+        inject_into: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> list[wire.HitOut]:
+        """Passages that answer `query`, best first.
+
+        `inject_into`: the conversation whose context the hits go into; their echo there is not
+        stored as new.
+        """
+        body = {
+            "query": query,
+            "user": user,
+            "archives": list(archives),
+            "archive_ids": list(archive_ids),
+            "limit": limit,
+            "inject_into": inject_into,
+            **sendable(filters),
+        }
+        return (await self._call(wire.SearchOut, "POST", "/memory/search", json=body)).hits
+
+    async def get(self, passage_id: str) -> wire.PassageOut:
+        return await self._call(wire.PassageOut, "GET", f"/memory/passages/{passage_id}")
+
+    async def history(self, passage_id: str) -> wire.HistoryOut:
+        """The passage, its changes and its repetitions."""
+        return await self._call(wire.HistoryOut, "GET", f"/memory/passages/{passage_id}/history")
+
+    async def edit(
+        self,
+        passage_id: str,
+        *,
+        reason: str | None = None,
+        version: int | None = None,
+        **fields: Any,
+    ) -> wire.PassageOut:
+        """Change fields; `version`: refuse if the passage has changed since it was read."""
+        body = {**sendable(fields), "reason": reason, "version": version}
+        return await self._call(
+            wire.PassageOut, "PATCH", f"/memory/passages/{passage_id}", json=body
+        )
+
+    async def supersede(
+        self, passage_id: str, text: str, *, reason: str | None = None, **said: Unpack[Said]
+    ) -> wire.SupersedeOut:
+        """Put a newer text in the passage's place; the old one is kept for `as_of`."""
+        body = {"text": text, "reason": reason, **sendable(said)}
+        path = f"/memory/passages/{passage_id}/supersede"
+        return await self._call(wire.SupersedeOut, "POST", path, json=body)
+
+    async def forget(self, passage_id: str, *, reason: str | None = None) -> wire.PassageOut:
+        """Hide the passage from every search; `undo` brings it back."""
+        path = f"/memory/passages/{passage_id}/forget"
+        return await self._call(wire.PassageOut, "POST", path, json={"reason": reason})
+
+    async def undo(self, passage_id: str, *, reason: str | None = None) -> list[wire.PassageOut]:
+        """Take back the passage's last change; returns all it touched."""
+        path = f"/memory/passages/{passage_id}/undo"
+        found = await self._call(wire.PassagesOut, "POST", path, json={"reason": reason})
+        return found.passages
+
+    async def delete(self, *passage_ids: str) -> int:
+        """Erase passages for good, with vectors, tokens and history; all of them or none."""
+        path = "/memory/passages/delete"
+        body = {"ids": list(passage_ids)}
+        return (await self._call(wire.DeleteOut, "POST", path, json=body)).deleted
+
+    async def passages(
+        self,
+        *,
+        user: str = "",
+        archive: str = "default",
+        after: str | None = None,
+        limit: int = 100,
+        forgotten: bool = False,
+    ) -> wire.PassagesOut:
+        """A page of passages in the order they were stored; `next` is the next page's `after`."""
+        query = {"user": user, "archive": archive, "limit": limit, "forgotten": forgotten}
+        if after is not None:
+            query["after"] = after
+        return await self._call(wire.PassagesOut, "GET", "/memory/passages", params=query)
+
+    async def export(
+        self, *, user: str = "", archive: str = "default", forgotten: bool = False
+    ) -> AsyncIterator[wire.PassageOut]:
+        """All passages of an archive, as they come."""
+        query = {"user": user, "archive": archive, "forgotten": forgotten}
+        async with self._http.stream("GET", "/memory/export", params=query) as response:
+            if response.is_error:
+                await response.aread()
+                raise_for(response)
+            async with aclosing(response.aiter_lines()) as lines:
+                async for line in lines:
+                    yield wire.PassageOut.model_validate_json(line)
+
+    async def archives(self, user: str | None = None) -> list[wire.ArchiveOut]:
+        query = {} if user is None else {"user": user}
+        return (await self._call(wire.ArchivesOut, "GET", "/memory/archives", params=query)).archives
+
+    async def create_archive(
+        self, name: str, *, user: str = "", description: str = ""
+    ) -> wire.ArchiveOut:
+        body = {"name": name, "user": user, "description": description}
+        return await self._call(wire.ArchiveOut, "POST", "/memory/archives", json=body)
+
+    async def rename_archive(
+        self, archive_id: str, name: str, *, description: str | None = None
+    ) -> wire.ArchiveOut:
+        body = {"name": name, "description": description}
+        path = f"/memory/archives/{archive_id}"
+        return await self._call(wire.ArchiveOut, "PATCH", path, json=body)
+
+    async def delete_archive(self, archive_id: str) -> int:
+        """Erase an archive and all it holds for good; returns how many passages."""
+        path = f"/memory/archives/{archive_id}"
+        return (await self._call(wire.DeleteOut, "DELETE", path)).deleted
+
+    async def health(self) -> wire.HealthOut:
+        return await self._call(wire.HealthOut, "GET", "/memory/health")
+
+    async def _call(self, kind: type[M], method: str, path: str, **request: Any) -> M:
+        try:
+            response = await self._http.request(method, path, **request)
+        except httpx.TimeoutException as error:
+            raise errors.ProviderUnavailable(f"{self._http.base_url} did not answer in time.") from error
+        except httpx.TransportError as error:
+            raise errors.ProviderUnavailable(
+                f"{self._http.base_url} can't be reached ({error}). Is `yiku serve` running there?"
+            ) from error
+        if response.is_error:
+            raise_for(response)
+        return kind.model_validate_json(response.content)
+
+
+def sendable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat()
+        if isinstance(value, datetime)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in fields.items()
+    }
+
+
+def raise_for(response: httpx.Response) -> None:
+    """The error the server named, as it was raised there."""
+    try:
+        found = wire.ErrorOut.model_validate_json(response.content)
+    except ValueError as error:
+        raise errors.YikuError(
+            f"The server answered {response.status_code} without saying why; is it Yiku's?"
+        ) from error
+    kind = getattr(errors, found.error, errors.YikuError)
+    if not (isinstance(kind, type) and issubclass(kind, errors.YikuError)):
+        kind = errors.YikuError
+    raise kind(found.message, **(found.model_extra or {}))

@@ -1,0 +1,171 @@
+"""Every error Yiku raises on purpose.
+
+YikuError
+├── NotFound
+│   ├── ArchiveNotFound
+│   ├── PassageNotFound
+│   └── KeyNotFound
+├── Invalid                     what was asked can't be done as asked
+│   ├── InvalidText
+│   ├── InvalidFilter
+│   ├── InvalidFile
+│   └── SettingInvalid
+├── Conflict                    it could be done, but not now
+│   ├── ArchiveExists
+│   ├── StalePassage
+│   ├── NothingToUndo
+│   ├── UndoConflict
+│   ├── IdempotencyConflict
+│   └── EmbeddingModelMismatch
+├── NotAllowed
+│   └── KeyRefused
+├── StoreError
+│   ├── DatabaseBusy
+│   ├── DatabaseFull
+│   ├── DatabaseDamaged
+│   ├── DatabaseForeign
+│   ├── DatabaseUnreachable
+│   └── MigrationNeeded
+└── ProviderError
+    ├── ProviderUnavailable
+    ├── ProviderRefused
+    ├── DimensionMismatch
+    └── ModelNotFound
+
+The docstring is the default message. An error carries what it is about as attributes, and no
+HTTP status: `server/http.py` owns that table.
+"""
+
+import inspect
+
+
+class YikuError(Exception):
+    """Something went wrong in Yiku."""
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class NotFound(YikuError):
+    """There is no such thing here."""
+
+
+class ArchiveNotFound(NotFound):
+    """There is no such archive."""
+
+
+class PassageNotFound(NotFound):
+    """There is no such passage."""
+
+
+class KeyNotFound(NotFound):
+    """There is no such API key."""
+
+
+class Invalid(YikuError):
+    """The request can't be carried out as it stands."""
+
+
+class InvalidText(Invalid):
+    """The text can't be stored."""
+
+
+class InvalidFilter(Invalid):
+    """The filter can't be applied."""
+
+
+class InvalidFile(Invalid):
+    """The file can't be read."""
+
+
+class SettingInvalid(Invalid):
+    """A setting has a value that can't be used."""
+
+
+class Conflict(YikuError):
+    """The state of the memory doesn't allow it."""
+
+
+class ArchiveExists(Conflict):
+    """There is already an archive of this name."""
+
+
+class StalePassage(Conflict):
+    """The passage has changed since it was read."""
+
+
+class NothingToUndo(Conflict):
+    """The passage has no change to take back."""
+
+
+class UndoConflict(Conflict):
+    """A later change of another passage stands in the way."""
+
+
+class IdempotencyConflict(Conflict):
+    """This idempotency key was used before with another request."""
+
+
+class EmbeddingModelMismatch(Conflict):
+    """The archive's vectors were made by another embedding model."""
+
+
+class NotAllowed(YikuError):
+    """The key does not allow this."""
+
+
+class KeyRefused(NotAllowed):
+    """A valid API key is needed: send it as `Authorization: Bearer yk_…`."""
+
+
+class StoreError(YikuError):
+    """The database failed."""
+
+
+class DatabaseBusy(StoreError):
+    """Another process holds the database's write lock."""
+
+
+class DatabaseFull(StoreError):
+    """The disk is full; nothing of this write was stored."""
+
+
+class DatabaseDamaged(StoreError):
+    """The database file is damaged."""
+
+
+class DatabaseForeign(StoreError):
+    """The file is not a Yiku database."""
+
+
+class DatabaseUnreachable(StoreError):
+    """The database can't be reached."""
+
+
+class MigrationNeeded(StoreError):
+    """The database's schema is not the one this version of Yiku works with."""
+
+
+class ProviderError(YikuError):
+    """A model provider failed."""
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider did not answer."""
+
+
+class ProviderRefused(ProviderError):
+    """The provider refused the request."""
+
+
+class DimensionMismatch(ProviderError):
+    """The provider's vectors have another dimension than expected."""
+
+
+class ModelNotFound(ProviderError):
+    """The model's files are not on this machine."""

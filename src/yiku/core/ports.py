@@ -1,0 +1,38 @@
+"""What has more than one real implementation, seen from inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Purpose = Literal["document", "query"]
+
+
+class Embedder(Protocol):
+    """Texts to vectors."""
+
+    @property
+    def model(self) -> str:
+        """Names what made a vector, weights and variant: `local/all-minilm-l6-v2@int8`."""
+        ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def multilingual(self) -> bool:
+        """False: Chinese is glossed in English before it is embedded."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, purpose: Purpose) -> NDArray[np.float32]:
+        """(n, dimension), rows of unit length, in the order of `texts`.
+
+        Raises: ProviderUnavailable, ProviderRefused, DimensionMismatch, ModelNotFound.
+        """
+        ...
+
+    async def close(self) -> None: ...

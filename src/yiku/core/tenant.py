@@ -1,0 +1,71 @@
+"""Who owns rows, and who asks now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from yiku.core.ids import ApiKeyId, OrganizationId, UserId
+
+LOCAL_ORGANIZATION = OrganizationId("org-00000000-0000-4000-8000-000000000000")
+LOCAL_USER = UserId("user-00000000-0000-4000-8000-000000000000")
+
+
+class Scope(StrEnum):
+    """What a key may do. `write` includes `read`; `admin` includes both."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+GRANTS: dict[Scope, frozenset[Scope]] = {
+    Scope.READ: frozenset({Scope.READ}),
+    Scope.WRITE: frozenset({Scope.READ, Scope.WRITE}),
+    Scope.ADMIN: frozenset(Scope),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asks now: every transaction has one, and sees the rows of one organization only."""
+
+    organization_id: OrganizationId
+    user_id: UserId
+    scope: Scope = Scope.WRITE
+
+    def may(self, scope: Scope) -> bool:
+        return scope in GRANTS[self.scope]
+
+
+LOCAL_ACTOR = Actor(organization_id=LOCAL_ORGANIZATION, user_id=LOCAL_USER, scope=Scope.ADMIN)
+"""The owner of an embedded database, and of a server that needs no key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    id: OrganizationId
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    id: UserId
+    organization_id: OrganizationId
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key as it is kept: its first characters and the SHA-256 of the whole, never the key."""
+
+    id: ApiKeyId
+    organization_id: OrganizationId
+    user_id: UserId
+    name: str
+    prefix: str
+    scope: Scope
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None

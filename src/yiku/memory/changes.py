@@ -1,0 +1,271 @@
+"""Changes of stored passages. Each is recorded with what was before, and can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from yiku.core.errors import Invalid, NothingToUndo, StalePassage, UndoConflict
+from yiku.core.ids import PassageId
+from yiku.core.memory import Action, Archive, Draft, Passage
+from yiku.core.tenant import Actor
+from yiku.memory.archival import ArchivalMemory
+from yiku.memory.draft import check, check_metadata, check_name, check_text, passage_of
+from yiku.memory.reindex import Found, made_findable, with_followers
+from yiku.store import archives, history, passages
+from yiku.store.database import Tx, now_utc
+from yiku.store.history import Recorded
+
+EDITABLE = frozenset({"text", "language", "tags", "metadata", "at", "speaker", "valid_from", "valid_to"})
+INDEXED = frozenset({"text", "language", "tags", "metadata", "speaker"})
+"""Fields that a passage is found by: when one changes, it is indexed anew."""
+
+
+async def edit(
+    memory: ArchivalMemory,
+    actor: Actor,
+    passage_id: PassageId,
+    fields: Mapping[str, Any],
+    *,
+    reason: str | None = None,
+    seen_version: int | None = None,
+) -> Passage:
+    """Change fields of a passage, and keep them as they were in its history.
+
+    `seen_version`: refuse if the passage has changed since.
+
+    Raises: PassageNotFound, Invalid, InvalidText, StalePassage, EmbeddingModelMismatch.
+    """
+    unknown = sorted(set(fields) - EDITABLE)
+    if unknown:
+        raise Invalid(
+            f"{', '.join(unknown)} can't be edited; {', '.join(sorted(EDITABLE))} can."
+        )
+    seen = await memory.database.read(actor, lambda tx: passages.get(tx, passage_id))
+    if seen_version is not None and seen.version != seen_version:
+        raise StalePassage(
+            f"Passage {passage_id} is at version {seen.version}, not {seen_version};"
+            " read it again.",
+            passage_id=passage_id,
+        )
+    values = {name: value for name, value in fields.items() if getattr(seen, name) != value}
+    check_fields(values, memory.policy.max_text_bytes)
+    edited = replace(seen, **values)
+    if edited.valid_to is not None and edited.valid_to <= edited.valid_from:
+        raise Invalid("`valid_to` must come after `valid_from`.")
+    if not values:
+        return seen
+    found = await refound(memory, actor, [(seen, edited)])
+
+    def unit(tx: Tx) -> Passage:
+        archive = archives.bump(tx, seen.archive_id)
+        changed = apply(tx, archive, [(seen, values)], found)
+        before = {name: getattr(seen, name) for name in values}
+        history.record(tx, archive.id, Action.EDIT, [(seen, before, values)], reason)
+        return changed[0]
+
+    return await memory.database.write(actor, unit)
+
+
+def check_fields(values: Mapping[str, Any], max_text_bytes: int) -> None:
+    """Raises: Invalid, InvalidText."""
+    for name, value in values.items():
+        match name:
+            case "text":
+                check_text(value, max_text_bytes)
+            case "metadata":
+                check_metadata(value)
+            case "tags":
+                for tag in value:
+                    check_name("A tag", tag)
+            case "speaker" | "language":
+                check_name(f"The {name}", value)
+            case _:
+                if value is not None and value.tzinfo is None:
+                    raise Invalid(f"`{name}` needs a time zone.")
+                if value is None and name != "valid_to":
+                    raise Invalid(f"`{name}` can't be empty.")
+
+
+async def refound(
+    memory: ArchivalMemory, actor: Actor, changes: Sequence[tuple[Passage, Passage]]
+) -> dict[int, Found]:
+    """What the changed passages, and those that follow a changed text, are found by from now on."""
+    indexed = [
+        after
+        for before, after in changes
+        if any(getattr(before, name) != getattr(after, name) for name in INDEXED)
+    ]
+    texts = {
+        after.id: after for before, after in changes if before.text != after.text
+    }
+    if not indexed:
+        return {}
+    todo = await memory.database.read(actor, lambda tx: with_followers(tx, indexed, texts))
+    return await made_findable(memory, todo)
+
+
+def apply(
+    tx: Tx,
+    archive: Archive,
+    changes: Sequence[tuple[Passage, Mapping[str, Any]]],
+    found: Mapping[int, Found],
+) -> list[Passage]:
+    """Write fields, then what is found by them. Raises: StalePassage."""
+    model = archive.embedding_model or ""
+    changed = [passages.change(tx, seen, archive.version, values) for seen, values in changes]
+    current = {one.seq: one for one in changed}
+    for seq, one in found.items():
+        archives.same_model(archive, one.model)
+        seen = current.get(seq, one.passage)
+        passages.reindex(tx, seen, archive.version, model, one.indexed)
+    return changed
+
+
+async def supersede(
+    memory: ArchivalMemory,
+    actor: Actor,
+    passage_id: PassageId,
+    draft: Draft,
+    *,
+    reason: str | None = None,
+) -> tuple[Passage, Passage]:
+    """Put a newer passage in an older one's place: (old, new).
+
+    The old one stays, true until the new one begins (`as_of` finds it), and is no longer found by
+    default. What the draft leaves open (speaker, tags) is taken from the old one.
+
+    Raises: PassageNotFound, Invalid, InvalidText, StalePassage, EmbeddingModelMismatch.
+    """
+    check(draft, memory.policy.max_text_bytes)
+    now = now_utc()
+    old = await memory.database.read(actor, lambda tx: passages.get(tx, passage_id))
+    if old.superseded_by is not None:
+        raise Invalid(
+            f"Passage {passage_id} is superseded by {old.superseded_by} already; supersede that"
+            " one, or undo first.",
+            passage_id=passage_id,
+        )
+    made = passage_of(inherited(draft, old), actor, now)
+    if made.valid_from <= old.valid_from:
+        if draft.at is not None or draft.valid_from is not None:
+            raise Invalid(
+                f"The new passage would be true from {made.valid_from.isoformat()}, before the old"
+                f" one began ({old.valid_from.isoformat()}). Give a later `at` or `valid_from`."
+            )
+        made = replace(made, valid_from=old.valid_from + timedelta(microseconds=1))
+    made = replace(made, archive_id=old.archive_id)
+    found = (await made_findable(memory, [(made, None)]))[made.seq]
+
+    def unit(tx: Tx) -> tuple[Passage, Passage]:
+        archive = archives.bump(tx, old.archive_id)
+        archives.same_model(archive, found.model)
+        stored = passages.insert_new(tx, archive, found.model, [(made, found.indexed)])[0]
+        values = {"valid_to": stored.valid_from, "superseded_by": stored.id}
+        closed = passages.change(tx, old, archive.version, values)
+        before = {"valid_to": old.valid_to, "superseded_by": None}
+        # Taken back, the new passage is as if it had never come: hidden.
+        items: list[tuple[Passage, dict[str, Any], dict[str, Any]]] = [
+            (old, before, values),
+            (stored, {"forgotten_at": tx.now}, {"forgotten_at": None}),
+        ]
+        history.record(tx, archive.id, Action.SUPERSEDE, items, reason)
+        return closed, stored
+
+    return await memory.database.write(actor, unit)
+
+
+def inherited(draft: Draft, old: Passage) -> Draft:
+    return replace(
+        draft,
+        speaker=draft.speaker or old.speaker,
+        tags=draft.tags or old.tags,
+    )
+
+
+async def forget(
+    memory: ArchivalMemory, actor: Actor, passage_id: PassageId, *, reason: str | None = None
+) -> Passage:
+    """Hide a passage: no search finds it, its history stays, `undo` brings it back.
+
+    Forgetting twice changes nothing. Raises: PassageNotFound.
+    """
+
+    def unit(tx: Tx) -> Passage:
+        seen = passages.get(tx, passage_id)
+        if seen.forgotten:
+            return seen
+        archive = archives.bump(tx, seen.archive_id)
+        values = {"forgotten_at": tx.now}
+        changed = passages.change(tx, seen, archive.version, values)
+        history.record(tx, archive.id, Action.FORGET, [(seen, {"forgotten_at": None}, values)], reason)
+        return changed
+
+    return await memory.database.write(actor, unit)
+
+
+async def undo(
+    memory: ArchivalMemory, actor: Actor, passage_id: PassageId, *, reason: str | None = None
+) -> list[Passage]:
+    """Take back the passage's last change; again, the one before. Returns all it touched.
+
+    Where nothing but its adding is left, the passage is hidden. A deletion can't be taken back.
+
+    Raises: PassageNotFound, NothingToUndo, UndoConflict, StalePassage.
+    """
+    seen, change = await memory.database.read(
+        actor, lambda tx: ((p := passages.get(tx, passage_id)), history.last_undoable(tx, p))
+    )
+    if change is None:
+        return [await undo_adding(memory, actor, seen, reason)]
+    touched = await memory.database.read(
+        actor, lambda tx: passages.get_by_id(tx, [item.passage_id for item in change.items])
+    )
+    changes = [(touched[i.passage_id], i.before) for i in change.items if i.passage_id in touched]
+    found = await refound(memory, actor, [(p, replace(p, **before)) for p, before in changes])
+
+    def unit(tx: Tx) -> list[Passage]:
+        check_last(tx, change, list(touched.values()))
+        archive = archives.bump(tx, change.archive_id)
+        changed = apply(tx, archive, changes, found)
+        items = [
+            (p, {name: getattr(p, name) for name in before}, before) for p, before in changes
+        ]
+        undone_by = history.record(tx, archive.id, Action.UNDO, items, reason)
+        if not history.mark_undone(tx, change, undone_by):
+            raise StalePassage("This change was taken back by someone else just now.")
+        return changed
+
+    return await memory.database.write(actor, unit)
+
+
+def check_last(tx: Tx, change: Recorded, touched: Sequence[Passage]) -> None:
+    """Raises: UndoConflict where one of its passages has changed again since."""
+    for one in touched:
+        last = history.last_undoable(tx, one)
+        if last is None or last.id != change.id:
+            raise UndoConflict(
+                f"The change touched passage {one.id} too, which has changed again since; undo"
+                " that first.",
+                passage_id=one.id,
+            )
+
+
+async def undo_adding(
+    memory: ArchivalMemory, actor: Actor, seen: Passage, reason: str | None
+) -> Passage:
+    if seen.forgotten:
+        raise NothingToUndo(
+            f"Passage {seen.id} has no change left to take back.", passage_id=seen.id
+        )
+
+    def unit(tx: Tx) -> Passage:
+        archive = archives.bump(tx, seen.archive_id)
+        values: dict[str, datetime] = {"forgotten_at": tx.now}
+        changed = passages.change(tx, seen, archive.version, values)
+        history.record(tx, archive.id, Action.UNDO, [(seen, {"forgotten_at": None}, values)], reason)
+        return changed
+
+    return await memory.database.write(actor, unit)

@@ -1,0 +1,174 @@
+"""Drafts on their way in: refused with a reason, or made ready to be stored."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from yiku.core.errors import Invalid, InvalidText
+from yiku.core.ids import ArchiveId, OrganizationId, PassageId, UserId, new_id
+from yiku.core.memory import Draft, Passage
+from yiku.core.tenant import Actor
+from yiku.memory.text import fingerprint, language, tokens
+from yiku.memory.when import has_time_words
+from yiku.store.index.terms import field_term, pack
+
+MAX_TAGS = 64
+MAX_NAME = 512
+MAX_METADATA_BYTES = 65_536
+QUESTION = 1
+TIME_WORDS = 2
+
+
+def check_text(text: str, max_bytes: int) -> None:
+    """Raises: InvalidText, naming what is wrong and where."""
+    if not text.strip():
+        raise InvalidText("The text is empty; a memory needs at least one visible character.")
+    check_characters("The text", text)
+    size = len(text.encode())
+    if size > max_bytes:
+        raise InvalidText(
+            f"The text is {size:,} bytes long; {max_bytes:,} are allowed (YIKU_MAX_TEXT_BYTES)."
+            " Split it into several passages."
+        )
+
+
+def check_characters(what: str, text: str) -> None:
+    """What one of the databases couldn't give back as it came. Raises: InvalidText."""
+    if "\0" in text:
+        raise InvalidText(f"{what} has a NUL character at position {text.index(chr(0))}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidText(
+            f"{what} has half a character (a lone surrogate, U+{ord(text[error.start]):04X}) at"
+            f" position {error.start}; it isn't valid Unicode."
+        ) from error
+
+
+def check_name(what: str, name: str | None) -> None:
+    """Names of archives, speakers, conversations, tags … Raises: Invalid."""
+    if name is None:
+        return
+    if not name.strip():
+        raise Invalid(f"{what} is empty; leave it out or name it.")
+    if len(name) > MAX_NAME:
+        raise Invalid(f"{what} is {len(name)} characters long; {MAX_NAME} are allowed.")
+    check_characters(what, name)
+
+
+def check(draft: Draft, max_text_bytes: int) -> None:
+    """Raises: Invalid, InvalidText."""
+    check_text(draft.text, max_text_bytes)
+    for what in ("speaker", "conversation", "message", "language"):
+        check_name(f"The {what}", getattr(draft, what))
+    if len(draft.tags) > MAX_TAGS:
+        raise Invalid(f"A passage has at most {MAX_TAGS} tags, not {len(draft.tags)}.")
+    for tag in draft.tags:
+        check_name("A tag", tag)
+    check_metadata(draft.metadata)
+    for what in ("at", "valid_from", "valid_to"):
+        moment: datetime | None = getattr(draft, what)
+        if moment is not None and moment.tzinfo is None:
+            raise Invalid(f"`{what}` needs a time zone, like 2026-05-07T12:00:00+08:00.")
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Raises: Invalid."""
+    for name in metadata:
+        check_name("A metadata name", name)
+    try:
+        written = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"The metadata can't be written as JSON: {error}.") from error
+    check_characters("The metadata", written.replace("\\u0000", "\0"))
+    if len(written) > MAX_METADATA_BYTES:
+        raise Invalid(
+            f"The metadata is {len(written):,} characters long; {MAX_METADATA_BYTES:,} are allowed."
+        )
+
+
+def passage_of(draft: Draft, actor: Actor, now: datetime) -> Passage:
+    """The passage a draft will be; its archive, number and version are given when it is stored.
+
+    Raises: Invalid where it would end before it begins.
+    """
+    at = draft.at or now
+    # What is said of tomorrow is known today: a clock that runs ahead must not hide a memory.
+    valid_from = draft.valid_from or min(at, now)
+    if draft.valid_to is not None and draft.valid_to <= valid_from:
+        raise Invalid(
+            f"`valid_to` ({draft.valid_to.isoformat()}) is not after `valid_from`"
+            f" ({valid_from.isoformat()})."
+        )
+    return Passage(
+        id=PassageId(new_id("passage")),
+        seq=0,
+        organization_id=OrganizationId(actor.organization_id),
+        archive_id=ArchiveId(""),
+        version=0,
+        text=draft.text,
+        language=draft.language or language(draft.text),
+        tags=tuple(dict.fromkeys(draft.tags)),
+        metadata=dict(draft.metadata),
+        at=at,
+        created_at=now,
+        created_by=UserId(actor.user_id),
+        speaker=draft.speaker,
+        conversation=draft.conversation,
+        message=draft.message,
+        context_id=None,
+        valid_from=valid_from,
+        valid_to=draft.valid_to,
+        superseded_by=None,
+        skill_id=draft.skill_id,
+        forgotten_at=None,
+    )
+
+
+def scalar(value: Any) -> str:
+    """A metadata value as the field term holds it: `1`, `1.0` and `true` stay apart from text."""
+    if isinstance(value, float) and value.is_integer() and math.isfinite(value):
+        value = int(value)  # 1.0 == 1, in JSON and for people
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def fields_of(one: Passage) -> list[str]:
+    """The field terms a filter finds the passage by."""
+    named = (
+        ("speaker", one.speaker),
+        ("conversation", one.conversation),
+        ("message", one.message),
+        ("language", one.language),
+    )
+    fields = [field_term(name, value) for name, value in named if value is not None]
+    fields += [field_term("tag", tag) for tag in one.tags]
+    for name, value in one.metadata.items():
+        for member in value if isinstance(value, list) else [value]:
+            fields.append(field_term(f"metadata.{name}", scalar(member)))
+    return list(dict.fromkeys(fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Lexical:
+    """What a passage is found by besides its vectors."""
+
+    fingerprint: bytes
+    terms: bytes
+
+
+def lexical_of(one: Passage, context: str | None) -> Lexical:
+    """`context`: the text of the turn before."""
+    flags = QUESTION if one.text.rstrip().endswith(("?", "？")) else 0
+    if has_time_words(one.text):
+        flags |= TIME_WORDS
+    before: Sequence[str] = tokens(context) if context else ()
+    return Lexical(
+        fingerprint=fingerprint(one.text).encode(),
+        terms=pack(tokens(one.text), before, fields_of(one), flags),
+    )
+

@@ -1,0 +1,96 @@
+"""Deleting for good: nothing of a passage stays, in rows, indexes, caches or the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from yiku.core.errors import PassageNotFound, StalePassage
+from yiku.core.ids import ArchiveId, PassageId
+from yiku.core.memory import Passage
+from yiku.core.tenant import Actor
+from yiku.memory.archival import ArchivalMemory
+from yiku.memory.changes import apply
+from yiku.memory.reindex import Found, made_findable
+from yiku.store import archives, history, passages
+from yiku.store.database import Tx
+
+TRIES = 3
+"""A deletion that lost a race against a new turn is planned again this often."""
+
+
+async def delete(
+    memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]
+) -> int:
+    """Erase passages for good: text, vectors, tokens, history, repetitions. Returns how many.
+
+    What was indexed with one of them as its context is indexed without it. All or none: one
+    unknown id erases nothing. Raises: PassageNotFound.
+    """
+    ids = list(dict.fromkeys(passage_ids))
+
+    def look(tx: Tx) -> tuple[list[Passage], list[Passage]]:
+        known = passages.get_by_id(tx, ids)
+        missing = [one for one in ids if one not in known]
+        if missing:
+            raise PassageNotFound(
+                f"There is no passage {', '.join(missing[:5])}; nothing was deleted.",
+                passage_ids=missing,
+            )
+        orphans = [p for p in passages.followers(tx, ids) if p.id not in known]
+        return list(known.values()), orphans
+
+    for attempt in range(TRIES):
+        gone, orphans = await memory.database.read(actor, look)
+        found = await made_findable(memory, [(replace(p, context_id=None), None) for p in orphans])
+
+        def unit(
+            tx: Tx,
+            gone: Sequence[Passage] = gone,
+            orphans: Sequence[Passage] = orphans,
+            found: Mapping[int, Found] = found,
+        ) -> None:
+            erase(tx, gone, orphans, found)
+
+        try:
+            await memory.database.write(actor, unit)
+        except StalePassage:
+            if attempt == TRIES - 1:
+                raise
+            continue
+        break
+    memory.forget_vectors()
+    await memory.database.scrub()
+    return len(gone)
+
+
+def erase(
+    tx: Tx, gone: Sequence[Passage], orphans: Sequence[Passage], found: Mapping[int, Found]
+) -> None:
+    """Raises: StalePassage where another turn came to follow one of them meanwhile."""
+    by_archive: dict[str, list[Passage]] = {}
+    for one in gone:
+        by_archive.setdefault(one.archive_id, []).append(one)
+    ids = {one.id for one in gone}
+    for part in by_archive.values():
+        archive = archives.bump(tx, part[0].archive_id)
+        here = [one for one in orphans if one.archive_id == archive.id]
+        expected = {one.seq for one in here}
+        now_there = {
+            p.seq for p in passages.followers(tx, [p.id for p in part]) if p.id not in ids
+        }
+        if now_there != expected:
+            raise StalePassage("Another turn came to follow a passage that is being deleted.")
+        apply(tx, archive, [(one, {"context_id": None}) for one in here],
+              {seq: f for seq, f in found.items() if seq in expected})
+        history.forget_changes(tx, [one.seq for one in part])
+        passages.erase(tx, part, archive.version)
+
+
+async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:
+    """Erase an archive and all it holds; returns the number of passages. Raises: ArchiveNotFound."""
+    deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
+    memory.indexes.drop(archive_id)
+    memory.forget_vectors()
+    await memory.database.scrub()
+    return deleted

@@ -1,0 +1,56 @@
+"""Who asks: a bearer key, or nobody on a server that only this machine reaches."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.requests import Request
+
+from yiku.app import App
+from yiku.core.errors import KeyRefused, NotAllowed
+from yiku.core.tenant import LOCAL_ACTOR, Actor
+from yiku.settings import Settings
+from yiku.store import tenants
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def keys_needed(settings: Settings) -> bool:
+    if settings.require_key == "auto":
+        return not is_loopback(settings.host)
+    return settings.require_key == "always"
+
+
+async def actor_of(request: Request) -> Actor:
+    """The actor a request speaks for.
+
+    Without keys, the `Host` must be this machine's: a web page that had its own name point here
+    (DNS rebinding) would otherwise reach the memory.
+
+    Raises: KeyRefused, NotAllowed.
+    """
+    app: App = request.app.state.app
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if secret and scheme.lower() == "bearer":
+        found = await app.database.read(LOCAL_ACTOR, lambda tx: tenants.find_actor(tx, secret))
+        if found is None:
+            raise KeyRefused("This API key is unknown, expired or revoked.")
+        return found
+    if keys_needed(app.settings):
+        raise KeyRefused
+    host = request.url.hostname or ""
+    if app.settings.require_key == "auto" and not is_loopback(host):
+        raise NotAllowed(
+            f"Without API keys this server answers as localhost only, not as {host!r}."
+            " Set YIKU_REQUIRE_KEY=always and use a key."
+        )
+    return LOCAL_ACTOR

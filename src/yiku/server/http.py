@@ -1,0 +1,147 @@
+"""The ASGI application, and the one table from domain errors to HTTP statuses."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from yiku.app import App
+from yiku.core import errors
+from yiku.server import memory
+from yiku.server.wire import HealthOut
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.YikuError], int] = {
+    errors.NotFound: 404,
+    errors.Invalid: 422,
+    errors.Conflict: 409,
+    errors.NotAllowed: 403,
+    errors.KeyRefused: 401,
+    errors.DatabaseBusy: 503,
+    errors.DatabaseFull: 507,
+    errors.StoreError: 500,
+    errors.ProviderUnavailable: 503,
+    errors.ProviderError: 502,
+    errors.ModelNotFound: 503,
+    errors.YikuError: 500,
+}
+"""The nearest class of an error decides."""
+
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+
+def status_of(error: errors.YikuError) -> int:
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def body_of(name: str, message: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {**(facts or {}), "error": name, "message": message}
+
+
+async def on_yiku_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.YikuError)
+    status = status_of(error)
+    if status == 500:
+        logger.error("request failed", exc_info=error)
+    facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float | list)}
+    return JSONResponse(
+        body_of(type(error).__name__, error.message, facts), status, HEADERS.get(status)
+    )
+
+
+async def on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}"
+        for e in error.errors()
+    ]
+    return JSONResponse(body_of("Invalid", "; ".join(problems)), 422)
+
+
+async def on_http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    names = {404: "NotFound", 405: "MethodNotAllowed", 413: "RequestTooLarge"}
+    return JSONResponse(
+        body_of(names.get(error.status_code, "Invalid"), str(error.detail)),
+        error.status_code,
+        error.headers,
+    )
+
+
+async def on_bug(request: Request, error: Exception) -> JSONResponse:
+    logger.exception("unexpected error", exc_info=error, extra={"path": request.url.path})
+    return JSONResponse(
+        body_of("InternalError", "Something went wrong in Yiku; the server's log says what."), 500
+    )
+
+
+class BodyLimit:
+    """Refuses bodies over `limit` bytes before they are read into memory."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._limit:
+            await self._refuse()(scope, receive, send)
+            return
+        got = 0
+
+        async def counted() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > self._limit:
+                raise HTTPException(413, self._words())
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _words(self) -> str:
+        return f"The request is larger than {self._limit:,} bytes (YIKU_MAX_REQUEST_BYTES)."
+
+    def _refuse(self) -> JSONResponse:
+        return JSONResponse(body_of("RequestTooLarge", self._words()), 413)
+
+
+def build_asgi(app: App) -> FastAPI:
+    """The server's routes over an open `App`; who built that closes it."""
+    asgi = FastAPI(
+        title="Yiku 忆库",
+        version=version("yiku"),
+        description="A self-hosted long-term memory server for AI agents.",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        redoc_url=None,
+    )
+    asgi.state.app = app
+    asgi.include_router(memory.router)
+    asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
+    asgi.add_exception_handler(errors.YikuError, on_yiku_error)
+    asgi.add_exception_handler(RequestValidationError, on_invalid_request)
+    asgi.add_exception_handler(HTTPException, on_http_error)
+    asgi.add_exception_handler(Exception, on_bug)
+    asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
+    return asgi
+
+
+async def health(request: Request) -> HealthOut:
+    """Whether the server works: it reads its database."""
+    app: App = request.app.state.app
+    await memory.probe(app)
+    return HealthOut(
+        status="ok", version=version("yiku"), embedding_model=app.memory.embedder.model
+    )

@@ -1,0 +1,120 @@
+"""Between the wire's forms and the domain's nouns; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from yiku.core.ids import ArchiveId
+from yiku.core.memory import Added, Archive, Change, Draft, Filter, Hit, Passage, Sighting
+from yiku.memory.archival import Place
+from yiku.server import wire
+
+
+def place_of(home: wire.Home) -> Place | ArchiveId:
+    if home.archive_id is not None:
+        return ArchiveId(home.archive_id)
+    return Place(home.user, home.archive)
+
+
+def draft_of(body: wire.PassageIn, user: str) -> Draft:
+    """What nobody else is said to have said, the user said."""
+    return Draft(
+        text=body.text,
+        at=body.at,
+        speaker=body.speaker or user or None,
+        conversation=body.conversation,
+        message=body.message,
+        language=body.language,
+        tags=tuple(body.tags),
+        metadata=body.metadata,
+        valid_from=body.valid_from,
+        valid_to=body.valid_to,
+        skill_id=body.skill_id,
+    )
+
+
+def filter_of(body: wire.SearchIn) -> Filter:
+    return Filter(
+        tags=tuple(body.tags),
+        speakers=tuple(body.speakers),
+        conversations=tuple(body.conversations),
+        messages=tuple(body.messages),
+        languages=tuple(body.languages),
+        metadata=body.metadata,
+        since=body.since,
+        until=body.until,
+        as_of=body.as_of,
+        superseded=body.superseded,
+    )
+
+
+def passage_out(one: Passage) -> wire.PassageOut:
+    return wire.PassageOut.model_construct(
+        **{name: getattr(one, name) for name in wire.PassageOut.model_fields if name != "tags"},
+        tags=list(one.tags),
+    )
+
+
+def hit_out(hit: Hit) -> wire.HitOut:
+    return wire.HitOut.model_construct(
+        passage=passage_out(hit.passage),
+        score=hit.score,
+        parts=dict(hit.parts),
+        ranks=dict(hit.ranks),
+    )
+
+
+def added_out(one: Added) -> wire.AddOut:
+    return wire.AddOut.model_construct(
+        outcome=one.outcome.value, passage=passage_out(one.passage), similarity=one.similarity
+    )
+
+
+def archive_out(one: Archive, count: int | None) -> wire.ArchiveOut:
+    return wire.ArchiveOut(
+        id=one.id,
+        user=one.owner,
+        name=one.name,
+        description=one.description,
+        embedding_model=one.embedding_model,
+        dimension=one.dimension,
+        created_at=one.created_at,
+        passages=count,
+    )
+
+
+def readable(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Field values of a history entry, as JSON can carry them."""
+    if fields is None:
+        return None
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in fields.items()
+    }
+
+
+def change_out(one: Change) -> wire.ChangeOut:
+    return wire.ChangeOut(
+        id=one.id,
+        action=one.action.value,
+        at=one.at,
+        by=one.by,
+        reason=one.reason,
+        undone=one.undone,
+        before=readable(one.before),
+        after=readable(one.after),
+    )
+
+
+def sighting_out(one: Sighting) -> wire.SightingOut:
+    return wire.SightingOut(
+        kind=one.kind.value,
+        text=one.text,
+        at=one.at,
+        speaker=one.speaker,
+        conversation=one.conversation,
+        message=one.message,
+        similarity=one.similarity,
+    )

@@ -1,0 +1,277 @@
+"""What goes over the wire of our own API; requests are checked here, and nowhere else believed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def aware(value: Any) -> Any:
+    """A date alone, or a moment without a zone, is UTC."""
+    if isinstance(value, str) and len(value) == 10:
+        value = f"{value}T00:00:00"
+    if isinstance(value, str) and len(value) > 10:
+        try:
+            parsed = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
+
+
+When = Annotated[datetime, BeforeValidator(aware)]
+Metadata = dict[str, Any]
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Home(Wire):
+    """Which archive: by id, or by whose it is and its name."""
+
+    archive_id: str | None = Field(default=None, description="The archive's id; or:")
+    user: str = Field(default="", description="Whose memory; empty: the organization's own.")
+    archive: str = Field(default="default", description="The archive's name.")
+
+
+class PassageIn(Wire):
+    """A text to remember, and what is known of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "我对花生过敏",
+                    "speaker": "ann",
+                    "at": "2026-09-03T20:15:00+08:00",
+                    "tags": ["health"],
+                }
+            ]
+        },
+    )
+
+    text: str = Field(description="Stored as given.")
+    at: When | None = Field(default=None, description="When it was said; default: now.")
+    speaker: str | None = Field(default=None, description="Who said it; default: the user.")
+    conversation: str | None = None
+    message: str | None = Field(default=None, description="The message it was said in.")
+    language: str | None = Field(default=None, description="BCP 47; default: recognised.")
+    tags: list[str] = []
+    metadata: Metadata = {}
+    valid_from: When | None = Field(default=None, description="True from; default: `at`.")
+    valid_to: When | None = None
+    skill_id: str | None = None
+
+
+class AddIn(Home, PassageIn):
+    """One passage to add."""
+
+
+class BatchIn(Home):
+    """Passages to add, all or none."""
+
+    passages: list[PassageIn] = Field(max_length=1000)
+    job: str | None = Field(default=None, description="Name of a resumable import.", max_length=128)
+    position: int | None = Field(default=None, ge=0, description="How far the import is with this.")
+
+
+class PassageOut(Wire):
+    """A stored passage."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    archive_id: str
+    version: int = Field(description="Send it back as `version` to refuse a change on top of others.")
+    text: str
+    language: str
+    tags: list[str]
+    metadata: Metadata
+    at: datetime
+    created_at: datetime
+    speaker: str | None
+    conversation: str | None
+    message: str | None
+    context_id: str | None
+    valid_from: datetime
+    valid_to: datetime | None
+    superseded_by: str | None
+    skill_id: str | None
+    forgotten_at: datetime | None
+
+
+class AddOut(Wire):
+    outcome: Literal["added", "duplicate", "echo"]
+    passage: PassageOut = Field(description="The passage that holds the text now.")
+    similarity: float | None = Field(
+        default=None, description="To the passage it was linked to, when it was not stored anew."
+    )
+
+
+class BatchOut(Wire):
+    results: list[AddOut]
+
+
+class SearchIn(Wire):
+    """What is looked for, and where."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"query": "能吃什么零食?", "user": "ann", "limit": 5}]},
+    )
+
+    query: str
+    limit: int = Field(default=10, ge=1, le=200)
+    archive_ids: list[str] = Field(default=[], max_length=32)
+    user: str = ""
+    archives: list[str] = Field(default=[], max_length=32, description="Default: `default`.")
+    tags: list[str] = Field(default=[], description="All of these.")
+    speakers: list[str] = Field(default=[], description="Any of these.")
+    conversations: list[str] = []
+    messages: list[str] = []
+    languages: list[str] = []
+    metadata: Metadata = Field(default={}, description="Equal values; a list: any of them.")
+    since: When | None = Field(default=None, description="Said at this moment or later.")
+    until: When | None = Field(default=None, description="Said before this moment.")
+    as_of: When | None = Field(default=None, description="True at this moment; default: now.")
+    superseded: bool = Field(default=False, description="Also what is no longer true.")
+    inject_into: str | None = Field(
+        default=None,
+        description="The conversation whose context the hits go into: their echo there is not"
+        " stored as new.",
+    )
+
+
+class HitOut(Wire):
+    passage: PassageOut
+    score: float = Field(description="0..1; higher is better.")
+    parts: dict[str, float] = Field(description="What each signal added to the score.")
+    ranks: dict[str, int] = Field(description="Place in each arm's own list, from 1.")
+
+
+class SearchOut(Wire):
+    hits: list[HitOut]
+
+
+class EditIn(Wire):
+    """Fields to change; what is left out stays."""
+
+    text: str | None = None
+    language: str | None = None
+    tags: list[str] | None = None
+    metadata: Metadata | None = None
+    at: When | None = None
+    speaker: str | None = None
+    valid_from: When | None = None
+    valid_to: When | None = None
+    reason: str | None = Field(default=None, max_length=2000)
+    version: int | None = Field(default=None, description="Refuse if it has changed since.")
+
+
+class SupersedeIn(PassageIn):
+    reason: str | None = Field(default=None, max_length=2000)
+
+
+class SupersedeOut(Wire):
+    old: PassageOut
+    new: PassageOut
+
+
+class ReasonIn(Wire):
+    reason: str | None = Field(default=None, max_length=2000)
+
+
+class PassagesOut(Wire):
+    passages: list[PassageOut]
+    next: str | None = Field(default=None, description="`after` of the next page.")
+
+
+class DeleteIn(Wire):
+    ids: list[str] = Field(min_length=1, max_length=1000)
+
+
+class DeleteOut(Wire):
+    deleted: int
+
+
+class ChangeOut(Wire):
+    id: str | None
+    action: str
+    at: datetime
+    by: str
+    reason: str | None
+    undone: bool
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class SightingOut(Wire):
+    kind: Literal["duplicate", "echo"]
+    text: str
+    at: datetime
+    speaker: str | None
+    conversation: str | None
+    message: str | None
+    similarity: float
+
+
+class HistoryOut(Wire):
+    passage: PassageOut
+    changes: list[ChangeOut] = Field(description="The oldest first.")
+    sightings: list[SightingOut] = Field(description="Repetitions that were linked to it.")
+
+
+class ArchiveIn(Wire):
+    name: str
+    user: str = ""
+    description: str = ""
+
+
+class ArchiveEditIn(Wire):
+    name: str
+    description: str | None = None
+
+
+class ArchiveOut(Wire):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    user: str
+    name: str
+    description: str
+    embedding_model: str | None
+    dimension: int | None
+    created_at: datetime
+    passages: int | None = None
+
+
+class ArchivesOut(Wire):
+    archives: list[ArchiveOut]
+
+
+class JobOut(Wire):
+    id: str
+    position: int = Field(description="How far the import is; 0: not begun.")
+
+
+class HealthOut(Wire):
+    status: Literal["ok"]
+    version: str
+    embedding_model: str
+
+
+class ErrorOut(Wire):
+    """Every error has this form."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    error: str = Field(description="The error's name.")
+    message: str = Field(description="What is wrong, and what would be right.")

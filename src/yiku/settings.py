@@ -1,0 +1,119 @@
+"""Every setting, in one frozen tree, read once from the environment and `.env`."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from yiku.core.errors import SettingInvalid
+
+
+class Settings(BaseSettings):
+    """Each field is read from `YIKU_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="YIKU_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    home: Path = Field(
+        default=Path("~/.yiku"), description="Data directory: the database, models and caches."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="`postgresql://…` for Postgres 16 with pgvector, or `sqlite:///path`;"
+        " empty: `yiku.db` in the data directory.",
+    )
+    auto_migrate: bool = Field(
+        default=True, description="Bring an older database's schema up to date when it is opened."
+    )
+    busy_timeout_s: float = Field(
+        default=10.0, ge=0, description="Seconds to wait for another process's write to end."
+    )
+    embedding: str = Field(
+        default="local/all-minilm-l6-v2",
+        description="Embedding model: `local/<name>` or `<provider>/<model>`.",
+    )
+    embedding_variant: Literal["int8", "float32"] = Field(
+        default="int8", description="Arithmetic of a local embedding model."
+    )
+    embedding_base_url: str | None = Field(
+        default=None, description="Address of an OpenAI-compatible `/embeddings` endpoint."
+    )
+    embedding_api_key: SecretStr | None = Field(
+        default=None, description="Key of the embedding provider."
+    )
+    embedding_dimension: int | None = Field(
+        default=None, ge=1, le=16_384, description="Vector length; empty: asked of the provider."
+    )
+    embedding_timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds to wait for an answer of the embedding provider."
+    )
+    embedding_threads: int = Field(
+        default=2, ge=1, le=256, description="Threads of a local embedding model."
+    )
+    embedding_cache: int = Field(
+        default=4096, ge=0, description="Embeddings kept in memory; 0: none."
+    )
+    model_dir: Path | None = Field(
+        default=None, description="Folder with the local model's files; empty: found or pulled."
+    )
+    model_mirror: str | None = Field(
+        default=None, description="Base address of a model hub or mirror for `yiku model pull`."
+    )
+    duplicates: Literal["link", "keep"] = Field(
+        default="link",
+        description="A near-duplicate by the same speaker: `link` it to the passage that holds"
+        " it already, or `keep` both.",
+    )
+    echo_guard_hours: float = Field(
+        default=24.0,
+        ge=0,
+        description="Hours for which text that a search put into a context isn't stored again as"
+        " new when it comes back; 0: off.",
+    )
+    max_text_bytes: int = Field(
+        default=4_194_304, ge=1, description="Largest text of one passage, in bytes of UTF-8."
+    )
+    max_request_bytes: int = Field(
+        default=33_554_432, ge=1024, description="Largest body of one HTTP request, in bytes."
+    )
+    index_memory_mb: int = Field(
+        default=2048, ge=16, description="Memory for the indexes of recently used archives, MB."
+    )
+    host: str = Field(default="127.0.0.1", description="Address `yiku serve` listens on.")
+    port: int = Field(
+        default=8283, ge=0, le=65_535, description="Port `yiku serve` listens on; 0: any free one."
+    )
+    require_key: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether requests need an API key; `auto`: unless the server listens on"
+        " loopback only.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="Least severe log line that is written."
+    )
+
+    @property
+    def home_dir(self) -> Path:
+        return self.home.expanduser()
+
+    @property
+    def database(self) -> str:
+        """The database's address: the setting, or `yiku.db` in the data directory."""
+        return self.database_url or f"sqlite:///{self.home_dir / 'yiku.db'}"
+
+
+def load(**given: Any) -> Settings:
+    """The environment's settings; `given` values win.
+
+    Raises: SettingInvalid, naming the variable and what is allowed.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"YIKU_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg']}"
+            for e in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingInvalid(f"Settings can't be used: {problems}.") from error

@@ -1,0 +1,111 @@
+"""The database as its users see it: units of work on behalf of an actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection
+
+from yiku.core.errors import DatabaseUnreachable, NotAllowed
+from yiku.core.tenant import Actor, Scope
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One unit of work: an open transaction, who asks, and when it began."""
+
+    connection: Connection
+    actor: Actor
+    now: datetime
+
+    @property
+    def postgres(self) -> bool:
+        return self.connection.dialect.name == "postgresql"
+
+
+Unit = Callable[[Tx], T]
+"""A function over a transaction. It may be run again if the database asks for that, so it touches
+nothing but the transaction."""
+
+
+class Database(Protocol):
+    """SQLite in threads of this process, or Postgres over the network."""
+
+    url: str
+
+    async def read(self, actor: Actor, unit: Unit[T]) -> T:
+        """Run `unit` on one consistent state of the database. It must not write."""
+        ...
+
+    async def write(self, actor: Actor, unit: Unit[T]) -> T:
+        """Run `unit` whole or not at all; on return it is durable.
+
+        Raises: NotAllowed, DatabaseBusy, DatabaseFull, DatabaseDamaged, DatabaseUnreachable,
+        and what `unit` raises.
+        """
+        ...
+
+    async def scrub(self) -> None:
+        """Leave no copy of deleted rows in the database's own files."""
+        ...
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        """Write one consistent state to the file `target`, which must not exist.
+
+        `progress` gets pages done and pages in all. Raises: Invalid where the database has
+        tools of its own for that.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def demand(actor: Actor, scope: Scope) -> None:
+    """Raises: NotAllowed."""
+    if not actor.may(scope):
+        raise NotAllowed(
+            f"This key may {actor.scope}; {scope} is needed.", scope=actor.scope, needed=scope
+        )
+
+
+def redacted(url: str) -> str:
+    """`url` without its password."""
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":…@") if parts.password else url
+
+
+async def open_database(url: str, *, busy_timeout_s: float, auto_migrate: bool) -> Database:
+    """Open (SQLite: create) the database at `url`, its schema up to date.
+
+    Raises: DatabaseUnreachable, DatabaseForeign, DatabaseDamaged, DatabaseBusy, MigrationNeeded.
+    """
+    scheme = url.split(":", 1)[0]
+    if scheme == "sqlite":
+        from yiku.store.sqlite import SqliteDatabase
+
+        return await SqliteDatabase.open(
+            Path(url.removeprefix("sqlite:///")), busy_timeout_s, auto_migrate
+        )
+    if scheme.split("+")[0] in ("postgresql", "postgres"):
+        try:
+            from yiku.store.postgres import PostgresDatabase
+        except ImportError as error:
+            raise DatabaseUnreachable(
+                "Postgres needs its driver: pip install 'yiku[postgres]'."
+            ) from error
+
+        return await PostgresDatabase.open(url, busy_timeout_s, auto_migrate)
+    raise DatabaseUnreachable(
+        f"A database address starts with sqlite:/// or postgresql://, not {redacted(url)!r}."
+    )

@@ -1,0 +1,141 @@
+"""Indexes of recently used archives, within a memory budget, each brought up to date before use."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Row, text
+
+from yiku.core.ids import ArchiveId
+from yiku.core.memory import Archive
+from yiku.store.database import Tx
+from yiku.store.index.archive import ArchiveIndex, IndexRow
+from yiku.store.index.terms import unpack
+
+CHUNK = 4096
+"""Passages read at a time."""
+
+Key = tuple[ArchiveId, str]
+
+_ROWS = """
+SELECT p.seq, p.version, p.at, p.valid_from, p.valid_to, p.forgotten_at, p.speaker,
+       p.conversation, p.terms, {vector}, {context}
+FROM passage p JOIN embedding e ON e.passage_seq = p.seq AND e.model = :model
+WHERE p.archive_id = :archive AND p.organization_id = :organization
+      AND (p.version > :version OR (p.version = :version AND p.seq > :seq))
+ORDER BY p.version, p.seq LIMIT :limit
+"""
+SQLITE_ROWS = text(_ROWS.format(vector="e.vector", context="e.context_vector"))
+POSTGRES_ROWS = text(
+    _ROWS.format(vector="vector_send(e.vector)", context="vector_send(e.context_vector)")
+)
+ERASED = text("SELECT passage_seq FROM erased WHERE archive_id = :archive AND version > :version")
+
+
+def vector_of(blob: bytes, postgres: bool) -> NDArray[np.float32]:
+    """Postgres sends a 4-byte header, then big-endian numbers."""
+    if postgres:
+        return np.frombuffer(blob, ">f4", offset=4).astype(np.float32)
+    return np.frombuffer(blob, "<f4")
+
+
+class IndexPool:
+    """One index per archive and model; the least recently used leave when memory runs short."""
+
+    def __init__(self, budget_mb: int, context_weight: float) -> None:
+        self._budget = budget_mb * 1_000_000
+        self._context_weight = np.float32(context_weight)
+        self._indexes: OrderedDict[Key, ArchiveIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        with self._lock:
+            return sum(index.nbytes for index in self._indexes.values())
+
+    def current(self, tx: Tx, archive: Archive) -> ArchiveIndex | None:
+        """The archive's index as of `archive.version`; None where it holds no vectors yet.
+
+        Reads the changes since it was last used, the whole archive the first time.
+        """
+        if archive.embedding_model is None or archive.dimension is None:
+            return None
+        key = (archive.id, archive.embedding_model)
+        with self._lock:
+            index = self._indexes.get(key)
+            if index is None or index.worn:
+                index = self._indexes[key] = ArchiveIndex(archive.dimension)
+            self._indexes.move_to_end(key)
+        if index.version < archive.version:
+            with index.lock:
+                if index.version < archive.version:
+                    self._catch_up(tx, archive, index)
+            self._shrink(key)
+        return index
+
+    def drop(self, archive_id: ArchiveId) -> None:
+        with self._lock:
+            for key in [k for k in self._indexes if k[0] == archive_id]:
+                del self._indexes[key]
+
+    def _shrink(self, newest: Key) -> None:
+        with self._lock:
+            sizes = {key: index.nbytes for key, index in self._indexes.items()}
+            while sum(sizes.values()) > self._budget and len(self._indexes) > 1:
+                key, _ = self._indexes.popitem(last=False)
+                if key == newest:  # never the one in use
+                    raise AssertionError("the newest index is the last")
+                del sizes[key]
+
+    def _catch_up(self, tx: Tx, archive: Archive, index: ArchiveIndex) -> None:
+        known = {"archive": archive.id, "version": index.version}
+        if index.version:  # a new index never held what was erased
+            index.drop([row[0] for row in tx.connection.execute(ERASED, known)])
+        # Passages of the version it has are in, so it starts behind the last of them.
+        version, seq = index.version, int(np.iinfo(np.int64).max) if index.version else 0
+        while rows := self._read(tx, archive, version, seq):
+            index.take(rows)
+            version, seq = rows[-1].version, rows[-1].seq
+            if len(rows) < CHUNK:
+                break
+        # Only now: whoever fails halfway takes the same changes again, to the same end.
+        index.version = archive.version
+
+    def _read(self, tx: Tx, archive: Archive, version: int, seq: int) -> list[IndexRow]:
+        found = tx.connection.execute(
+            POSTGRES_ROWS if tx.postgres else SQLITE_ROWS,
+            {
+                "archive": archive.id,
+                "organization": archive.organization_id,
+                "model": archive.embedding_model,
+                "version": version,
+                "seq": seq,
+                "limit": CHUNK,
+            },
+        )
+        return [self._index_row(row, tx.postgres) for row in found]
+
+    def _index_row(self, row: Row[Any], postgres: bool) -> IndexRow:
+        seq, version, at, valid_from, valid_to, forgotten_at, speaker, conversation, *blobs = row
+        terms, vector, context = blobs
+        mixed = vector_of(bytes(vector), postgres)
+        if context is None:
+            mixed = mixed * (1 + self._context_weight)
+        else:
+            mixed = mixed + self._context_weight * vector_of(bytes(context), postgres)
+        return IndexRow(
+            seq=seq,
+            version=version,
+            at=at,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            forgotten=forgotten_at is not None,
+            speaker=speaker,
+            conversation=conversation,
+            terms=unpack(bytes(terms)),
+            vector=mixed,
+        )

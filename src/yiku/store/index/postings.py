@@ -1,0 +1,152 @@
+"""Which rows hold a term: sorted runs that are never changed, and a small table of the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yiku.store.index.terms import Terms
+
+RUN_ROWS = 4096
+"""Rows gathered in the table before they become a run."""
+
+MAX_RUNS = 8
+"""Runs before they are merged into one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The rows of one term, ascending: rows i32[n], counts u8[n], counts with context u8[n]."""
+
+    rows: NDArray[np.int32]
+    counts: NDArray[np.uint8]
+    context_counts: NDArray[np.uint8]
+
+
+NONE = Entries(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Terms u64[t] ascending; the entries of term i are `starts[i]:starts[i + 1]`."""
+
+    terms: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    entries: Entries
+
+    def find(self, term: int) -> Entries | None:
+        key = np.uint64(term)
+        at = int(np.searchsorted(self.terms, key))
+        if at == len(self.terms) or self.terms[at] != key:
+            return None
+        part = slice(int(self.starts[at]), int(self.starts[at + 1]))
+        e = self.entries
+        return Entries(e.rows[part], e.counts[part], e.context_counts[part])
+
+    @property
+    def nbytes(self) -> int:
+        e = self.entries
+        return self.terms.nbytes + self.starts.nbytes + e.rows.nbytes + 2 * e.counts.nbytes
+
+
+def sort_run(terms: NDArray[np.uint64], entries: Entries) -> Run:
+    """A run of unsorted postings whose rows ascend within each term."""
+    order = np.argsort(terms, kind="stable")
+    ordered = terms[order]
+    firsts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else order
+    return Run(
+        terms=ordered[firsts],
+        starts=np.r_[firsts, len(ordered)].astype(np.int64),
+        entries=Entries(entries.rows[order], entries.counts[order], entries.context_counts[order]),
+    )
+
+
+def run_of(first_row: int, rows: Sequence[Terms]) -> Run:
+    """The postings of consecutive rows, the first of them `first_row`."""
+    sizes = np.fromiter((len(r.hashes) for r in rows), np.int64, len(rows))
+    numbers = np.repeat(np.arange(first_row, first_row + len(rows), dtype=np.int32), sizes)
+    return sort_run(
+        np.concatenate([r.hashes for r in rows]),
+        Entries(
+            numbers,
+            np.concatenate([r.counts for r in rows]),
+            np.concatenate([r.context_counts for r in rows]),
+        ),
+    )
+
+
+def merge(runs: Sequence[Run]) -> Run:
+    """One run of several whose rows ascend from run to run."""
+    return sort_run(
+        np.concatenate([np.repeat(r.terms, np.diff(r.starts)) for r in runs]),
+        Entries(
+            np.concatenate([r.entries.rows for r in runs]),
+            np.concatenate([r.entries.counts for r in runs]),
+            np.concatenate([r.entries.context_counts for r in runs]),
+        ),
+    )
+
+
+class Postings:
+    """The postings of one segment; rows are added in ascending order.
+
+    A run costs a sort, so the newest rows wait in a table until there are enough of them.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._newest: dict[int, list[tuple[int, int, int]]] = {}
+        self._waiting: list[Terms] = []
+        self._first_waiting = 0
+
+    def add(self, first_row: int, rows: Sequence[Terms]) -> None:
+        if not self._waiting:
+            self._first_waiting = first_row
+        self._waiting.extend(rows)
+        if len(self._waiting) >= RUN_ROWS:
+            self._runs.append(run_of(self._first_waiting, self._waiting))
+            self._waiting, self._newest = [], {}
+            if len(self._runs) > MAX_RUNS:
+                self._runs = [merge(self._runs)]
+            return
+        for number, terms in enumerate(rows, first_row):
+            triples = zip(
+                terms.hashes.tolist(),
+                terms.counts.tolist(),
+                terms.context_counts.tolist(),
+                strict=True,
+            )
+            for term, count, context_count in triples:
+                self._newest.setdefault(term, []).append((number, count, context_count))
+
+    def seal(self) -> None:
+        """No more rows will come: everything into one run."""
+        if self._waiting:
+            self._runs.append(run_of(self._first_waiting, self._waiting))
+            self._waiting, self._newest = [], {}
+        if len(self._runs) > 1:
+            self._runs = [merge(self._runs)]
+
+    def find(self, term: int) -> Entries:
+        parts = [found for run in self._runs if (found := run.find(term)) is not None]
+        if newest := self._newest.get(term):
+            columns = np.array(newest, np.int32).T
+            parts.append(
+                Entries(columns[0], columns[1].astype(np.uint8), columns[2].astype(np.uint8))
+            )
+        if len(parts) <= 1:
+            return parts[0] if parts else NONE
+        return Entries(
+            np.concatenate([p.rows for p in parts]),
+            np.concatenate([p.counts for p in parts]),
+            np.concatenate([p.context_counts for p in parts]),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """About: the table of the newest is counted as 120 bytes a posting."""
+        waiting = sum(len(t.hashes) for t in self._waiting)
+        return sum(run.nbytes for run in self._runs) + 120 * waiting

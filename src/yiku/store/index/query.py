@@ -1,0 +1,312 @@
+"""Finding candidates in segments: two lexical arms, a dense one, and what dates select."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yiku.store.index.postings import Entries
+from yiku.store.index.segment import Segment, quantise
+
+COMMON_FROM = 20_000
+COMMON_SHARE = 0.05
+"""In archives of more than `COMMON_FROM` rows, a query's terms that more than this share of rows
+hold are left out while it has rarer ones: they cost most and tell least (research/storage.md)."""
+
+SPARSE_SHARE = 0.2
+"""Below this share of rows, only the selected rows' vectors are read."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Bm25:
+    """Parameters of one lexical arm (Robertson and Zaragoza, 2009)."""
+
+    k1: float
+    b: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is looked for, in the index's own terms."""
+
+    vector: Floats | None
+    """(d,), or None: no dense arm."""
+    terms: Sequence[int]
+    """Hashes of the query's tokens."""
+    required: Sequence[Sequence[int]] = ()
+    """All of these groups must be met, each by any of its field terms."""
+    since: int | None = None
+    until: int | None = None
+    """`at` from and before, microseconds."""
+    as_of: int | None = None
+    """Only what is valid at this moment; None: valid or not."""
+    spans: Sequence[tuple[int, int]] = ()
+    """Times the query speaks of: passages of these are candidates too."""
+    arm: int = 200
+    """Candidates an arm brings."""
+    all_below: int = 2000
+    """In archives of at most so many rows, every row is a candidate."""
+    text: Bm25 = Bm25(0.6, 0.4)
+    context: Bm25 = Bm25(0.9, 0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """One row a candidate: n of each."""
+
+    seq: NDArray[np.int64]
+    lexical: Floats
+    """BM25 of the text alone."""
+    lexical_context: Floats
+    """BM25 of the turn before and the text."""
+    dense: Floats
+    at: NDArray[np.int64]
+    speaker: NDArray[np.int32]
+    conversation: NDArray[np.int32]
+    length: NDArray[np.int64]
+    """Tokens of the text."""
+    flags: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of the archive: what BM25 weighs terms by."""
+
+    rows: int
+    mean_length: float
+    mean_context_length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """A query term with its weight in each arm."""
+
+    term: int
+    text: float
+    context: float
+
+
+def statistics(segments: Sequence[Segment]) -> Statistics:
+    n = sum(s.n for s in segments)
+    length = sum(s.total_length for s in segments)
+    context = sum(s.total_context_length for s in segments)
+    return Statistics(n, max(length / max(n, 1), 1e-9), max(context / max(n, 1), 1e-9))
+
+
+def idf(rows: int, holding: int) -> float:
+    return math.log(1 + (rows - holding + 0.5) / (holding + 0.5))
+
+
+def weigh(terms: Sequence[int], entries: dict[int, list[Entries]], rows: int) -> list[Weighted]:
+    """Inverse document frequencies over the whole archive; common terms left out if they may be."""
+    found: list[tuple[int, Weighted]] = []
+    for term in terms:
+        holding = sum(len(e.rows) for e in entries[term])
+        own = sum(int(np.count_nonzero(e.counts)) for e in entries[term])
+        if holding:
+            found.append((holding, Weighted(term, idf(rows, own), idf(rows, holding))))
+    if rows > COMMON_FROM:
+        rare = [pair for pair in found if pair[0] <= COMMON_SHARE * rows]
+        # All common: the rarest of them decides, rather than nothing.
+        found = rare or sorted(found, key=lambda pair: pair[0])[:1]
+    return [weighted for _, weighted in found]
+
+
+def saturate(
+    counts: NDArray[np.uint8], lengths: NDArray[np.uint32], mean: float, p: Bm25
+) -> Floats:
+    f = counts.astype(np.float32)
+    norm = lengths * np.float32(p.k1 * p.b / mean) + np.float32(p.k1 * (1 - p.b))
+    return f * np.float32(p.k1 + 1) / (f + norm)
+
+
+def lexical(
+    segment: Segment, parts: Sequence[tuple[Weighted, Entries]], query: Query, stats: Statistics
+) -> tuple[Floats, Floats]:
+    """BM25 of every row of the segment: text alone, and with context."""
+    text = np.zeros(segment.n, np.float32)
+    context = np.zeros(segment.n, np.float32)
+    for weight, e in parts:
+        rows = e.rows
+        text[rows] += np.float32(weight.text) * saturate(
+            e.counts, segment.length[rows], stats.mean_length, query.text
+        )
+        context[rows] += np.float32(weight.context) * saturate(
+            e.context_counts, segment.context_length[rows], stats.mean_context_length, query.context
+        )
+    return text, context
+
+
+def best(scores: Floats, k: int) -> NDArray[np.intp]:
+    """Rows of at least the k highest scores above 0, in no order.
+
+    A threshold from a sample leaves few rows to partition; ties may let some more through.
+    """
+    n = len(scores)
+    if n > 16 * k:
+        sample = scores[:: max(1, n // 8192)]
+        keep = max(1, math.ceil(2 * k * len(sample) / n))
+        threshold = max(float(np.partition(sample, -keep)[-keep]), 0.0)
+        rows = np.flatnonzero(scores > threshold)
+        if len(rows) < k:
+            rows = np.flatnonzero(scores > 0)
+    else:
+        rows = np.flatnonzero(scores > 0)
+    if len(rows) <= k:
+        return rows
+    return rows[np.argpartition(scores[rows], -k)[-k:]]
+
+
+def selected(
+    segment: Segment, query: Query, fields: Sequence[Sequence[Entries]]
+) -> NDArray[np.bool_] | None:
+    """bool[n]: rows the filters let through; None: all."""
+    n = segment.n
+    mask: NDArray[np.bool_] | None = None
+
+    def narrow(part: NDArray[np.bool_]) -> None:
+        nonlocal mask
+        mask = part if mask is None else mask & part
+
+    for group in fields:
+        part = np.zeros(n, bool)
+        for e in group:
+            part[e.rows] = True
+        narrow(part)
+    if query.since is not None:
+        narrow(segment.at[:n] >= query.since)
+    if query.until is not None:
+        narrow(segment.at[:n] < query.until)
+    if query.as_of is not None and (segment.ends or segment.newest_start > query.as_of):
+        narrow((segment.valid_from[:n] <= query.as_of) & (segment.valid_to[:n] > query.as_of))
+    if segment.dead:
+        narrow(segment.alive[:n])
+    return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One segment's rows that may be candidates, with their scores."""
+
+    segment: Segment
+    rows: NDArray[np.intp]
+    text: Floats
+    context: Floats
+    dense: Floats
+
+
+def score(
+    segment: Segment,
+    query: Query,
+    parts: Sequence[tuple[Weighted, Entries]],
+    fields: Sequence[Sequence[Entries]],
+    stats: Statistics,
+) -> Scored:
+    """The segment's candidates: the best of each arm among the rows the filters let through."""
+    mask = selected(segment, query, fields)
+    text, context = lexical(segment, parts, query, stats)
+    chosen = None if mask is None else np.flatnonzero(mask)
+    everything = stats.rows <= query.all_below
+    if chosen is not None and (len(chosen) <= SPARSE_SHARE * segment.n or everything):
+        rows = chosen
+        text, context = text[rows], context[rows]
+        dense = dense_of(segment, query, rows)
+        places = (
+            np.arange(len(rows))
+            if everything
+            else union(text, context, dense, segment.at[rows], query)
+        )
+        return Scored(segment, rows[places], text[places], context[places], dense[places])
+    dense = dense_of(segment, query, None)
+    if everything:
+        return Scored(segment, np.arange(segment.n), text, context, dense)
+    if mask is not None:
+        text, context = text * mask, context * mask
+        # Below every true score, yet 0 for the arm, which takes what is above 0.
+        ranked = np.where(mask, dense, np.float32(0))
+    else:
+        ranked = dense
+    rows = union(text, context, ranked, segment.at[: segment.n], query)
+    if mask is not None:
+        rows = rows[mask[rows]]
+    return Scored(segment, rows, text[rows], context[rows], dense[rows])
+
+
+def dense_of(segment: Segment, query: Query, rows: NDArray[np.intp] | None) -> Floats:
+    if query.vector is None:
+        return np.zeros(segment.n if rows is None else len(rows), np.float32)
+    code, scale = quantise(query.vector[None])
+    if rows is None:
+        return segment.scan(code[0], float(scale[0]))
+    return segment.scan_rows(code[0], float(scale[0]), rows)
+
+
+def union(
+    text: Floats, context: Floats, dense: Floats, at: NDArray[np.int64], query: Query
+) -> NDArray[np.intp]:
+    arms = [best(text, query.arm), best(context, query.arm), best(dense, query.arm)]
+    for start, end in query.spans:
+        inside = np.flatnonzero((at >= start) & (at < end))
+        arms.append(inside[best(dense[inside] + 1, query.arm)])
+    return np.unique(np.concatenate(arms))
+
+
+def gather(segments: Sequence[Segment], query: Query) -> Candidates:
+    """The candidates of all segments; those of large archives are scored on two threads."""
+    found = {term: [s.postings.find(term) for s in segments] for term in query.terms}
+    stats = statistics(segments)
+    weights = weigh(query.terms, found, stats.rows)
+    work: list[Callable[[], Scored]] = []
+    for number, segment in enumerate(segments):
+        parts = [(w, e) for w in weights if len((e := found[w.term][number]).rows)]
+        fields = [[segment.postings.find(t) for t in group] for group in query.required]
+        work.append(lambda s=segment, p=parts, f=fields: score(s, query, p, f, stats))
+    if len(work) > 1:
+        scored = list(POOL.map(lambda task: task(), work))
+    else:
+        scored = [task() for task in work]
+    return joined(scored, query)
+
+
+POOL = ThreadPoolExecutor(2, "yiku-index")
+"""NumPy and numkong let go of the interpreter while they scan."""
+
+
+def joined(scored: Sequence[Scored], query: Query) -> Candidates:
+    """All segments' candidates; each arm's best of all again where there are several segments."""
+
+    def column(name: str) -> NDArray[np.generic]:
+        return np.concatenate([getattr(s.segment, name)[s.rows] for s in scored])
+
+    if not scored:
+        empty = np.empty(0, np.float32)
+        whole = np.empty(0, np.int64)
+        code = np.empty(0, np.int32)
+        return Candidates(
+            whole, empty, empty, empty, whole, code, code, whole, np.empty(0, np.uint8)
+        )
+    text = np.concatenate([s.text for s in scored])
+    context = np.concatenate([s.context for s in scored])
+    dense = np.concatenate([s.dense for s in scored])
+    at = column("at").astype(np.int64)
+    keep = np.arange(len(at))
+    if len(scored) > 1:
+        keep = union(text, context, dense, at, query)
+    return Candidates(
+        seq=column("seq").astype(np.int64)[keep],
+        lexical=text[keep],
+        lexical_context=context[keep],
+        dense=dense[keep],
+        at=at[keep],
+        speaker=column("speaker").astype(np.int32)[keep],
+        conversation=column("conversation").astype(np.int32)[keep],
+        length=column("length").astype(np.int64)[keep],
+        flags=column("flags").astype(np.uint8)[keep],
+    )

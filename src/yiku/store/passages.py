@@ -1,0 +1,290 @@
+"""Queries on passages. Each sees the actor's organization only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
+
+from yiku.core.errors import PassageNotFound, StalePassage
+from yiku.core.ids import ArchiveId, PassageId
+from yiku.core.memory import Archive, Passage
+from yiku.store.database import Tx
+from yiku.store.tables import embedding, erased, passage
+
+FIELDS = tuple(Passage.__dataclass_fields__)
+COLUMNS = [passage.c[name] for name in FIELDS]
+CHUNK = 500
+"""Values in one IN (…): drivers limit the number of parameters."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What a passage is found by."""
+
+    fingerprint: bytes
+    terms: bytes
+    vector: Floats
+    context_vector: Floats | None
+
+
+def of_row(row: Row[Any]) -> Passage:
+    values = dict(zip(FIELDS, row, strict=True))
+    values["tags"] = tuple(values["tags"])
+    return Passage(**values)
+
+
+def get(tx: Tx, passage_id: PassageId) -> Passage:
+    """Raises: PassageNotFound."""
+    row = tx.connection.execute(
+        select(*COLUMNS).where(
+            passage.c.id == passage_id, passage.c.organization_id == tx.actor.organization_id
+        )
+    ).first()
+    if row is None:
+        raise PassageNotFound(f"There is no passage {passage_id}.", passage_id=passage_id)
+    return of_row(row)
+
+
+_BY_SEQ = select(*COLUMNS).where(
+    passage.c.organization_id == bindparam("organization"),
+    passage.c.seq.in_(bindparam("seqs", expanding=True)),
+)
+
+
+def get_by_seq(tx: Tx, seqs: Sequence[int]) -> dict[int, Passage]:
+    """The passages there are, by row number."""
+    found: dict[int, Passage] = {}
+    for start in range(0, len(seqs), CHUNK):
+        values = {
+            "organization": tx.actor.organization_id,
+            "seqs": list(seqs[start : start + CHUNK]),
+        }
+        for row in tx.connection.execute(_BY_SEQ, values):
+            made = of_row(row)
+            found[made.seq] = made
+    return found
+
+
+def get_by_id(tx: Tx, ids: Sequence[PassageId]) -> dict[PassageId, Passage]:
+    """The passages there are, by id."""
+    found: dict[PassageId, Passage] = {}
+    for start in range(0, len(ids), CHUNK):
+        query = select(*COLUMNS).where(
+            passage.c.organization_id == tx.actor.organization_id,
+            passage.c.id.in_(ids[start : start + CHUNK]),
+        )
+        for row in tx.connection.execute(query):
+            made = of_row(row)
+            found[made.id] = made
+    return found
+
+
+def last_turn(tx: Tx, archive_id: ArchiveId, conversation: str) -> Passage | None:
+    """The passage of this conversation that was stored last."""
+    row = tx.connection.execute(
+        select(*COLUMNS)
+        .where(
+            passage.c.archive_id == archive_id,
+            passage.c.organization_id == tx.actor.organization_id,
+            passage.c.conversation == conversation,
+            passage.c.forgotten_at.is_(None),
+        )
+        .order_by(passage.c.seq.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else of_row(row)
+
+
+def same_fingerprint(
+    tx: Tx, archive_id: ArchiveId, fingerprints: Sequence[bytes]
+) -> list[tuple[bytes, Passage]]:
+    """Passages with one of these fingerprints, the oldest first."""
+    found: list[tuple[bytes, Passage]] = []
+    for start in range(0, len(fingerprints), CHUNK):
+        query = (
+            select(*COLUMNS, passage.c.fingerprint)
+            .where(
+                passage.c.archive_id == archive_id,
+                passage.c.organization_id == tx.actor.organization_id,
+                passage.c.fingerprint.in_(fingerprints[start : start + CHUNK]),
+                passage.c.forgotten_at.is_(None),
+                passage.c.superseded_by.is_(None),
+            )
+            .order_by(passage.c.seq)
+        )
+        for row in tx.connection.execute(query):
+            *values, fingerprint = row
+            fields = dict(zip(FIELDS, values, strict=True))
+            found.append((fingerprint, Passage(**{**fields, "tags": tuple(fields["tags"])})))
+    return found
+
+
+def vectors_of(tx: Tx, seqs: Sequence[int], model: str) -> dict[int, Floats]:
+    """The vectors of the texts alone, float32[d], by row number."""
+    found: dict[int, Floats] = {}
+    for start in range(0, len(seqs), CHUNK):
+        rows = tx.connection.execute(
+            select(embedding.c.passage_seq, embedding.c.vector).where(
+                embedding.c.passage_seq.in_(seqs[start : start + CHUNK]), embedding.c.model == model
+            )
+        )
+        found |= {row.passage_seq: row.vector for row in rows}
+    return found
+
+
+def page(
+    tx: Tx, archive_id: ArchiveId, *, after: int, limit: int, forgotten: bool = False
+) -> list[Passage]:
+    """Passages in the order they were stored, those after row number `after`."""
+    query = (
+        select(*COLUMNS)
+        .where(
+            passage.c.archive_id == archive_id,
+            passage.c.organization_id == tx.actor.organization_id,
+            passage.c.seq > after,
+        )
+        .order_by(passage.c.seq)
+        .limit(limit)
+    )
+    if not forgotten:
+        query = query.where(passage.c.forgotten_at.is_(None))
+    return [of_row(row) for row in tx.connection.execute(query)]
+
+
+def next_seqs(tx: Tx, count: int) -> range | list[int]:
+    """Row numbers that were never used before, ascending."""
+    if tx.postgres:
+        rows = tx.connection.execute(
+            text(
+                "SELECT nextval(pg_get_serial_sequence('passage', 'seq'))"
+                " FROM generate_series(1, :count)"
+            ),
+            {"count": count},
+        )
+        return sorted(int(row[0]) for row in rows)
+    last = tx.connection.exec_driver_sql(
+        "SELECT seq FROM sqlite_sequence WHERE name = 'passage'"
+    ).scalar()
+    first = int(last or 0) + 1
+    return range(first, first + count)
+
+
+def insert_new(
+    tx: Tx, archive: Archive, model: str, new: Sequence[tuple[Passage, Indexed]]
+) -> list[Passage]:
+    """Store passages; their `seq` and `version` are given here."""
+    if not new:
+        return []
+    stored: list[Passage] = []
+    rows: list[dict[str, Any]] = []
+    vectors: list[dict[str, Any]] = []
+    for seq, (draft, found_by) in zip(next_seqs(tx, len(new)), new, strict=True):
+        made = replace(draft, seq=seq, version=archive.version)
+        stored.append(made)
+        row = values_of(made)
+        row["fingerprint"] = found_by.fingerprint
+        row["terms"] = found_by.terms
+        rows.append(row)
+        vectors.append(
+            {
+                "passage_seq": seq,
+                "model": model,
+                "vector": found_by.vector,
+                "context_vector": found_by.context_vector,
+            }
+        )
+    tx.connection.execute(insert(passage), rows)
+    tx.connection.execute(insert(embedding), vectors)
+    return stored
+
+
+def values_of(made: Passage) -> dict[str, Any]:
+    values = {name: getattr(made, name) for name in FIELDS}
+    values["tags"] = list(made.tags)
+    values["metadata"] = dict(made.metadata)
+    return values
+
+
+def change(tx: Tx, seen: Passage, version: int, fields: Mapping[str, Any]) -> Passage:
+    """Write `fields` of a passage that is still as it was `seen`. Raises: StalePassage."""
+    values = dict(fields)
+    if "tags" in values:
+        values["tags"] = list(values["tags"])
+    row = tx.connection.execute(
+        update(passage)
+        .where(
+            passage.c.id == seen.id,
+            passage.c.organization_id == tx.actor.organization_id,
+            passage.c.version == seen.version,
+        )
+        .values(**values, version=version)
+        .returning(*COLUMNS)
+    ).first()
+    if row is None:
+        raise StalePassage(
+            f"Passage {seen.id} has changed since it was read; read it again.", passage_id=seen.id
+        )
+    return of_row(row)
+
+
+def reindex(tx: Tx, seen: Passage, version: int, model: str, found_by: Indexed) -> None:
+    """Replace what a passage is found by. Raises: StalePassage."""
+    change(tx, seen, version, {"fingerprint": found_by.fingerprint, "terms": found_by.terms})
+    key = {"passage_seq": seen.seq}
+    tx.connection.execute(delete(embedding).where(embedding.c.passage_seq == seen.seq))
+    tx.connection.execute(
+        insert(embedding).values(
+            **key, model=model, vector=found_by.vector, context_vector=found_by.context_vector
+        )
+    )
+
+
+def followers(tx: Tx, ids: Sequence[PassageId]) -> list[Passage]:
+    """Passages that are indexed with one of these as their context."""
+    found: list[Passage] = []
+    for start in range(0, len(ids), CHUNK):
+        query = select(*COLUMNS).where(
+            passage.c.context_id.in_(ids[start : start + CHUNK]),
+            passage.c.organization_id == tx.actor.organization_id,
+        )
+        found += [of_row(row) for row in tx.connection.execute(query)]
+    return found
+
+
+def erase(tx: Tx, gone: Sequence[Passage], version: int) -> None:
+    """Delete passages with vectors, tokens, history and sightings; their numbers stay as erased."""
+    for one in gone:
+        tx.connection.execute(delete(passage).where(passage.c.seq == one.seq))
+        tx.connection.execute(
+            update(passage)
+            .where(
+                passage.c.superseded_by == one.id,
+                passage.c.organization_id == tx.actor.organization_id,
+            )
+            .values(superseded_by=None)
+        )
+    tx.connection.execute(
+        insert(erased),
+        [
+            {"archive_id": one.archive_id, "version": version, "passage_seq": one.seq}
+            for one in gone
+        ],
+    )
+
+
+def count(tx: Tx, archive_id: ArchiveId) -> int:
+    """All passages of the archive, forgotten ones too."""
+    found = tx.connection.execute(
+        select(func.count()).where(
+            passage.c.archive_id == archive_id,
+            passage.c.organization_id == tx.actor.organization_id,
+        )
+    )
+    return int(found.scalar_one())

@@ -1,0 +1,144 @@
+"""Postgres 16 with pgvector, over psycopg's asynchronous connections."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg.errors as pg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from yiku.core.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnreachable,
+    Invalid,
+    StoreError,
+)
+from yiku.core.tenant import Actor, Scope
+from yiku.store import schema
+from yiku.store.database import Tx, Unit, demand, now_utc, redacted
+
+T = TypeVar("T")
+
+TRIES = 4
+"""A unit that lost a deadlock or serialization race runs again this often at most."""
+
+AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, pg.UniqueViolation)
+"""A unique key taken meanwhile (two processes make one archive) is seen by the next try."""
+
+MIGRATION_LOCK = 0x59494B55
+
+
+class PostgresDatabase:
+    """One Postgres database, for any number of processes."""
+
+    def __init__(self, url: str, busy_timeout_s: float) -> None:
+        self.url = url
+        rest = url.split("://", 1)[1]
+        self._engine: AsyncEngine = create_async_engine(
+            f"postgresql+psycopg://{rest}",
+            pool_size=10,
+            max_overflow=10,
+            pool_timeout=busy_timeout_s,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": max(2, round(busy_timeout_s)),
+                "prepare_threshold": None,  # works behind a transaction-pooling proxy
+                "options": f"-c lock_timeout={round(busy_timeout_s * 1000)}",
+            },
+        )
+
+    @classmethod
+    async def open(cls, url: str, busy_timeout_s: float, auto_migrate: bool) -> PostgresDatabase:
+        database = cls(url, busy_timeout_s)
+        try:
+            async with database._engine.begin() as connection:
+                await connection.run_sync(prepare, auto_migrate)
+        except DBAPIError as error:
+            await database.close()
+            raise database._translated(error) from error
+        except StoreError:
+            await database.close()
+            raise
+        return database
+
+    async def read(self, actor: Actor, unit: Unit[T]) -> T:
+        demand(actor, Scope.READ)
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                return await connection.run_sync(run, actor, unit)
+        except (DBAPIError, TimeoutError) as error:
+            raise self._translated(error) from error
+
+    async def write(self, actor: Actor, unit: Unit[T]) -> T:
+        demand(actor, Scope.WRITE)
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(run, actor, unit)
+            except (DBAPIError, TimeoutError) as error:
+                again = isinstance(
+                    getattr(error, "orig", None), AGAIN
+                )
+                if not again or attempt == TRIES:
+                    raise self._translated(error) from error
+                await asyncio.sleep(random.uniform(0, 0.05 * attempt))
+        raise AssertionError("unreachable")
+
+    async def scrub(self) -> None:
+        """Deleted rows leave Postgres's files with its vacuum, and its log with the archive."""
+        async with self._engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("VACUUM passage, embedding, change_item, sighting"))
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        raise Invalid(
+            "A Postgres database is backed up by its own tools: pg_dump -Fc, or your provider's"
+            " snapshots. `yiku export` writes the memories alone."
+        )
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    def _translated(self, error: Exception) -> StoreError:
+        cause = getattr(error, "orig", error)
+        where = redacted(self.url)
+        match cause:
+            case pg.LockNotAvailable() | TimeoutError():
+                return DatabaseBusy(
+                    f"{where}: waited too long for a lock or a connection."
+                    " Try again, or raise YIKU_BUSY_TIMEOUT_S."
+                )
+            case pg.DiskFull():
+                return DatabaseFull(f"{where}: the disk is full; nothing was stored.")
+            case _:
+                return DatabaseUnreachable(f"{where}: {str(cause).strip()}")
+
+
+def run(connection: Connection, actor: Actor, unit: Unit[T]) -> T:
+    return unit(Tx(connection, actor, now_utc()))
+
+
+def prepare(connection: Connection, auto_migrate: bool) -> None:
+    """Bring the schema to date; of several processes one does it, the others wait.
+
+    Raises: MigrationNeeded, DatabaseUnreachable without pgvector.
+    """
+    if schema.is_current(connection):
+        return
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    try:
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
+    except DBAPIError as error:
+        raise DatabaseUnreachable(
+            "Yiku needs the pgvector extension: install it, then run"
+            " CREATE EXTENSION vector; as a superuser of this database."
+        ) from error
+    schema.upgrade(connection, auto_migrate)

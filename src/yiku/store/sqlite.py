@@ -1,0 +1,357 @@
+"""SQLite: one thread writes, committing in groups; others read.
+
+Each unit of work has a savepoint of its own inside its group's transaction, so one that fails
+takes nothing else with it. A unit is acknowledged after the group's commit has reached the disk
+(`synchronous=FULL`): the fdatasync is shared by all units of the group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from yiku.core.errors import (
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseForeign,
+    DatabaseFull,
+    DatabaseUnreachable,
+    Invalid,
+    StoreError,
+)
+from yiku.core.tenant import Actor, Scope
+from yiku.store import schema
+from yiku.store.database import Tx, Unit, demand, now_utc
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x59494B55
+"""`YIKU`, in the file's header: other programs' databases are refused."""
+
+GROUP = 256
+"""Units committed together at most, so that other processes get their turn."""
+
+READERS = 4
+
+
+def translate(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error of ours that says what SQLite's means for the user."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return DatabaseBusy(
+                f"Another process is writing to {path} and did not finish in time."
+                " Try again, or raise YIKU_BUSY_TIMEOUT_S.",
+                path=str(path),
+            )
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return DatabaseFull(
+                f"{path} can't be written ({error}); nothing of this write was stored."
+                " Is the disk full?",
+                path=str(path),
+            )
+        case sqlite3.SQLITE_CORRUPT:
+            return DatabaseDamaged(
+                f"{path} is damaged ({error}). Restore a backup with `yiku restore`.",
+                path=str(path),
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return DatabaseForeign(f"{path} is not a SQLite database.", path=str(path))
+        case _:
+            return DatabaseUnreachable(f"{path}: {error}.", path=str(path))
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is plainly not a whole SQLite database before SQLite touches it.
+
+    Raises: DatabaseForeign, DatabaseDamaged, DatabaseUnreachable.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise DatabaseUnreachable(f"{path} can't be read: {error.strerror}.") from error
+    if size == 0:
+        return
+    if not header.startswith(b"SQLite format 3\0"):
+        raise DatabaseForeign(f"{path} is not a SQLite database.", path=str(path))
+    page = int.from_bytes(header[16:18], "big")
+    expected = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    wal = path.with_name(path.name + "-wal")
+    if len(header) < 100 or (size < expected and not (wal.exists() and wal.stat().st_size)):
+        raise DatabaseDamaged(
+            f"{path} is cut off: {size} bytes of {expected}. Restore a backup with `yiku restore`.",
+            path=str(path),
+        )
+
+
+class Work:
+    """A unit waiting for the writer."""
+
+    __slots__ = ("actor", "future", "unit")
+
+    def __init__(self, actor: Actor, unit: Unit[Any]) -> None:
+        self.actor = actor
+        self.unit = unit
+        self.future: Future[Any] = Future()
+
+
+class SqliteDatabase:
+    """One SQLite file, for any number of processes."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+        self._engine = engine_of(path, busy_timeout_s)
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="yiku-writer", daemon=True)
+        self._local = threading.local()
+        self._reading: list[Connection] = []
+        self._readers = ThreadPoolExecutor(READERS, "yiku-reader")
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, busy_timeout_s: float, auto_migrate: bool) -> SqliteDatabase:
+        database = cls(path, busy_timeout_s)
+        try:
+            await asyncio.to_thread(prepare, database._engine, path, auto_migrate)
+        except DBAPIError as error:
+            raise translated(error, path) from error
+        database._writer.start()
+        return database
+
+    async def read(self, actor: Actor, unit: Unit[T]) -> T:
+        demand(actor, Scope.READ)
+        future = self._readers.submit(self._read, actor, unit)
+        return await asyncio.wrap_future(future)
+
+    async def write(self, actor: Actor, unit: Unit[T]) -> T:
+        demand(actor, Scope.WRITE)
+        if self._closed:
+            raise DatabaseUnreachable(f"{self.path} was closed.")
+        work = Work(actor, unit)
+        self._queue.put(work)
+        return await asyncio.wrap_future(work.future)
+
+    async def scrub(self) -> None:
+        """Move the log into the file, whose freed pages are zeroed (`secure_delete`), and empty it.
+
+        A reader in another process may hold the log back; then it is emptied by the next scrub.
+        """
+        await asyncio.wrap_future(self._readers.submit(self._scrub))
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        if target.exists():
+            raise Invalid(f"{target} exists already; a backup never overwrites.")
+        await asyncio.to_thread(copy_database, self.path, target, progress)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._reading:
+            connection.close()
+        self._engine.dispose()
+
+    def _read(self, actor: Actor, unit: Unit[T]) -> T:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        try:
+            if connection is None:
+                connection = self._local.connection = self._engine.connect()
+                self._reading.append(connection)
+            connection.exec_driver_sql("BEGIN")
+            try:
+                return unit(Tx(connection, actor, now_utc()))
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError as error:
+            raise translated(error, self.path) from error
+
+    def _scrub(self) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _write_all(self) -> None:
+        """The writer thread: groups of units, until told to stop."""
+        with self._engine.connect() as connection:
+            while (first := self._queue.get()) is not None:
+                self._write_group(connection, first)
+
+    def _write_group(self, connection: Connection, first: Work) -> None:
+        done: list[tuple[Work, Any]] = []
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            work: Work | None = first
+            while work is not None:
+                self._write_one(connection, work, done)
+                if len(done) >= GROUP or self._queue.empty():
+                    break
+                work = self._queue.get()
+                if work is None:  # told to stop: finish this group first
+                    self._queue.put(None)
+            connection.exec_driver_sql("COMMIT")
+        except DBAPIError as error:
+            fail(connection, [*[work for work, _ in done], first], translated(error, self.path))
+            return
+        for work, value in done:
+            work.future.set_result(value)
+
+    def _write_one(self, connection: Connection, work: Work, done: list[tuple[Work, Any]]) -> None:
+        if not work.future.set_running_or_notify_cancel():
+            return
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            value = work.unit(Tx(connection, work.actor, now_utc()))
+        # The writer serves everybody: whatever one unit raises is that unit's own result.
+        except BaseException as error:
+            ours = translated(error, self.path) if isinstance(error, DBAPIError) else error
+            if not driver(connection).in_transaction:  # a full disk takes the whole group down
+                work.future.set_exception(ours)
+                raise
+            connection.exec_driver_sql("ROLLBACK TO unit")
+            connection.exec_driver_sql("RELEASE unit")
+            work.future.set_exception(ours)
+        else:
+            connection.exec_driver_sql("RELEASE unit")
+            done.append((work, value))
+
+
+def fail(connection: Connection, group: list[Work], error: StoreError) -> None:
+    """Give up a group: nothing of it was committed, and everyone in it is told so."""
+    if driver(connection).in_transaction:
+        connection.exec_driver_sql("ROLLBACK")
+    for work in group:
+        if not work.future.done():
+            work.future.set_exception(error)
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection under SQLAlchemy's."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
+
+
+def translated(error: DBAPIError, path: Path) -> StoreError:
+    if isinstance(error.orig, sqlite3.Error):
+        return translate(error.orig, path)
+    return StoreError(str(error.orig))
+
+
+def dump_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def engine_of(path: Path, busy_timeout_s: float) -> Engine:
+    """Connections in driver autocommit: transactions are begun and ended by name here."""
+
+    def connect() -> sqlite3.Connection:
+        try:
+            raw = sqlite3.connect(
+                path,
+                timeout=busy_timeout_s,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            raw.executescript(
+                "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
+                "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384; PRAGMA mmap_size=1073741824;"
+            )
+        except sqlite3.Error as error:
+            raise translate(error, path) from error
+        return raw
+
+    return create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        json_serializer=dump_json,
+    )
+
+
+def prepare(engine: Engine, path: Path, auto_migrate: bool) -> None:
+    """Create the file where there is none; refuse one that is not ours; bring its schema to date.
+
+    Raises: DatabaseForeign, DatabaseDamaged, DatabaseBusy, MigrationNeeded.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnreachable(f"{path.parent} can't be made: {error.strerror}.") from error
+    if path.exists():
+        check_file(path)
+    with engine.connect() as connection:
+        _wal(connection)
+        if schema.is_current(connection):
+            return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+            tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+            if tables and application != APPLICATION_ID:
+                raise DatabaseForeign(
+                    f"{path} is a SQLite database of another program.", path=str(path)
+                )
+            connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+            schema.upgrade(connection, auto_migrate)
+        except BaseException:
+            if driver(connection).in_transaction:
+                connection.exec_driver_sql("ROLLBACK")
+            raise
+        connection.exec_driver_sql("COMMIT")
+
+
+def _wal(connection: Connection) -> None:
+    """Write-ahead logging; two processes that create the file at once wait for each other."""
+    for attempt in range(50):
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        except DBAPIError as error:
+            # Changing the journal mode ignores the busy timeout.
+            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or attempt == 49:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
+    """SQLite's online backup: consistent while others write. Whole at `target`, or not there."""
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    try:
+        origin = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+        copy = sqlite3.connect(partial)
+        try:
+            copy.execute("PRAGMA synchronous=FULL")
+            origin.execute("BEGIN")  # pages are copied from one state, however long it takes
+            origin.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            origin.backup(
+                copy, pages=4096, progress=lambda _, left, total: progress(total - left, total)
+            )
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
+            origin.close()
+        partial.rename(target)
+    except sqlite3.Error as error:
+        partial.unlink(missing_ok=True)
+        raise translate(error, target) from error

@@ -1,0 +1,7 @@
+"""What every suite has; each fixture and hook lives in tests/fixtures."""
+
+pytest_plugins = (
+    "tests.fixtures.databases",
+    "tests.fixtures.network",
+    "tests.fixtures.no_skips",
+)
