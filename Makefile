@@ -30,7 +30,7 @@ check: $(venv)/.dev ## Lint, format, types, import contracts, docs
 	@echo "· ruff check" && $(venv)/bin/ruff check --quiet .
 	@echo "· ruff format" && $(venv)/bin/ruff format --quiet --check .
 	@echo "· pyright" && $(venv)/bin/pyright --pythonpath $(py)
-	@echo "· import contracts" && $(venv)/bin/lint-imports
+	@echo "· import contracts" && $(venv)/bin/lint-imports --no-logo
 	@echo "· docs" && $(py) scripts/check_docs.py
 
 format: $(venv)/.dev ## Format the code, and mend what the linter can

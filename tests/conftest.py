@@ -2,6 +2,8 @@
 
 pytest_plugins = (
     "tests.fixtures.databases",
+    "tests.fixtures.memories",
+    "tests.fixtures.home",
     "tests.fixtures.network",
     "tests.fixtures.no_skips",
 )

@@ -150,7 +150,7 @@ def store(
         tx,
         archive,
         memory.embedder.model,
-        [(in_archive(ready[i], archive, homes), indexed(ready[i])) for i in fresh],
+        [new_passage(ready[i], homes) for i in fresh],
     )
     by_id = {p.id: p for p in stored}
     results: list[Added] = []
@@ -208,21 +208,17 @@ def homes_of(ready: Sequence[Ready], links: dict[int, Link]) -> dict[PassageId, 
     return homes
 
 
-def in_archive(one: Ready, archive: Archive, homes: dict[PassageId, PassageId]) -> Passage:
+def new_passage(one: Ready, homes: dict[PassageId, PassageId]) -> passages.New:
     context = one.passage.context_id
-    return replace(
+    return passages.New(
         one.passage,
-        archive_id=archive.id,
-        context_id=None if context is None else homes.get(context, context),
-    )
-
-
-def indexed(one: Ready) -> passages.Indexed:
-    return passages.Indexed(
-        fingerprint=one.lexical.fingerprint,
-        terms=one.lexical.terms,
-        vector=one.vector,
-        context_vector=one.context_vector,
+        None if context is None else homes.get(context, context),
+        passages.Indexed(
+            fingerprint=one.lexical.fingerprint,
+            terms=one.lexical.terms,
+            vector=one.vector,
+            context_vector=one.context_vector,
+        ),
     )
 
 

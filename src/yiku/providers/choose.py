@@ -7,7 +7,12 @@ from typing import cast, get_args
 
 from yiku.core.errors import SettingInvalid
 from yiku.providers.cache import CachedEmbedder, Warmable
-from yiku.providers.presets import endpoint_preset_names, find_endpoint_preset, local_preset
+from yiku.providers.presets import (
+    endpoint_preset_names,
+    find_endpoint_preset,
+    is_english_only,
+    local_preset,
+)
 from yiku.providers.session import Variant
 
 LOCAL = "local"
@@ -86,7 +91,8 @@ def _endpoint(choice: EmbedderChoice, provider: str, name: str) -> Warmable:
         batch=preset.batch if preset else 64,
         dimension=choice.dimension or usual,
         ask_for_dimension=choice.dimension is not None and usual not in (None, choice.dimension),
-        multilingual=not (preset and name in preset.english_only),
+        max_characters=preset.max_characters if preset else 8000,
+        multilingual=not is_english_only(name),
         siblings=frozenset(known) - {name},
     )
     return OpenAICompatibleEmbedder(endpoint, Patience(timeout_s=choice.timeout_s))

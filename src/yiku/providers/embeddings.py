@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import DimensionMismatch, ProviderRefused, ProviderUnavailable
+from yiku.core.errors import DimensionMismatch, ProviderRefused, ProviderUnavailable, SettingInvalid
 from yiku.core.ports import Purpose
 from yiku.providers.embedding_answer import MalformedError, complaint, read_answer, retry_after_s
 from yiku.providers.tasks import together
@@ -36,6 +36,7 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     key_variable: str | None = None  # where people often keep this provider's key
     batch: int = 64  # texts a request
+    max_characters: int = 8000  # of one text
     dimension: int | None = None  # None: found out by a probe
     ask_for_dimension: bool = False  # send `dimensions`: the model can make shorter vectors
     multilingual: bool = True
@@ -53,19 +54,28 @@ class Patience:
 
 
 class OpenAICompatibleEmbedder:
-    """The Embedder port over HTTP. An empty text is embedded as a full stop."""
+    """The Embedder port over HTTP.
+
+    An empty text is embedded as a full stop, one longer than the endpoint takes by its beginning.
+    """
 
     def __init__(
         self, endpoint: Endpoint, patience: Patience | None = None, rng: random.Random | None = None
     ) -> None:
-        """`rng` spreads the waits of clients that were refused at the same moment."""
+        """`rng` spreads the waits of clients that were refused at the same moment.
+
+        Raises: SettingInvalid when the key can't be one.
+        """
         self._endpoint = endpoint
         self._patience = patience or Patience()
         self._rng = rng or random.Random()
         self._dimension = endpoint.dimension
         self._answered_by: str | None = None
         self._places = asyncio.Semaphore(self._patience.concurrency)
-        key = endpoint.api_key
+        key = (endpoint.api_key or "").strip()
+        if not (key.isascii() and key.replace(" ", "").isprintable()):
+            # httpx would say the same with the key in its message.
+            raise SettingInvalid(f"{KEY_SETTING} holds characters that are in no key.")
         self._client = httpx.AsyncClient(
             base_url=endpoint.base_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -102,8 +112,11 @@ class OpenAICompatibleEmbedder:
 
         Raises: ProviderUnavailable (after retries), ProviderRefused, DimensionMismatch.
         """
-        size = self._endpoint.batch
-        clean = [replace_surrogates(text) if text.strip() else NOTHING for text in texts]
+        size, longest = self._endpoint.batch, self._endpoint.max_characters
+        clean = [
+            replace_surrogates(text[:longest]) if text[:longest].strip() else NOTHING
+            for text in texts
+        ]
         batches = [clean[i : i + size] for i in range(0, len(clean), size)]
         if not batches:
             await self.warm()
@@ -137,10 +150,10 @@ class OpenAICompatibleEmbedder:
             wait_s = self._patience.first_wait_s * 2 ** (attempt - 1) * self._rng.uniform(0.5, 1)
             try:
                 response = await self._client.post("embeddings", json=body)
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+                raise ProviderRefused(f"{self._address} is no address: {error}") from error
             except httpx.TransportError as error:
                 why = f"it can't be reached ({type(error).__name__}: {error})"
-            except httpx.InvalidURL as error:
-                raise ProviderRefused(f"{self._address} is no address: {error}.") from error
             else:
                 if not _is_passing(response):
                     self._raise_if_refused(response)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import DimensionMismatch
+from yiku.core.errors import DimensionMismatch, ModelNotFound
 from yiku.core.ports import Purpose
 from yiku.providers.architecture import Architecture, read_architecture
 from yiku.providers.presets import LocalPreset
@@ -139,7 +139,7 @@ class Encoder:
         self._places = positions + kinds  # (limit, hidden): what a place adds to a word
         self._tokenizer = tokenizer
         self._session = session
-        self._ends = tuple(tokenizer.encode("").ids)
+        self._ends = tuple(tokenizer.encode("").ids)  # what goes before and after any text
         self._limit = limit
 
     def encode(self, text: str, prefix: str = "") -> NDArray[np.float32]:
@@ -214,4 +214,6 @@ def _tokenizer(path: Path) -> Any:
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if len(tokenizer.encode("").ids) != 2:
+        raise ModelNotFound(f"{path} does not put one token before a text and one after it.")
     return tokenizer

@@ -1,8 +1,9 @@
 """What is known of models and endpoints beforehand; read from `presets.toml`."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -40,12 +41,12 @@ class EndpointPreset:
     base_url: str
     key_variable: str | None = None
     batch: int = 64
-    english_only: Sequence[str] = ()
+    max_characters: int = 8000
     dimensions: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @cache
-def _tables() -> dict[str, dict[str, Any]]:
+def _tables() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("presets.toml").read_text(encoding="utf-8"))
 
 
@@ -72,6 +73,11 @@ def find_endpoint_preset(name: str) -> EndpointPreset | None:
     if table is None:
         return None
     return EndpointPreset(name=name, **table)
+
+
+def is_english_only(model: str) -> bool:
+    """Whether a model behind an endpoint is known to be nearly blind in Chinese."""
+    return any(fnmatchcase(model.lower(), pattern) for pattern in _tables()["english_only"])
 
 
 def endpoint_preset_names() -> list[str]:

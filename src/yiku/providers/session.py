@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 Variant = Literal["float32", "int8"]
 
 # Of build_graph's result: raise it when that changes, and cached graphs are built anew.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 GRAPH, WEIGHTS, SUMS = "graph.onnx", "weights.bin", "sums.json"
 BLOCK = 1 << 20
 
@@ -55,15 +55,18 @@ def open_session(
         raise ModelNotFound(
             "Preparing a local model takes the package `onnx`: `pip install onnx`."
         ) from error
-    model = build_graph(tensors, architecture, preset.pooling, _weights(variant))
+
+    def built() -> "ModelProto":
+        return build_graph(tensors, architecture, preset.pooling, _weights(variant))
+
     try:
-        _keep(model, place)
+        _keep(built(), place)
     except OSError as error:
         logger.warning(
             "model graph not kept",
             extra={"action": "model_graph_not_kept", "path": str(place), "error": str(error)},
         )
-        return _session(model.SerializeToString())
+        return _session(built().SerializeToString())  # the first one is spent: see _keep
     return _session(str(place / GRAPH))
 
 
@@ -99,11 +102,15 @@ def _session(graph: str | bytes) -> Any:
     onnxruntime: Any = importlib.import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    # The graph is fused as it should be; more would fuse sums with what follows, see graph.norm.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _keep(model: "ModelProto", place: Path) -> None:
     """Write the graph and its weights to the folder `place`, whole or not at all.
+
+    The weights are taken out of `model`, also when this fails.
 
     Raises: OSError.
     """

@@ -145,7 +145,7 @@ def mark_undone(tx: Tx, done: Recorded, by: ChangeId) -> bool:
 
 
 def of_passage(tx: Tx, found: Passage) -> list[Change]:
-    """A passage's changes after its adding, the oldest first."""
+    """What happened to a passage, its adding first."""
     rows = tx.connection.execute(
         select(change, change_item.c.before, change_item.c.after)
         .join(change_item, change_item.c.change_seq == change.c.seq)
@@ -155,8 +155,20 @@ def of_passage(tx: Tx, found: Passage) -> list[Change]:
         )
         .order_by(change.c.seq)
     )
+    adding = Change(
+        id=None,
+        passage_id=found.id,
+        action=Action.ADD,
+        at=found.created_at,
+        by=found.created_by,
+        reason=None,
+        undone=False,
+        before=None,
+        after=None,
+    )
     return [
-        Change(
+        adding,
+        *(Change(
             id=ChangeId(row.id),
             passage_id=found.id,
             action=Action(row.action),
@@ -167,7 +179,7 @@ def of_passage(tx: Tx, found: Passage) -> list[Change]:
             before=unpack(row.before),
             after=unpack(row.after),
         )
-        for row in rows
+        for row in rows),
     ]
 
 

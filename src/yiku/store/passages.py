@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, text, updat
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage
+from yiku.store import hot
 from yiku.store.database import Tx
+from yiku.store.hot import Indexed as Indexed
 from yiku.store.tables import embedding, erased, passage
 
 FIELDS = tuple(Passage.__dataclass_fields__)
@@ -22,16 +24,6 @@ CHUNK = 500
 """Values in one IN (…): drivers limit the number of parameters."""
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """What a passage is found by."""
-
-    fingerprint: bytes
-    terms: bytes
-    vector: Floats
-    context_vector: Floats | None
 
 
 def of_row(row: Row[Any]) -> Passage:
@@ -176,33 +168,70 @@ def next_seqs(tx: Tx, count: int) -> range | list[int]:
     return range(first, first + count)
 
 
-def insert_new(
-    tx: Tx, archive: Archive, model: str, new: Sequence[tuple[Passage, Indexed]]
-) -> list[Passage]:
-    """Store passages; their `seq` and `version` are given here."""
+@dataclass(frozen=True, slots=True)
+class New:
+    """A passage that is to be stored, its context perhaps another than it was drafted with."""
+
+    passage: Passage
+    context_id: PassageId | None
+    indexed: Indexed
+
+
+def insert_new(tx: Tx, archive: Archive, model: str, new: Sequence[New]) -> list[Passage]:
+    """Store passages; archive, `seq` and `version` are given here."""
     if not new:
         return []
-    stored: list[Passage] = []
-    rows: list[dict[str, Any]] = []
-    vectors: list[dict[str, Any]] = []
-    for seq, (draft, found_by) in zip(next_seqs(tx, len(new)), new, strict=True):
-        made = replace(draft, seq=seq, version=archive.version)
-        stored.append(made)
-        row = values_of(made)
-        row["fingerprint"] = found_by.fingerprint
-        row["terms"] = found_by.terms
-        rows.append(row)
-        vectors.append(
+    stored = [
+        settled(one.passage, archive, seq, one.context_id)
+        for seq, one in zip(next_seqs(tx, len(new)), new, strict=True)
+    ]
+    indexed = [one.indexed for one in new]
+    if tx.postgres:
+        rows = [
+            {**values_of(p), "fingerprint": i.fingerprint, "terms": i.terms}
+            for p, i in zip(stored, indexed, strict=True)
+        ]
+        tx.connection.execute(insert(passage), rows)
+        vectors = [
             {
-                "passage_seq": seq,
+                "passage_seq": p.seq,
                 "model": model,
-                "vector": found_by.vector,
-                "context_vector": found_by.context_vector,
+                "vector": i.vector,
+                "context_vector": i.context_vector,
             }
-        )
-    tx.connection.execute(insert(passage), rows)
-    tx.connection.execute(insert(embedding), vectors)
+            for p, i in zip(stored, indexed, strict=True)
+        ]
+        tx.connection.execute(insert(embedding), vectors)
+    else:
+        hot.insert(tx.connection, model, stored, indexed)
     return stored
+
+
+def settled(p: Passage, archive: Archive, seq: int, context_id: PassageId | None) -> Passage:
+    """The passage as it is stored. `replace` would do it too, at three times the cost."""
+    return Passage(
+        id=p.id,
+        seq=seq,
+        organization_id=archive.organization_id,
+        archive_id=archive.id,
+        version=archive.version,
+        text=p.text,
+        language=p.language,
+        tags=p.tags,
+        metadata=p.metadata,
+        at=p.at,
+        created_at=p.created_at,
+        created_by=p.created_by,
+        speaker=p.speaker,
+        conversation=p.conversation,
+        message=p.message,
+        context_id=context_id,
+        valid_from=p.valid_from,
+        valid_to=p.valid_to,
+        superseded_by=p.superseded_by,
+        skill_id=p.skill_id,
+        forgotten_at=p.forgotten_at,
+    )
 
 
 def values_of(made: Passage) -> dict[str, Any]:

@@ -205,7 +205,7 @@ class SqliteDatabase:
                 if work is None:  # told to stop: finish this group first
                     self._queue.put(None)
             connection.exec_driver_sql("COMMIT")
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             fail(connection, [*[work for work, _ in done], first], translated(error, self.path))
             return
         for work, value in done:
@@ -219,7 +219,11 @@ class SqliteDatabase:
             value = work.unit(Tx(connection, work.actor, now_utc()))
         # The writer serves everybody: whatever one unit raises is that unit's own result.
         except BaseException as error:
-            ours = translated(error, self.path) if isinstance(error, DBAPIError) else error
+            ours = (
+                translated(error, self.path)
+                if isinstance(error, DBAPIError | sqlite3.Error)
+                else error
+            )
             if not driver(connection).in_transaction:  # a full disk takes the whole group down
                 work.future.set_exception(ours)
                 raise
@@ -247,10 +251,9 @@ def driver(connection: Connection) -> sqlite3.Connection:
     return raw
 
 
-def translated(error: DBAPIError, path: Path) -> StoreError:
-    if isinstance(error.orig, sqlite3.Error):
-        return translate(error.orig, path)
-    return StoreError(str(error.orig))
+def translated(error: DBAPIError | sqlite3.Error, path: Path) -> StoreError:
+    cause = error if isinstance(error, sqlite3.Error) else error.orig
+    return translate(cause, path) if isinstance(cause, sqlite3.Error) else StoreError(str(cause))
 
 
 def dump_json(value: Any) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pickle
+import resource
 import zipfile
 from pathlib import Path
 
@@ -244,6 +245,18 @@ async def test_a_home_that_cannot_be_written_still_works(
     vectors = await embed(TINY, home, ["a"], folder=tmp_path / "model")
     assert vectors.shape == (1, HIDDEN)
     assert "model graph not kept" in caplog.messages
+
+
+async def test_a_disk_that_fills_while_the_graph_is_written_is_no_obstacle(tmp_path: Path) -> None:
+    write_bert(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # the weights are larger
+    try:
+        without = await embed(TINY, tmp_path, SHORT, folder=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "models" / "cache").glob("*graph*"))
+    assert np.array_equal(without, await embed(TINY, tmp_path, SHORT, folder=tmp_path))
 
 
 async def test_a_home_behind_a_symbolic_link_works(tmp_path: Path) -> None:

@@ -265,6 +265,27 @@ async def test_a_handle_that_cannot_be_used_says_why(
 
 async def test_a_base_url_that_is_none_is_refused(tmp_path: Path) -> None:
     made = embedder(EmbedderChoice(handle="x/m", home=tmp_path, base_url="not a url"))
-    with pytest.raises(ProviderError):
+    with pytest.raises(ProviderRefused, match="no address"):
         await made.embed(["a"], purpose="query")
     await made.close()
+
+
+async def test_only_the_beginning_of_a_text_too_long_for_the_endpoint_is_sent() -> None:
+    with EmbeddingServer() as server:
+        async with connected(server.url, max_characters=5) as made:
+            await made.embed(["peanuts", "     x"], purpose="document")
+    assert server.asked[0].body["input"] == ["peanu", "."]
+
+
+async def test_a_key_with_a_line_end_is_trimmed() -> None:
+    with EmbeddingServer() as server:
+        async with connected(server.url, api_key=f"{SECRET}\n") as made:
+            await made.warm()
+    assert server.asked[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize("key", [f"“{SECRET}”", f"{SECRET}\n{SECRET}"])
+async def test_a_key_that_cannot_be_sent_is_refused_unseen(key: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingInvalid, match="YIKU_EMBEDDING_API_KEY") as caught:
+        embedder(EmbedderChoice(handle="openai/m", home=tmp_path, api_key=key))
+    assert SECRET not in caught.value.message

@@ -4,6 +4,7 @@ from yiku.core.errors import ModelNotFound
 from yiku.providers.presets import (
     endpoint_preset_names,
     find_endpoint_preset,
+    is_english_only,
     local_preset,
     local_preset_names,
 )
@@ -31,6 +32,20 @@ def test_every_endpoint_preset_has_an_address_and_a_batch() -> None:
         assert preset.base_url.startswith("http")
         assert preset.batch > 0
         assert all(dimension > 0 for dimension in preset.dimensions.values())
+
+
+@pytest.mark.parametrize(
+    "model", ["all-minilm", "BAAI/bge-large-en-v1.5", "nomic-embed-text", "intfloat/e5-base-v2"]
+)
+def test_models_for_english_are_known(model: str) -> None:
+    assert is_english_only(model)
+
+
+@pytest.mark.parametrize(
+    "model", ["bge-m3", "embedding-3", "text-embedding-3-small", "nomic-embed-text-v2-moe"]
+)
+def test_other_models_are_taken_to_be_multilingual(model: str) -> None:
+    assert not is_english_only(model)
 
 
 def test_an_unknown_endpoint_has_no_preset() -> None:

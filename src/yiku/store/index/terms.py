@@ -49,17 +49,16 @@ class Terms:
 
 def pack(tokens: Sequence[str], context: Sequence[str], fields: Iterable[str], flags: int) -> bytes:
     """Pack a text's tokens, the tokens of the turn before it, and its field terms."""
-    counts = Counter(tokens)
-    both = counts + Counter(context) if context else counts
+    own = Counter(tokens)
+    both = own + Counter(context) if context else own
     names = [*both, *fields]
-    n, scored = len(names), len(both)
-    hashes = np.fromiter(map(term_hash, names), np.uint64, n)
-    own = np.zeros(n, np.uint8)
-    shared = np.zeros(n, np.uint8)
-    own[:scored] = np.minimum(np.fromiter((counts[t] for t in both), np.int64, scored), MAX_COUNT)
-    shared[:scored] = np.minimum(np.fromiter(both.values(), np.int64, scored), MAX_COUNT)
+    n = len(names)
+    spare = bytes(n - len(both))
+    counts = bytes([min(own[term], MAX_COUNT) for term in both])
+    shared = bytes([min(count, MAX_COUNT) for count in both.values()])
     header = HEADER.pack(FORMAT, flags, 0, n, len(tokens), len(tokens) + len(context))
-    return header + hashes.astype("<u8").tobytes() + own.tobytes() + shared.tobytes()
+    hashes = struct.pack(f"<{n}Q", *map(term_hash, names))
+    return b"".join((header, hashes, counts, spare, shared, spare))
 
 
 def unpack(blob: bytes) -> Terms:

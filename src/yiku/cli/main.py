@@ -1,0 +1,138 @@
+"""`yiku`: the group of all commands. A command's module is imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from yiku.cli.options import Asked, shared_options
+from yiku.core import errors
+
+COMMANDS = {
+    "add": ("remember:add", "Remember a text."),
+    "search": ("find:search", "Find memories by meaning and by words."),
+    "get": ("read:get", "Show one passage."),
+    "list": ("read:list_passages", "Page through an archive, in the order it was stored."),
+    "history": ("read:history", "Show everything that happened to a passage."),
+    "edit": ("change:edit", "Change a passage; its history keeps what was."),
+    "supersede": ("change:supersede", "Put a newer text in a passage's place."),
+    "forget": ("change:forget", "Hide passages from every search; undo brings them back."),
+    "undo": ("change:undo", "Take back a passage's last change."),
+    "delete": ("change:delete", "Erase passages for good."),
+    "import": ("load:import_file", "Remember a file: JSON Lines, plain text or Markdown."),
+    "export": ("export:export", "Write an archive as JSON Lines."),
+    "archive": ("archive:archive", "List, make, rename and delete archives."),
+    "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
+    "restore": ("upkeep:restore", "Put a backup in the database's place."),
+    "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
+    "reembed": ("upkeep:reembed", "Move an archive to the configured embedding model."),
+    "doctor": ("doctor:doctor", "Check this installation, and say what to do."),
+    "model": ("model:model", "List, fetch and find local embedding models."),
+    "key": ("key:key", "Make, list and revoke API keys."),
+    "serve": ("serve:serve", "Serve the memory over HTTP."),
+    "demo": ("demo.command:demo", "Remember a conversation and ask about it."),
+    "bench": ("bench:bench", "Measure the quality of retrieval on a data set."),
+}
+"""Name, where it is below `yiku.cli`, and what `yiku --help` says of it."""
+
+EXIT_CODES: dict[type[BaseException], int] = {
+    errors.NotFound: 3,
+    errors.Conflict: 4,
+    errors.DatabaseBusy: 5,
+    errors.DatabaseUnreachable: 5,
+    errors.ProviderUnavailable: 5,
+    errors.YikuError: 1,
+}
+"""The nearest class of an error decides."""
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The commands, each imported by name; errors end as one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        return getattr(import_module(f"yiku.cli.{module}"), name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride] # it always ends the process
+        try:
+            code = super().main(args, standalone_mode=False)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            fail(told(error), error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            fail("interrupted", INTERRUPTED)
+        except errors.YikuError as error:
+            fail(error.message, exit_code(error))
+        except BrokenPipeError:
+            # Whoever read our output has gone; Python's own flush at exit must not complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def told(error: click.ClickException) -> str:
+    """The message, with where the command is explained when it was called wrongly."""
+    message = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{message.rstrip('.')}. See `{error.ctx.command_path} --help`."
+    return message
+
+
+def exit_code(error: errors.YikuError) -> int:
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    line = " ".join(message.split())
+    safe = f"error: {line}".encode("utf-8", "backslashreplace").decode()
+    click.secho(safe, fg="red", err=True)
+    sys.exit(code)
+
+
+def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"yiku {version('yiku')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=show_version,
+    help="Show the version and exit.",
+)
+@shared_options
+@click.pass_context
+def main(
+    ctx: click.Context, home: Path | None, url: str | None, api_key: str | None, as_json: bool
+) -> None:
+    """Yiku (忆库): a long-term memory for AI agents.
+
+    A moment without a time zone is in this machine's. Exit codes: 0 done, 1 error, 2 wrong usage,
+    3 not found, 4 conflict, 5 busy or unavailable, 130 interrupted.
+    """
+    ctx.obj = Asked(home=home, url=url, api_key=api_key, as_json=as_json)

@@ -1,0 +1,85 @@
+"""`yiku get`, `yiku list`, `yiku history`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from yiku.cli import output
+from yiku.cli.options import Asked, Command, place_options
+from yiku.cli.running import with_memory
+from yiku.server.wire import ChangeOut, HistoryOut
+
+
+@click.command(cls=Command)
+@click.argument("passage_id")
+@click.pass_obj
+def get(asked: Asked, passage_id: str) -> None:
+    """Show one passage."""
+    found = with_memory(asked, lambda memory: memory.get(passage_id))
+    if asked.as_json:
+        output.print_model(found)
+    else:
+        output.print_passage(found, output.INDENT)
+
+
+@click.command("list", cls=Command)
+@place_options
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--after", metavar="ID", help="Go on after this passage.")
+@click.option("--forgotten", is_flag=True, help="Also what was forgotten.")
+@click.pass_obj
+def list_passages(asked: Asked, after: str | None, **place: Any) -> None:
+    """Page through an archive, in the order it was stored."""
+    page = with_memory(asked, lambda memory: memory.passages(after=after, **place))
+    if asked.as_json:
+        output.print_model(page)
+        return
+    for one in page.passages:
+        output.print_passage(one, output.INDENT)
+    if not page.passages:
+        output.note("nothing here")
+    if page.next:
+        output.note(f"more: --after {page.next}")
+
+
+@click.command(cls=Command)
+@click.argument("passage_id")
+@click.pass_obj
+def history(asked: Asked, passage_id: str) -> None:
+    """Show everything that happened to a passage."""
+    found = with_memory(asked, lambda memory: memory.history(passage_id))
+    if asked.as_json:
+        output.print_model(found)
+    else:
+        print_history(found)
+
+
+def print_history(found: HistoryOut) -> None:
+    output.print_passage(found.passage, output.INDENT)
+    output.print_table(
+        ["when", "what", "before", "after", "why"],
+        [
+            *([output.moment(found.passage.created_at), "added", "", "", ""],),
+            *(row_of(change) for change in found.changes),
+            *(
+                [output.moment(seen.at), f"said again ({seen.kind})", "", seen.text, ""]
+                for seen in found.sightings
+            ),
+        ],
+    )
+
+
+def row_of(change: ChangeOut) -> list[str]:
+    what = f"{change.action} (undone)" if change.undone else change.action
+    before, after = fields_of(change.before), fields_of(change.after)
+    return [output.moment(change.at), what, before, after, change.reason or ""]
+
+
+def fields_of(fields: dict[str, Any] | None) -> str:
+    return "\n".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in (fields or {}).items()
+    )
