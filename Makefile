@@ -29,7 +29,7 @@ test: $(venv)/.dev ## Run every test suite (args="-k name" for some)
 check: $(venv)/.dev ## Lint, format, types, import contracts, docs
 	@echo "· ruff check" && $(venv)/bin/ruff check --quiet .
 	@echo "· ruff format" && $(venv)/bin/ruff format --quiet --check .
-	@echo "· pyright" && $(venv)/bin/pyright --pythonpath $(py)
+	@echo "· pyright" && $(venv)/bin/pyright --project pyproject.toml
 	@echo "· import contracts" && $(venv)/bin/lint-imports --no-logo
 	@echo "· docs" && $(py) scripts/check_docs.py
 

@@ -172,7 +172,9 @@ def missing_settings(reference: Path, variables: set[str]) -> list[str]:
 def unknown_settings(root: Path, variables: set[str]) -> list[str]:
     """Variables that the README or a page of docs names, and nothing reads."""
     pages = [
-        path for path in documents(root) if path.name.startswith("README") or "docs" in path.parts
+        path
+        for path in documents(root)
+        if path.name.startswith("README") or path.is_relative_to(root / "docs")
     ]
     return [
         f"{path.relative_to(root)}: there is no setting {name}"

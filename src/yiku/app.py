@@ -10,7 +10,6 @@ from datetime import timedelta
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
-from yiku.memory.rank import CONTEXT_WEIGHT
 from yiku.providers.choose import EmbedderChoice, embedder
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
@@ -66,7 +65,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
                 memory=ArchivalMemory(
                     database=database,
                     embedder=made,
-                    indexes=IndexPool(settings.index_memory_mb, CONTEXT_WEIGHT),
+                    indexes=IndexPool(settings.index_memory_mb),
                     gloss=gloss_for(made, settings),
                     forget_vectors=made.forget,
                     policy=Policy(

@@ -41,8 +41,11 @@ async def test_traditional_and_simplified_are_the_same_words(memory: MemoryClien
 
 async def test_repetitions_within_one_call_are_linked_too(memory: MemoryClient) -> None:
     results = await memory.add_many(
-        ["My sister Mei marries in October", "The cat is called Doubao",
-         "my sister Mei marries in October"],
+        [
+            "My sister Mei marries in October",
+            "The cat is called Doubao",
+            "my sister Mei marries in October",
+        ],
         user="ann",
     )
     assert [one.outcome for one in results] == ["added", "added", "duplicate"]

@@ -29,10 +29,7 @@ def list_archives(asked: Asked, user: str | None) -> None:
         return
     output.print_table(
         ["user", "archive", "passages", "embedding model", "id"],
-        (
-            [a.user, a.name, f"{a.passages or 0:,}", a.embedding_model or "", a.id]
-            for a in found
-        ),
+        ([a.user, a.name, f"{a.passages or 0:,}", a.embedding_model or "", a.id] for a in found),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -31,47 +32,36 @@ from yiku.client.memory import MemoryClient
 def export(asked: Asked, target: Path | None, user: str, archive: str, forgotten: bool) -> None:
     """Write an archive as JSON Lines, in the order it was stored; `yiku import` reads them."""
 
-    async def work(memory: MemoryClient, write: Callable[[str], object]) -> int:
+    async def work(memory: MemoryClient, file: TextIO) -> int:
         count = 0
-        found = memory.export(user=user, archive=archive, forgotten=forgotten)
-        async with aclosing(found) as passages:  # pyright: ignore[reportArgumentType] # a generator
-            async for one in passages:
-                write(f"{one.model_dump_json()}\n")
-                count += 1
+        async for one in memory.export(user=user, archive=archive, forgotten=forgotten):
+            file.write(f"{one.model_dump_json()}\n")
+            count += 1
         return count
 
     if target is None:
         stdout = click.get_text_stream("stdout", encoding="utf-8")
-        with_memory(asked, lambda memory: work(memory, stdout.write))
+        with_memory(asked, lambda memory: work(memory, stdout))
         stdout.flush()
         return
-    with_whole = WholeFile(target)
-    count = with_whole.write(lambda write: with_memory(asked, lambda memory: work(memory, write)))
+    with whole_file(target) as file:
+        count = with_memory(asked, lambda memory: work(memory, file))
     if asked.as_json:
         output.print_json({"passages": count, "path": str(target)})
     else:
-        click.echo(
-            f"{click.style('exported', fg='green')}  {counted(count, 'passage')}  {target}"
-        )
+        click.echo(f"{click.style('exported', fg='green')}  {counted(count, 'passage')}  {target}")
 
 
-class WholeFile:
-    """A file that appears complete, durable, and in the place of what was there; or not at all."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-
-    def write(self, work: Callable[[Callable[[str], object]], int]) -> int:
-        """Raises: OSError, and what `work` raises."""
-        folder = self._target.absolute().parent
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{self._target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                count = work(file.write)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self._target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return count
+@contextmanager
+def whole_file(target: Path) -> Iterator[TextIO]:
+    """A file that appears complete and durable, in the place of what was there; or not at all."""
+    handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

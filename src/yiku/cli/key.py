@@ -37,9 +37,7 @@ def key() -> None:
 )
 @click.option("--expires-days", type=click.IntRange(1, 36_500), help="Default: it doesn't expire.")
 @click.pass_obj
-def create(
-    asked: Asked, name: str, user_name: str, scope: str, expires_days: int | None
-) -> None:
+def create(asked: Asked, name: str, user_name: str, scope: str, expires_days: int | None) -> None:
     """Make a key called NAME, and show it: once, it is kept only as a hash."""
 
     def unit(tx: Tx) -> tuple[ApiKey, str]:

@@ -69,9 +69,7 @@ def pull(asked: Asked, name: str, mirror: str | None) -> None:
     preset = local_preset(name.removeprefix("local/"))
     with Bar(f"fetching {preset.name}", asked, unit="bytes") as bar:
         path = asyncio.run(
-            pull_files(
-                preset, settings.home_dir, bar.update, hub=mirror or settings.model_mirror
-            )
+            pull_files(preset, settings.home_dir, bar.update, hub=mirror or settings.model_mirror)
         )
     if asked.as_json:
         output.print_json({"name": preset.name, "path": str(path)})

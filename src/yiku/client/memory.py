@@ -195,7 +195,9 @@ class MemoryClient:
 
     async def archives(self, user: str | None = None) -> list[wire.ArchiveOut]:
         query = {} if user is None else {"user": user}
-        return (await self._call(wire.ArchivesOut, "GET", "/memory/archives", params=query)).archives
+        return (
+            await self._call(wire.ArchivesOut, "GET", "/memory/archives", params=query)
+        ).archives
 
     async def create_archive(
         self, name: str, *, user: str = "", description: str = ""
@@ -222,7 +224,9 @@ class MemoryClient:
         try:
             response = await self._http.request(method, path, **request)
         except httpx.TimeoutException as error:
-            raise errors.ProviderUnavailable(f"{self._http.base_url} did not answer in time.") from error
+            raise errors.ProviderUnavailable(
+                f"{self._http.base_url} did not answer in time."
+            ) from error
         except httpx.TransportError as error:
             raise errors.ProviderUnavailable(
                 f"{self._http.base_url} can't be reached ({error}). Is `yiku serve` running there?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -11,7 +12,7 @@ from yiku.core.errors import ArchiveNotFound
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive
 from yiku.core.ports import Embedder
-from yiku.memory.rank import strip_names
+from yiku.memory.names import strip_names
 from yiku.store import archives
 from yiku.store.database import Database, Tx
 from yiku.store.index.pool import IndexPool
@@ -23,8 +24,6 @@ class Place:
 
     owner: str = ""
     name: str = "default"
-
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,15 @@ class ArchivalMemory:
         A name says who speaks, not what is said; the speaker is a signal of its own.
         """
         return self.gloss(strip_names(text, names)) or text
+
+
+MAX_PARTICIPANTS = 200
+"""More speakers than this are a crowd: looking for each name in each text would cost too much."""
+
+
+def participants(speakers: AbstractSet[str]) -> AbstractSet[str]:
+    """The speakers whose names are looked for in texts; none of a crowd."""
+    return speakers if len(speakers) <= MAX_PARTICIPANTS else frozenset()
 
 
 def resolve(tx: Tx, where: Place | ArchiveId) -> Archive:

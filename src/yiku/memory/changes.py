@@ -18,7 +18,9 @@ from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
 from yiku.store.history import Recorded
 
-EDITABLE = frozenset({"text", "language", "tags", "metadata", "at", "speaker", "valid_from", "valid_to"})
+EDITABLE = frozenset(
+    {"text", "language", "tags", "metadata", "at", "speaker", "valid_from", "valid_to"}
+)
 INDEXED = frozenset({"text", "language", "tags", "metadata", "speaker"})
 """Fields that a passage is found by: when one changes, it is indexed anew."""
 
@@ -40,9 +42,7 @@ async def edit(
     """
     unknown = sorted(set(fields) - EDITABLE)
     if unknown:
-        raise Invalid(
-            f"{', '.join(unknown)} can't be edited; {', '.join(sorted(EDITABLE))} can."
-        )
+        raise Invalid(f"{', '.join(unknown)} can't be edited; {', '.join(sorted(EDITABLE))} can.")
     seen = await memory.database.read(actor, lambda tx: passages.get(tx, passage_id))
     if seen_version is not None and seen.version != seen_version:
         raise StalePassage(
@@ -98,9 +98,7 @@ async def refound(
         for before, after in changes
         if any(getattr(before, name) != getattr(after, name) for name in INDEXED)
     ]
-    texts = {
-        after.id: after for before, after in changes if before.text != after.text
-    }
+    texts = {after.id: after for before, after in changes if before.text != after.text}
     if not indexed:
         return {}
     todo = await memory.database.read(actor, lambda tx: with_followers(tx, indexed, texts))
@@ -201,7 +199,9 @@ async def forget(
         archive = archives.bump(tx, seen.archive_id)
         values = {"forgotten_at": tx.now}
         changed = passages.change(tx, seen, archive.version, values)
-        history.record(tx, archive.id, Action.FORGET, [(seen, {"forgotten_at": None}, values)], reason)
+        history.record(
+            tx, archive.id, Action.FORGET, [(seen, {"forgotten_at": None}, values)], reason
+        )
         return changed
 
     return await memory.database.write(actor, unit)
@@ -231,9 +231,7 @@ async def undo(
         check_last(tx, change, list(touched.values()))
         archive = archives.bump(tx, change.archive_id)
         changed = apply(tx, archive, changes, found)
-        items = [
-            (p, {name: getattr(p, name) for name in before}, before) for p, before in changes
-        ]
+        items = [(p, {name: getattr(p, name) for name in before}, before) for p, before in changes]
         undone_by = history.record(tx, archive.id, Action.UNDO, items, reason)
         if not history.mark_undone(tx, change, undone_by):
             raise StalePassage("This change was taken back by someone else just now.")
@@ -266,7 +264,9 @@ async def undo_adding(
         archive = archives.bump(tx, seen.archive_id)
         values: dict[str, datetime] = {"forgotten_at": tx.now}
         changed = passages.change(tx, seen, archive.version, values)
-        history.record(tx, archive.id, Action.UNDO, [(seen, {"forgotten_at": None}, values)], reason)
+        history.record(
+            tx, archive.id, Action.UNDO, [(seen, {"forgotten_at": None}, values)], reason
+        )
         return changed
 
     return await memory.database.write(actor, unit)

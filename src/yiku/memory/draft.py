@@ -171,4 +171,3 @@ def lexical_of(one: Passage, context: str | None) -> Lexical:
         fingerprint=fingerprint(one.text).encode(),
         terms=pack(tokens(one.text), before, fields_of(one), flags),
     )
-

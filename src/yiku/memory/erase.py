@@ -19,9 +19,7 @@ TRIES = 3
 """A deletion that lost a race against a new turn is planned again this often."""
 
 
-async def delete(
-    memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]
-) -> int:
+async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]) -> int:
     """Erase passages for good: text, vectors, tokens, history, repetitions. Returns how many.
 
     What was indexed with one of them as its context is indexed without it. All or none: one
@@ -76,13 +74,15 @@ def erase(
         archive = archives.bump(tx, part[0].archive_id)
         here = [one for one in orphans if one.archive_id == archive.id]
         expected = {one.seq for one in here}
-        now_there = {
-            p.seq for p in passages.followers(tx, [p.id for p in part]) if p.id not in ids
-        }
+        now_there = {p.seq for p in passages.followers(tx, [p.id for p in part]) if p.id not in ids}
         if now_there != expected:
             raise StalePassage("Another turn came to follow a passage that is being deleted.")
-        apply(tx, archive, [(one, {"context_id": None}) for one in here],
-              {seq: f for seq, f in found.items() if seq in expected})
+        apply(
+            tx,
+            archive,
+            [(one, {"context_id": None}) for one in here],
+            {seq: f for seq, f in found.items() if seq in expected},
+        )
         history.forget_changes(tx, [one.seq for one in part])
         passages.erase(tx, part, archive.version)
 

@@ -12,7 +12,7 @@ from yiku.core.errors import DimensionMismatch, Invalid
 from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
-from yiku.memory.archival import ArchivalMemory, Place
+from yiku.memory.archival import ArchivalMemory, Place, participants
 from yiku.memory.draft import Lexical, check, check_name, lexical_of, passage_of
 from yiku.memory.known import Known, Link, comparable, find_links, read_known
 from yiku.store import archives, history, passages
@@ -81,7 +81,7 @@ async def prepare(
 ) -> list[Ready]:
     """Each passage with the turn before it, its tokens and its vectors."""
     contexts = contexts_of(new, known)
-    names = known.speakers | {p.speaker for p in new if p.speaker}
+    names = participants(known.speakers | {p.speaker for p in new if p.speaker})
     texts = [memory.embeddable(p.text, names) for p in new]
     with_context = [i for i, context in enumerate(contexts) if context is not None]
     if vectors is None:
@@ -234,5 +234,3 @@ def sighting_of(one: Passage, target: PassageId, link: Link) -> Sighting:
         message=one.message,
         similarity=link.similarity,
     )
-
-

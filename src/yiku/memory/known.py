@@ -159,9 +159,7 @@ def repeated_there(
             if other is None or other.superseded_by is not None or seq not in vectors:
                 continue
             alike = float(vectors[seq] @ one.vector)
-            if comparable(one.passage, other) and same_meaning(
-                one.passage.text, other.text, alike
-            ):
+            if comparable(one.passage, other) and same_meaning(one.passage.text, other.text, alike):
                 links_found[i] = Link(SightingKind.DUPLICATE, other, alike)
                 break
     return links_found

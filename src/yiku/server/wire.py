@@ -89,7 +89,9 @@ class PassageOut(Wire):
 
     id: str
     archive_id: str
-    version: int = Field(description="Send it back as `version` to refuse a change on top of others.")
+    version: int = Field(
+        description="Send it back as `version` to refuse a change on top of others."
+    )
     text: str
     language: str
     tags: list[str]

@@ -50,9 +50,7 @@ def add(tx: Tx, model: str, rows: Sequence[tuple[Passage, Indexed]]) -> None:
         if same is None:
             continue
         tx.connection.execute(
-            delete(embedding).where(
-                embedding.c.passage_seq == seen.seq, embedding.c.model == model
-            )
+            delete(embedding).where(embedding.c.passage_seq == seen.seq, embedding.c.model == model)
         )
         tx.connection.execute(
             insert(embedding).values(

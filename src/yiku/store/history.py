@@ -168,18 +168,20 @@ def of_passage(tx: Tx, found: Passage) -> list[Change]:
     )
     return [
         adding,
-        *(Change(
-            id=ChangeId(row.id),
-            passage_id=found.id,
-            action=Action(row.action),
-            at=row.at,
-            by=UserId(row.by),
-            reason=row.reason,
-            undone=row.undone_by is not None,
-            before=unpack(row.before),
-            after=unpack(row.after),
-        )
-        for row in rows),
+        *(
+            Change(
+                id=ChangeId(row.id),
+                passage_id=found.id,
+                action=Action(row.action),
+                at=row.at,
+                by=UserId(row.by),
+                reason=row.reason,
+                undone=row.undone_by is not None,
+                before=unpack(row.before),
+                after=unpack(row.after),
+            )
+            for row in rows
+        ),
     ]
 
 

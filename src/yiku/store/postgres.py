@@ -84,9 +84,7 @@ class PostgresDatabase:
                 async with self._engine.begin() as connection:
                     return await connection.run_sync(run, actor, unit)
             except (DBAPIError, TimeoutError) as error:
-                again = isinstance(
-                    getattr(error, "orig", None), AGAIN
-                )
+                again = isinstance(getattr(error, "orig", None), AGAIN)
                 if not again or attempt == TRIES:
                     raise self._translated(error) from error
                 await asyncio.sleep(random.uniform(0, 0.05 * attempt))

@@ -231,5 +231,7 @@ async def test_deleted_words_are_in_no_file_of_the_database(
         await memory.add("A turn that follows", conversation="c")
         assert any(secret.encode() in file.read_bytes() for file in tmp_path.glob("yiku.db*"))
         await memory.delete(added.passage.id)
-        left = [file.name for file in tmp_path.glob("yiku.db*") if secret.encode() in file.read_bytes()]
+        left = [
+            file.name for file in tmp_path.glob("yiku.db*") if secret.encode() in file.read_bytes()
+        ]
         assert left == []

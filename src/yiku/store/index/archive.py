@@ -35,7 +35,7 @@ class IndexRow:
     conversation: str | None
     terms: Terms
     vector: NDArray[np.float32]
-    """Text and context, weighted and summed."""
+    """Of the text, and of the turn before and the text together: their sum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,8 @@ def vector_of(blob: bytes, postgres: bool) -> NDArray[np.float32]:
 class IndexPool:
     """One index per archive and model; the least recently used leave when memory runs short."""
 
-    def __init__(self, budget_mb: int, context_weight: float) -> None:
+    def __init__(self, budget_mb: int) -> None:
         self._budget = budget_mb * 1_000_000
-        self._context_weight = np.float32(context_weight)
         self._indexes: OrderedDict[Key, ArchiveIndex] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -122,11 +121,9 @@ class IndexPool:
     def _index_row(self, row: Row[Any], postgres: bool) -> IndexRow:
         seq, version, at, valid_from, valid_to, forgotten_at, speaker, conversation, *blobs = row
         terms, vector, context = blobs
-        mixed = vector_of(bytes(vector), postgres)
-        if context is None:
-            mixed = mixed * (1 + self._context_weight)
-        else:
-            mixed = mixed + self._context_weight * vector_of(bytes(context), postgres)
+        own = vector_of(bytes(vector), postgres)
+        # The sum: its dot product with a query is the sum of both vectors' cosines.
+        both = own if context is None else vector_of(bytes(context), postgres)
         return IndexRow(
             seq=seq,
             version=version,
@@ -137,5 +134,5 @@ class IndexPool:
             speaker=speaker,
             conversation=conversation,
             terms=unpack(bytes(terms)),
-            vector=mixed,
+            vector=own + both,
         )

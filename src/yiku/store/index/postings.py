@@ -19,14 +19,13 @@ MAX_RUNS = 8
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The rows of one term, ascending: rows i32[n], counts u8[n], counts with context u8[n]."""
+    """The rows of one term, ascending: rows i32[n], counts u8[n]."""
 
     rows: NDArray[np.int32]
     counts: NDArray[np.uint8]
-    context_counts: NDArray[np.uint8]
 
 
-NONE = Entries(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.uint8))
+NONE = Entries(np.empty(0, np.int32), np.empty(0, np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,12 @@ class Run:
             return None
         part = slice(int(self.starts[at]), int(self.starts[at + 1]))
         e = self.entries
-        return Entries(e.rows[part], e.counts[part], e.context_counts[part])
+        return Entries(e.rows[part], e.counts[part])
 
     @property
     def nbytes(self) -> int:
         e = self.entries
-        return self.terms.nbytes + self.starts.nbytes + e.rows.nbytes + 2 * e.counts.nbytes
+        return self.terms.nbytes + self.starts.nbytes + e.rows.nbytes + e.counts.nbytes
 
 
 def sort_run(terms: NDArray[np.uint64], entries: Entries) -> Run:
@@ -70,11 +69,7 @@ def run_of(first_row: int, rows: Sequence[Terms]) -> Run:
     numbers = np.repeat(np.arange(first_row, first_row + len(rows), dtype=np.int32), sizes)
     return sort_run(
         np.concatenate([r.hashes for r in rows]),
-        Entries(
-            numbers,
-            np.concatenate([r.counts for r in rows]),
-            np.concatenate([r.context_counts for r in rows]),
-        ),
+        Entries(numbers, np.concatenate([r.counts for r in rows])),
     )
 
 
@@ -85,7 +80,6 @@ def merge(runs: Sequence[Run]) -> Run:
         Entries(
             np.concatenate([r.entries.rows for r in runs]),
             np.concatenate([r.entries.counts for r in runs]),
-            np.concatenate([r.entries.context_counts for r in runs]),
         ),
     )
 
@@ -98,7 +92,7 @@ class Postings:
 
     def __init__(self) -> None:
         self._runs: list[Run] = []
-        self._newest: dict[int, list[tuple[int, int, int]]] = {}
+        self._newest: dict[int, list[tuple[int, int]]] = {}
         self._waiting: list[Terms] = []
         self._first_waiting = 0
 
@@ -113,14 +107,9 @@ class Postings:
                 self._runs = [merge(self._runs)]
             return
         for number, terms in enumerate(rows, first_row):
-            triples = zip(
-                terms.hashes.tolist(),
-                terms.counts.tolist(),
-                terms.context_counts.tolist(),
-                strict=True,
-            )
-            for term, count, context_count in triples:
-                self._newest.setdefault(term, []).append((number, count, context_count))
+            pairs = zip(terms.hashes.tolist(), terms.counts.tolist(), strict=True)
+            for term, count in pairs:
+                self._newest.setdefault(term, []).append((number, count))
 
     def seal(self) -> None:
         """No more rows will come: everything into one run."""
@@ -134,15 +123,12 @@ class Postings:
         parts = [found for run in self._runs if (found := run.find(term)) is not None]
         if newest := self._newest.get(term):
             columns = np.array(newest, np.int32).T
-            parts.append(
-                Entries(columns[0], columns[1].astype(np.uint8), columns[2].astype(np.uint8))
-            )
+            parts.append(Entries(columns[0], columns[1].astype(np.uint8)))
         if len(parts) <= 1:
             return parts[0] if parts else NONE
         return Entries(
             np.concatenate([p.rows for p in parts]),
             np.concatenate([p.counts for p in parts]),
-            np.concatenate([p.context_counts for p in parts]),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Finding candidates in segments: two lexical arms, a dense one, and what dates select."""
+"""Finding candidates in segments: a lexical arm, a dense one, and what dates select."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ class Query:
     """Candidates an arm brings."""
     all_below: int = 2000
     """In archives of at most so many rows, every row is a candidate."""
-    text: Bm25 = Bm25(0.6, 0.4)
-    context: Bm25 = Bm25(0.9, 0.6)
+    bm25: Bm25 = Bm25(0.9, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,9 @@ class Candidates:
 
     seq: NDArray[np.int64]
     lexical: Floats
-    """BM25 of the text alone."""
-    lexical_context: Floats
-    """BM25 of the turn before and the text."""
+    """BM25 of the turn before and the text together."""
     dense: Floats
+    """The query's dot product with the sum of both vectors."""
     at: NDArray[np.int64]
     speaker: NDArray[np.int32]
     conversation: NDArray[np.int32]
@@ -81,27 +79,20 @@ class Statistics:
 
     rows: int
     mean_length: float
-    mean_context_length: float
 
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """A query term with its weight in each arm."""
+    """A query term with its inverse document frequency."""
 
     term: int
-    text: float
-    context: float
+    idf: float
 
 
 def statistics(segments: Sequence[Segment]) -> Statistics:
     n = sum(s.n for s in segments)
-    length = sum(s.total_length for s in segments)
-    context = sum(s.total_context_length for s in segments)
-    return Statistics(n, max(length / max(n, 1), 1e-9), max(context / max(n, 1), 1e-9))
-
-
-def idf(rows: int, holding: int) -> float:
-    return math.log(1 + (rows - holding + 0.5) / (holding + 0.5))
+    length = sum(s.total_context_length for s in segments)
+    return Statistics(n, max(length / max(n, 1), 1e-9))
 
 
 def weigh(terms: Sequence[int], entries: dict[int, list[Entries]], rows: int) -> list[Weighted]:
@@ -109,9 +100,9 @@ def weigh(terms: Sequence[int], entries: dict[int, list[Entries]], rows: int) ->
     found: list[tuple[int, Weighted]] = []
     for term in terms:
         holding = sum(len(e.rows) for e in entries[term])
-        own = sum(int(np.count_nonzero(e.counts)) for e in entries[term])
         if holding:
-            found.append((holding, Weighted(term, idf(rows, own), idf(rows, holding))))
+            idf = math.log(1 + (rows - holding + 0.5) / (holding + 0.5))
+            found.append((holding, Weighted(term, idf)))
     if rows > COMMON_FROM:
         rare = [pair for pair in found if pair[0] <= COMMON_SHARE * rows]
         # All common: the rarest of them decides, rather than nothing.
@@ -119,29 +110,18 @@ def weigh(terms: Sequence[int], entries: dict[int, list[Entries]], rows: int) ->
     return [weighted for _, weighted in found]
 
 
-def saturate(
-    counts: NDArray[np.uint8], lengths: NDArray[np.uint32], mean: float, p: Bm25
-) -> Floats:
-    f = counts.astype(np.float32)
-    norm = lengths * np.float32(p.k1 * p.b / mean) + np.float32(p.k1 * (1 - p.b))
-    return f * np.float32(p.k1 + 1) / (f + norm)
-
-
 def lexical(
     segment: Segment, parts: Sequence[tuple[Weighted, Entries]], query: Query, stats: Statistics
-) -> tuple[Floats, Floats]:
-    """BM25 of every row of the segment: text alone, and with context."""
-    text = np.zeros(segment.n, np.float32)
-    context = np.zeros(segment.n, np.float32)
+) -> Floats:
+    """BM25 of every row of the segment, (n,)."""
+    k1, b = query.bm25.k1, query.bm25.b
+    scores = np.zeros(segment.n, np.float32)
     for weight, e in parts:
-        rows = e.rows
-        text[rows] += np.float32(weight.text) * saturate(
-            e.counts, segment.length[rows], stats.mean_length, query.text
-        )
-        context[rows] += np.float32(weight.context) * saturate(
-            e.context_counts, segment.context_length[rows], stats.mean_context_length, query.context
-        )
-    return text, context
+        counts = e.counts.astype(np.float32)
+        lengths = segment.context_length[e.rows]
+        norm = lengths * np.float32(k1 * b / stats.mean_length) + np.float32(k1 * (1 - b))
+        scores[e.rows] += counts * np.float32(weight.idf * (k1 + 1)) / (counts + norm)
+    return scores
 
 
 def best(scores: Floats, k: int) -> NDArray[np.intp]:
@@ -197,8 +177,7 @@ class Scored:
 
     segment: Segment
     rows: NDArray[np.intp]
-    text: Floats
-    context: Floats
+    lexical: Floats
     dense: Floats
 
 
@@ -211,32 +190,24 @@ def score(
 ) -> Scored:
     """The segment's candidates: the best of each arm among the rows the filters let through."""
     mask = selected(segment, query, fields)
-    text, context = lexical(segment, parts, query, stats)
-    chosen = None if mask is None else np.flatnonzero(mask)
+    words = lexical(segment, parts, query, stats)
     everything = stats.rows <= query.all_below
-    if chosen is not None and (len(chosen) <= SPARSE_SHARE * segment.n or everything):
-        rows = chosen
-        text, context = text[rows], context[rows]
-        dense = dense_of(segment, query, rows)
-        places = (
-            np.arange(len(rows))
-            if everything
-            else union(text, context, dense, segment.at[rows], query)
-        )
-        return Scored(segment, rows[places], text[places], context[places], dense[places])
+    chosen = None if mask is None else np.flatnonzero(mask)
+    if chosen is not None and (everything or len(chosen) <= SPARSE_SHARE * segment.n):
+        words, dense = words[chosen], dense_of(segment, query, chosen)
+        if everything:
+            return Scored(segment, chosen, words, dense)
+        places = union(words, dense, segment.at[chosen], query)
+        return Scored(segment, chosen[places], words[places], dense[places])
     dense = dense_of(segment, query, None)
     if everything:
-        return Scored(segment, np.arange(segment.n), text, context, dense)
-    if mask is not None:
-        text, context = text * mask, context * mask
-        # Below every true score, yet 0 for the arm, which takes what is above 0.
-        ranked = np.where(mask, dense, np.float32(0))
-    else:
-        ranked = dense
-    rows = union(text, context, ranked, segment.at[: segment.n], query)
+        return Scored(segment, np.arange(segment.n), words, dense)
+    if mask is not None:  # an arm takes what is above 0
+        words, dense = words * mask, np.where(mask, dense, np.float32(0))
+    rows = union(words, dense, segment.at[: segment.n], query)
     if mask is not None:
         rows = rows[mask[rows]]
-    return Scored(segment, rows, text[rows], context[rows], dense[rows])
+    return Scored(segment, rows, words[rows], dense[rows])
 
 
 def dense_of(segment: Segment, query: Query, rows: NDArray[np.intp] | None) -> Floats:
@@ -248,13 +219,11 @@ def dense_of(segment: Segment, query: Query, rows: NDArray[np.intp] | None) -> F
     return segment.scan_rows(code[0], float(scale[0]), rows)
 
 
-def union(
-    text: Floats, context: Floats, dense: Floats, at: NDArray[np.int64], query: Query
-) -> NDArray[np.intp]:
-    arms = [best(text, query.arm), best(context, query.arm), best(dense, query.arm)]
+def union(words: Floats, dense: Floats, at: NDArray[np.int64], query: Query) -> NDArray[np.intp]:
+    arms = [best(words, query.arm), best(dense, query.arm)]
     for start, end in query.spans:
         inside = np.flatnonzero((at >= start) & (at < end))
-        arms.append(inside[best(dense[inside] + 1, query.arm)])
+        arms.append(inside[best(dense[inside], query.arm)])
     return np.unique(np.concatenate(arms))
 
 
@@ -289,20 +258,14 @@ def joined(scored: Sequence[Scored], query: Query) -> Candidates:
         empty = np.empty(0, np.float32)
         whole = np.empty(0, np.int64)
         code = np.empty(0, np.int32)
-        return Candidates(
-            whole, empty, empty, empty, whole, code, code, whole, np.empty(0, np.uint8)
-        )
-    text = np.concatenate([s.text for s in scored])
-    context = np.concatenate([s.context for s in scored])
+        return Candidates(whole, empty, empty, whole, code, code, whole, np.empty(0, np.uint8))
+    words = np.concatenate([s.lexical for s in scored])
     dense = np.concatenate([s.dense for s in scored])
     at = column("at").astype(np.int64)
-    keep = np.arange(len(at))
-    if len(scored) > 1:
-        keep = union(text, context, dense, at, query)
+    keep = np.arange(len(at)) if len(scored) == 1 else union(words, dense, at, query)
     return Candidates(
         seq=column("seq").astype(np.int64)[keep],
-        lexical=text[keep],
-        lexical_context=context[keep],
+        lexical=words[keep],
         dense=dense[keep],
         at=at[keep],
         speaker=column("speaker").astype(np.int32)[keep],

@@ -68,7 +68,6 @@ class Segment:
         self.postings = Postings()
         self.newest_start = 0
         """The latest `valid_from`."""
-        self.total_length = 0
         self.total_context_length = 0
         self.ends = False
         """Whether any row has a `valid_to`."""
@@ -121,7 +120,6 @@ class Segment:
         self.sketch[start:end] = sketch(self.matrix[start:end])
         self.postings.add(start, rows.terms)
         self.newest_start = max(self.newest_start, int(rows.valid_from.max(initial=0)))
-        self.total_length += sum(t.length for t in rows.terms)
         self.total_context_length += sum(t.context_length for t in rows.terms)
         self.ends = self.ends or bool((rows.valid_to != NEVER).any())
         self.n = end

@@ -1,9 +1,9 @@
 """A passage's lexical tokens and filterable fields, hashed and packed into one blob.
 
 Layout, little-endian: a 16-byte header (format, flags, 2 spare bytes, number of terms, length of
-the text in tokens, length with its context), then per term its 64-bit hash, then per term the
-count in the text, then per term the count in context and text together. Fields (tags, speaker …)
-are terms with both counts 0: they select, and don't score.
+the text in tokens, length with its context), then per term its 64-bit hash, then per term how
+often it stands in text and context together. Fields (tags, speaker …) are terms with count 0:
+they select, and don't score.
 """
 
 from __future__ import annotations
@@ -37,28 +37,26 @@ def field_term(name: str, value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Unpacked: hashes u64[n], counts in the text u8[n], counts with context u8[n]."""
+    """Unpacked: hashes u64[n], counts in context and text u8[n]."""
 
     hashes: NDArray[np.uint64]
     counts: NDArray[np.uint8]
-    context_counts: NDArray[np.uint8]
     length: int
+    """Tokens of the text."""
     context_length: int
     flags: int
 
 
 def pack(tokens: Sequence[str], context: Sequence[str], fields: Iterable[str], flags: int) -> bytes:
     """Pack a text's tokens, the tokens of the turn before it, and its field terms."""
-    own = Counter(tokens)
-    both = own + Counter(context) if context else own
-    names = [*both, *fields]
+    counts = Counter(tokens)
+    counts.update(context)
+    names = [*counts, *fields]
     n = len(names)
-    spare = bytes(n - len(both))
-    counts = bytes([min(own[term], MAX_COUNT) for term in both])
-    shared = bytes([min(count, MAX_COUNT) for count in both.values()])
     header = HEADER.pack(FORMAT, flags, 0, n, len(tokens), len(tokens) + len(context))
     hashes = struct.pack(f"<{n}Q", *map(term_hash, names))
-    return b"".join((header, hashes, counts, spare, shared, spare))
+    numbers = bytes([min(count, MAX_COUNT) for count in counts.values()])
+    return b"".join((header, hashes, numbers, bytes(n - len(counts))))
 
 
 def unpack(blob: bytes) -> Terms:
@@ -67,7 +65,6 @@ def unpack(blob: bytes) -> Terms:
     return Terms(
         hashes=np.frombuffer(blob, "<u8", n, start),
         counts=np.frombuffer(blob, np.uint8, n, start + 8 * n),
-        context_counts=np.frombuffer(blob, np.uint8, n, start + 9 * n),
         length=length,
         context_length=context_length,
         flags=flags,

@@ -1,0 +1,244 @@
+"""`yiku import`: a file is checked whole, then stored in chunks, each with how far it goes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+import click
+
+from yiku.cli import output
+from yiku.cli.change import counted
+from yiku.cli.export import whole_file
+from yiku.cli.options import Asked, Command, place_options
+from yiku.cli.progress import Bar
+from yiku.cli.records import FORMATS, SUFFIXES, Format, Reading, Record, Split, records
+from yiku.cli.running import home_of, with_memory
+from yiku.client.memory import MemoryClient
+from yiku.core.errors import InvalidFile
+from yiku.settings import load
+
+CHUNK = 256
+CHUNK_BYTES = 4_000_000
+SPOOLED = 64_000_000
+SHOWN = 5
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a first reading of the file has found."""
+
+    good: int = 0
+    bad: list[Record] = field(default_factory=list[Record])
+    digest: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an import did."""
+
+    passages: int
+    """In the file, without bad ones."""
+    skipped: int
+    """Stored by an earlier run."""
+    added: int = 0
+    known: int = 0
+    """Linked to passages that held them already."""
+    rejected: int = 0
+    seconds: float = 0.0
+
+
+@click.command("import", cls=Command)
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True))
+@place_options
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="Default: by the file's name.")
+@click.option(
+    "--split",
+    type=click.Choice(["line", "paragraph"]),
+    default="line",
+    show_default=True,
+    help="What one passage of a plain text is.",
+)
+@click.option("--speaker", help="For passages that name none.")
+@click.option("--conversation", help="For passages that name none.")
+@click.option("--tag", "tags", multiple=True, help="For passages that have none; repeatable.")
+@click.option("--skip-bad", is_flag=True, help="Write bad lines to FILE.rejected.jsonl, go on.")
+@click.option("--again", is_flag=True, help="Begin anew, even if it was imported before.")
+@click.pass_obj
+def import_file(
+    asked: Asked,
+    source: Path,
+    kind: Format | None,
+    split: Split,
+    skip_bad: bool,
+    again: bool,
+    user: str,
+    archive: str,
+    **defaults: Any,
+) -> None:
+    """Remember the file SOURCE (`-`: what is piped in), a passage a line or paragraph.
+
+    The file is checked whole before anything is stored. Interrupted, a second run of the same file
+    goes on where the first one stood, and stores nothing twice.
+    """
+    how = Reading(
+        format=kind or format_of(source),
+        split=split,
+        name="" if str(source) == "-" else source.name,
+        max_text_bytes=load(**home_of(asked)).max_text_bytes,
+        defaults={name: list(v) if name == "tags" else v for name, v in defaults.items() if v},
+    )
+    with opened_twice(source) as file:
+        checked = check_all(file, how)
+        if checked.bad and not skip_bad:
+            refuse(source, checked.bad)
+        if checked.bad:
+            write_rejected(source, checked.bad)
+        job = job_name(checked.digest, how, user, archive)
+        where = {"user": user, "archive": archive}
+        plan = Plan(file, how, job, where, checked.good, again)
+        started = time.perf_counter()
+        with Bar(f"importing {source.name}", asked, unit="passages") as bar:
+            done = with_memory(asked, lambda memory: store(memory, plan, bar))
+    done.rejected = len(checked.bad)
+    done.seconds = round(time.perf_counter() - started, 3)
+    show(asked, source, done)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be stored, and under which job."""
+
+    file: BinaryIO
+    how: Reading
+    job: str
+    where: dict[str, str]
+    passages: int
+    again: bool
+
+
+async def store(memory: MemoryClient, plan: Plan, bar: Bar) -> Outcome:
+    """Store what no earlier run has stored; a chunk and how far it goes are one transaction."""
+    position = 0 if plan.again else await memory.job_position(plan.job)
+    outcome = Outcome(passages=plan.passages, skipped=min(position, plan.passages))
+    plan.file.seek(0)
+    good = (one for one in records(plan.file, plan.how) if one.problem is None)
+    for chunk in chunks(islice(good, position, None)):
+        bar.update(position, plan.passages)
+        position += len(chunk)
+        stored = await memory.add_many(
+            [one.fields for one in chunk], job=plan.job, position=position, **plan.where
+        )
+        outcome.added += sum(one.outcome == "added" for one in stored)
+        outcome.known += sum(one.outcome != "added" for one in stored)
+    bar.update(position, plan.passages)
+    return outcome
+
+
+def chunks(found: Iterator[Record]) -> Iterator[list[Record]]:
+    """Up to 256 records and 4 MB of text at a time: a server refuses larger requests."""
+    chunk, size = list[Record](), 0
+    for one in found:
+        length = len(str(one.fields).encode("utf-8", "replace"))
+        if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(one)
+        size += length
+    if chunk:
+        yield chunk
+
+
+def check_all(file: BinaryIO, how: Reading) -> Checked:
+    """Read the whole file, without storing anything."""
+    checked = Checked()
+    digest = sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    checked.digest = digest.hexdigest()
+    file.seek(0)
+    for one in records(file, how):
+        if one.problem is None:
+            checked.good += 1
+        else:
+            checked.bad.append(one)
+    return checked
+
+
+def job_name(digest: str, how: Reading, user: str, archive: str) -> str:
+    """Names what is imported, into where: the same again is the same job, wherever the file lies."""
+    parts = [digest, how.format, how.split, how.name, how.defaults, user, archive]
+    return f"import-{sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()}"
+
+
+@contextmanager
+def opened_twice(source: Path) -> Iterator[BinaryIO]:
+    """The file, or what is piped in, so that it can be read from the start again."""
+    if str(source) == "-":
+        with tempfile.SpooledTemporaryFile(SPOOLED) as spool:
+            stdin = click.get_binary_stream("stdin")
+            while block := stdin.read(1 << 20):
+                spool.write(block)
+            spool.seek(0)
+            yield cast("BinaryIO", spool)
+        return
+    try:
+        with source.open("rb") as file:
+            yield file
+    except IsADirectoryError as error:
+        raise InvalidFile(f"{source} is a folder; name a file.") from error
+
+
+def format_of(source: Path) -> Format:
+    found = SUFFIXES.get(source.suffix.lower())
+    if found is None:
+        raise click.UsageError(
+            f"What kind of file {str(source)!r} is can't be told from its name: give --format",
+            click.get_current_context(),
+        )
+    return found
+
+
+def refuse(source: Path, bad: Sequence[Record]) -> None:
+    """Raises: InvalidFile."""
+    first = "; ".join(f"line {one.line}: {one.problem}" for one in bad[:SHOWN])
+    more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
+    raise InvalidFile(
+        f"{source} has {counted(len(bad), 'bad passage')}, nothing was stored: {first}{more}."
+        " Mend them, or leave them out with --skip-bad."
+    )
+
+
+def write_rejected(source: Path, bad: Sequence[Record]) -> None:
+    name = Path("stdin") if str(source) == "-" else source
+    target = name.with_name(f"{name.name}.rejected.jsonl")
+    with whole_file(target) as file:
+        for one in bad:
+            row = {"line": one.line, "problem": one.problem, "source": one.source}
+            text = json.dumps(row, ensure_ascii=False)
+            file.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    output.note(f"{counted(len(bad), 'bad passage')} left out, see {target}")
+
+
+def show(asked: Asked, source: Path, done: Outcome) -> None:
+    if asked.as_json:
+        output.print_json({name: getattr(done, name) for name in Outcome.__slots__})
+        return
+    rate = (done.added + done.known) / max(done.seconds, 1e-9)
+    parts = [counted(done.added, "passage")]
+    parts += [f"{done.known:,} known already"] if done.known else []
+    parts += [f"{done.skipped:,} stored by an earlier run"] if done.skipped else []
+    parts += [f"{done.rejected:,} left out"] if done.rejected else []
+    parts += [f"{done.seconds:.1f} s", f"{rate:,.0f}/s"] if done.added + done.known else []
+    state: Literal["imported", "nothing new"] = (
+        "imported" if done.added + done.known else "nothing new"
+    )
+    click.echo(f"{click.style(state, fg='green')}  {source.name}: {', '.join(parts)}")

@@ -1,0 +1,132 @@
+"""`yiku serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import uvicorn
+
+from yiku.app import App, build
+from yiku.cli import output
+from yiku.cli.options import Asked, Command
+from yiku.cli.running import home_of, is_remote, local_settings
+from yiku.core.errors import NotAllowed
+from yiku.core.tenant import LOCAL_ACTOR
+from yiku.server.auth import is_loopback, keys_needed
+from yiku.server.http import build_asgi
+from yiku.settings import Settings, load
+from yiku.store import tenants
+from yiku.store.database import now_utc
+
+GRACE_S = 10
+
+
+@click.command(cls=Command)
+@click.option("--host", help="Address to listen on; default: YIKU_HOST, 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="0: any free one.")
+@click.pass_obj
+def serve(asked: Asked, host: str | None, port: int | None) -> None:
+    """Serve the memory over HTTP, until Ctrl+C or SIGTERM.
+
+    An address that others reach needs an API key (`yiku key create`), or
+    YIKU_REQUIRE_KEY=never.
+    """
+    listening = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    if is_remote(asked) or asked.url:
+        local_settings(asked)  # refuses a server's address
+    settings = load(**home_of(asked), **database_of(asked), **listening)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(run(settings, asked))
+
+
+def database_of(asked: Asked) -> dict[str, Any]:
+    return {"database_url": local_settings(asked).database} if asked.url else {}
+
+
+async def run(settings: Settings, asked: Asked) -> None:
+    async with build(settings) as app:
+        await check_reachable(app)
+        config = uvicorn.Config(
+            build_asgi(app),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=settings.log_level in ("debug", "info"),
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+        )
+        await Server(config, asked).serve()
+
+
+async def check_reachable(app: App) -> None:
+    """Raises: NotAllowed where the server would answer nobody, or everybody without being told."""
+    settings = app.settings
+    if is_loopback(settings.host) and not keys_needed(settings):
+        return
+    if not keys_needed(settings):
+        output.note(
+            f"anyone who reaches {settings.host}:{settings.port} can read and change this memory"
+            " (YIKU_REQUIRE_KEY=never)"
+        )
+        return
+    now = now_utc()
+    keys = await app.database.read(LOCAL_ACTOR, tenants.list_keys)
+    if any(k.revoked_at is None and (k.expires_at is None or k.expires_at > now) for k in keys):
+        return
+    raise NotAllowed(
+        f"{settings.host} can be reached from elsewhere, so requests need an API key, and there is"
+        " none. Make one with `yiku key create NAME`, listen on 127.0.0.1 only, or, where the"
+        " network is yours alone, set YIKU_REQUIRE_KEY=never."
+    )
+
+
+class Server(uvicorn.Server):
+    """Says where it listens; a signal ends it in order, and the database after it."""
+
+    def __init__(self, config: uvicorn.Config, asked: Asked) -> None:
+        super().__init__(config)
+        self._asked = asked
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        # uvicorn's own raises the signal again at the end, before the database is closed.
+        loop = asyncio.get_running_loop()
+        if os.name != "posix":
+            with super().capture_signals():
+                yield
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            if self._asked.as_json:
+                output.print_json({"url": url, "pid": os.getpid()})
+            else:
+                click.echo(f"Yiku serves {url}  (API: {url}/docs, Ctrl+C ends)")
+
+
+def loop_factory() -> Any:
+    try:
+        import uvloop  # pyright: ignore[reportMissingTypeStubs] # not on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

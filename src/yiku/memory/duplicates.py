@@ -1,0 +1,178 @@
+"""Whether a text says again what is known already. Pure.
+
+A memory wrongly taken for a repetition is lost, so both rules are strict: what is left of two
+texts when wording that cannot change the meaning is taken away must be the same. Numbers, names,
+negations, persons, tenses, directions, comparisons and units are never taken away. Measured on
+hand-labelled pairs (tests/data): docs/reference/retrieval.md.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from yiku.memory.text import HAN, fingerprint, simplify, tokens
+from yiku.memory.when import numeral
+
+LOWEST_COSINE = 0.6
+"""Repetitions have 0.8 and more; below this the vectors are of something else."""
+
+ECHO_ORDER = 0.7
+"""Share of a text's content words that come in the order of the memory it echoes."""
+
+ARTICLES = "a an the that"
+FILLERS = (
+    "really very so quite just actually basically honestly literally totally well oh ah wow hey hi"
+    " hello um uh hmm yeah ok okay lol haha btw please too definitely also"
+)
+DROPPED = frozenset(f"{ARTICLES} {FILLERS}".split())
+SAME_WORD = {
+    **{"am": "be", "is": "be", "are": "be", "'m": "be", "'re": "be", "were": "was"},
+    **{"'ve": "have", "has": "have", "'ll": "will", "cannot": "can not", "favourite": "favorite"},
+    **{"colour": "color", "grey": "gray", "mom": "mum", "tv": "television", "ok": "okay"},
+    **{"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "one": "1"},
+    **{"eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20"},
+}
+IRREGULAR = {"can't": "can not", "won't": "will not", "shan't": "shall not", "ain't": "be not"}
+
+MOVABLE = re.compile(
+    r"\b(?:(?:last|this|next) (?:week|month|year|night|weekend|spring|summer|autumn|winter"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)|yesterday|today|tonight|tomorrow|recently"
+    r"|every (?:day|week|month|year|morning|evening|night)"
+    r"|(?:on |every )(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+    r"|in (?:19|20)\d\d|\w+ (?:days?|weeks?|months?|years?) ago)\b"
+    r"|大?前天|[昨今明后]天|[昨今明]晚|[上下这]个?(?:周末?|星期|月)|[去今明前]年|最近|每[天周月年]|周末"
+)
+"""Times that stand before or after what happened, to the same effect."""
+
+ZH_FILLERS = re.compile(
+    "其实|说实话|老实说|嗯+|呃+|哎呀?|哦|啊|呀|嘛|哈哈+|非常|特别|十分|超级|真的|挺|很(?![少多难])|那个，|对了"
+)
+ZH_PARTICLE = re.compile(f"(?<=[{HAN}])的(?=[{HAN}])")
+ZH_SAME = {"您": "你", "俺": "我", "咱们": "我们", "儿子": "儿子", "一点儿": "一点", "哪儿": "哪里"}
+ZH_NUMERAL = re.compile("[零〇一二两三四五六七八九十]+")
+
+PIECE = re.compile(rf"[{HAN}]|\d+(?:[.:/-]\d+)*|[^\W\d{HAN}_]+|[%$€£¥+?*/°-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Essence:
+    """What is left of a text: its words in order, and the times that may stand anywhere."""
+
+    words: tuple[str, ...]
+    times: tuple[str, ...]
+
+
+def essence(text: str) -> Essence:
+    plain = simplify(unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
+    plain = re.sub(r"(?<=\d),(?=\d{3})", "", plain)
+    times = sorted(MOVABLE.findall(plain))
+    plain = MOVABLE.sub(" ", plain)
+    plain = contractions_undone(plain)
+    if not plain.isascii():
+        plain = ZH_FILLERS.sub(" ", plain)
+        plain = ZH_PARTICLE.sub("", plain)
+        for word, same in ZH_SAME.items():
+            plain = plain.replace(word, same)
+        plain = ZH_NUMERAL.sub(lambda m: f" {numeral(m[0]) or m[0]} ", plain)
+    words: list[str] = []
+    for piece in PIECE.findall(plain):
+        if piece not in DROPPED and piece != "-":
+            words += SAME_WORD.get(piece, piece).split()
+    return Essence(tuple(words), tuple(times))
+
+
+def contractions_undone(text: str) -> str:
+    for short, long in IRREGULAR.items():
+        text = text.replace(short, long)
+    text = text.replace("n't", " not").replace("it's", "it is").replace("i'd", "i would")
+    text = re.sub(r"\b(he|she|that|there|what|who|where)'s\b", r"\1 is", text)
+    text = re.sub(r"'(m|re)\b", " be", text)
+    text = re.sub(r"'ve\b", " have", text)
+    return re.sub(r"'ll\b", " will", text)
+
+
+def same_meaning(a: str, b: str, cosine: float) -> bool:
+    """Whether b says what a says, no more and no less. `cosine` is that of their vectors.
+
+    Who said it and when is for the caller to compare.
+    """
+    if fingerprint(a) == fingerprint(b):
+        return True
+    if cosine < LOWEST_COSINE:
+        return False
+    one, other = essence(a), essence(b)
+    if not one.words or one.times != other.times:
+        return False
+    return one.words == other.words or turned_round(one.words, other.words)
+
+
+def turned_round(one: Sequence[str], other: Sequence[str]) -> bool:
+    """ "Blue is my favorite color", "My favorite color is blue"."""
+    if one.count("be") != 1 or other.count("be") != 1 or "?" in one:
+        return False
+    i, j = one.index("be"), other.index("be")
+    return one[:i] == other[j + 1 :] and one[i + 1 :] == other[:j]
+
+
+FRAMING = frozenset(
+    tokens(
+        "remember recall mention mentioned tell told say said know known note noted memory memories"
+        " according record recorded earlier before previously conversation based see seem indeed"
+        " right yes sure great glad noted understood"
+    )
+)
+"""How a reply says where it has its facts from."""
+
+ZH_FRAMING = re.compile(
+    "根据(?:我的|你的)?(?:记忆|记录|之前的对话)|我?记得|你(?:之前|曾经|以前)?(?:提到|说|告诉我?|提)过?(?:的是)?"
+    "|之前|我知道|好的|没错|是的|记忆(?:显示|中)|据我所知|如你所说|正如|所说|我记住了"
+)
+ZH_PERSONS = str.maketrans("", "", "我你您他她的了呢吧啊呀，。！,.!：:“”、 ")
+MODALITY = re.compile(
+    r"\b(?:not|never|no|none|nobody|nothing|neither|nor|without|hardly|used to|was|were|will|would"
+    r"|could|might|may|should|must|want|plans?|planning|hope|if|unless|maybe|perhaps|more|less|most"
+    r"|least|only|almost|before|after|stopped|quit|anymore|longer|still|already|than|had|did)\b"
+    r"|不|没|别|无法|未|想|打算|计划|可能|也许|如果|除非|以前|曾|之前|以后|之后|更|最|只|几乎|还|已经|再|比|要"
+)
+"""Words that turn a statement into another one; an echo has the same of them."""
+
+
+def is_echo(new_text: str, shown_texts: Sequence[str]) -> int | None:
+    """Place of the shown memory that `new_text` merely repeats, or None.
+
+    An echo may be shorter, speak to another person and say where it has it from; every content
+    word, number and name of it is in that one memory, nearly in its order. A question is no echo.
+    """
+    if new_text.rstrip().endswith(("?", "？")) or re.search("[吗呢][。.!！]?$", new_text.strip()):
+        return None
+    new = content(new_text)
+    if len(new) < 2:
+        return None
+    for place, shown in enumerate(shown_texts):
+        known = content(shown)
+        if Counter(new) - Counter(known) or modality(new_text) != modality(shown):
+            continue
+        blocks = SequenceMatcher(None, new, known, autojunk=False).get_matching_blocks()
+        if sum(block.size for block in blocks) >= ECHO_ORDER * len(new):
+            return place
+    return None
+
+
+def content(text: str) -> list[str]:
+    """Content words in order: stems, numbers, Chinese characters; persons and framing left out."""
+    plain = simplify(unicodedata.normalize("NFKC", contractions_undone(text.replace("’", "'"))))
+    if re.search(f"[{HAN}]", plain):
+        plain = ZH_FRAMING.sub(" ", plain).translate(ZH_PERSONS)
+        return PIECE.findall(ZH_FILLERS.sub("", plain).casefold())
+    fillers = DROPPED | FRAMING
+    return [t for t in tokens(plain) if t not in fillers]
+
+
+def modality(text: str) -> Counter[str]:
+    plain = simplify(unicodedata.normalize("NFKC", text)).casefold().replace("’", "'")
+    return Counter(MODALITY.findall(ZH_FRAMING.sub(" ", contractions_undone(plain))))

@@ -1,0 +1,89 @@
+"""Participants' names in texts: taken out before embedding, recognised in queries. Pure.
+
+A name says who speaks, not what is said; with names left in, a text's vector leans towards every
+query about that person (R@10 of the dense arm on LoCoMo: 51 with, 62 without).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from yiku.memory.text import HAN, STOP_WORDS, simplify
+
+ROLE_NAMES = frozenset(
+    (
+        "user assistant system tool human ai bot agent model me you customer agent speaker"
+        " 用户 助手 系统 我 你 您 机器人 客服 智能助手"
+    ).split()
+)
+"""Speakers so called are roles; the words mean something else in a text."""
+
+ALSO_WORDS = STOP_WORDS | frozenset(
+    (
+        "april june august summer autumn dawn eve grace hope joy faith rose ruby pearl mark bill"
+        " jack pat rob sue guy art drew chase hunter carter mason sky star angel sunny holly ivy"
+        " lily daisy violet melody harmony christian jean ray max"
+    ).split()
+)
+"""Names only where written with a capital."""
+
+HAN_CHARACTER = re.compile(f"[{HAN}]")
+WORD_LEFT = re.compile(r"\w")
+SPACES = re.compile(r"\s+")
+
+
+@lru_cache(maxsize=4096)
+def forms(name: str) -> tuple[str, ...]:
+    """How a speaker may be named, longest first: the whole name, and the parts of a spaced one."""
+    if name.casefold() in ROLE_NAMES:
+        return ()
+    parts = [p for p in name.split() if len(p) >= 3 and p.casefold() not in ROLE_NAMES]
+    whole = [name] if len(name) >= 2 else []
+    return tuple(dict.fromkeys([*whole, *(parts if len(name.split()) > 1 else [])]))
+
+
+@lru_cache(maxsize=4096)
+def pattern(form: str) -> re.Pattern[str]:
+    """Where a text has that form, with a possessive 's."""
+    if HAN_CHARACTER.search(form):
+        return re.compile(re.escape(form))
+    flags = 0 if form.casefold() in ALSO_WORDS else re.IGNORECASE
+    # Not \b: a Chinese character beside the name is no part of it.
+    return re.compile(rf"(?<![^\W{HAN}]){re.escape(form)}(?![^\W{HAN}])(?:['’]s\b)?", flags)
+
+
+def present(text: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    """(name, form) of the names whose form occurs in the text, however cut; longest form first."""
+    lower = text.casefold()
+    found = [(name, form) for name in names for form in forms(name) if form.casefold() in lower]
+    return sorted(found, key=lambda pair: (-len(pair[1]), pair))
+
+
+def strip_names(text: str, names: Iterable[str]) -> str:
+    """The text without those names and with single spaces; as it was where no word would be left
+    or none of them is in it."""
+    here = present(text, names)
+    if not here:
+        return text
+    left = text
+    for _, form in here:
+        left = pattern(form).sub("", left)
+    left = SPACES.sub(" ", left).strip()
+    return left if WORD_LEFT.search(left) else text
+
+
+def named_speaker(query: str, speakers: Iterable[str]) -> str | None:
+    """The one speaker the query names; None where it names none or several.
+
+    A part of a name counts where it names one speaker only.
+    """
+    everyone = list(speakers)
+    named: set[str] = set()
+    left = query if query.isascii() else simplify(query) + "\n" + query
+    for _, form in present(left, everyone):
+        if pattern(form).search(left):
+            left = pattern(form).sub("", left)
+            named |= {name for name in everyone if form in forms(name)}
+    return named.pop() if len(named) == 1 else None
