@@ -1,6 +1,6 @@
 """`python -m yiku` is `yiku`."""
 
-from yiku.cli.main import main
+from yiku.cli.main import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ EXIT_CODES: dict[type[BaseException], int] = {
 """The nearest class of an error decides."""
 
 INTERRUPTED = 130
+GC_THRESHOLD = 100_000
+"""New objects between two garbage collections: at 700, Python's own, starting takes 0.1 s longer."""
 
 
 class Commands(click.Group):
@@ -72,7 +75,7 @@ class Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride] # it always ends the process
         try:
-            code = super().main(args, standalone_mode=False)
+            code = super().main(args, "yiku", standalone_mode=False)
             sys.stdout.flush()
         except click.ClickException as error:
             fail(told(error), error.exit_code)
@@ -136,3 +139,17 @@ def main(
     3 not found, 4 conflict, 5 busy or unavailable, 130 interrupted.
     """
     ctx.obj = Asked(home=home, url=url, api_key=api_key, as_json=as_json)
+
+
+def run() -> NoReturn:
+    """The command as a process of its own."""
+    gc.set_threshold(GC_THRESHOLD)
+    code: Any = 1
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    # All is closed by now. Python would take 0.2 s to free what the system frees at once.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)

@@ -62,7 +62,6 @@ def print_history(found: HistoryOut) -> None:
     output.print_table(
         ["when", "what", "before", "after", "why"],
         [
-            *([output.moment(found.passage.created_at), "added", "", "", ""],),
             *(row_of(change) for change in found.changes),
             *(
                 [output.moment(seen.at), f"said again ({seen.kind})", "", seen.text, ""]

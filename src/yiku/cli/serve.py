@@ -38,7 +38,9 @@ def serve(asked: Asked, host: str | None, port: int | None) -> None:
     An address that others reach needs an API key (`yiku key create`), or
     YIKU_REQUIRE_KEY=never.
     """
-    listening = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    listening = {
+        name: value for name, value in (("host", host), ("port", port)) if value is not None
+    }
     if is_remote(asked) or asked.url:
         local_settings(asked)  # refuses a server's address
     settings = load(**home_of(asked), **database_of(asked), **listening)

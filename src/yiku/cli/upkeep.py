@@ -66,9 +66,7 @@ def restore(asked: Asked, source: Path, replace: bool) -> None:
     """
     path = sqlite_path(local_settings(asked))
     with Bar("restoring", asked, unit="pages") as bar:
-        kept = restoring.restore(
-            source, path, replace=replace, now=now_utc(), progress=bar.update
-        )
+        kept = restoring.restore(source, path, replace=replace, now=now_utc(), progress=bar.update)
     if asked.as_json:
         output.print_json({"path": str(path), "kept": None if kept is None else str(kept)})
     else:

@@ -84,7 +84,10 @@ class Connection:
     async def _open(self) -> MemoryClient:
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         if self._url is not None:
-            http = httpx.AsyncClient(base_url=self._url, headers=headers, timeout=60)
+            try:
+                http = httpx.AsyncClient(base_url=self._url, headers=headers, timeout=60)
+            except httpx.InvalidURL as error:
+                raise Invalid(f"{self._url!r} is no address: {error}.") from error
         else:
             http = httpx.AsyncClient(
                 transport=InProcessTransport(await self._serve()),

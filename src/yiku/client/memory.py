@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
 from datetime import datetime
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack, cast
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
@@ -90,7 +90,7 @@ class MemoryClient:
 
     async def job_position(self, job: str) -> int:
         """How far an import has come; 0 where it never began."""
-        return (await self._call(wire.JobOut, "GET", f"/memory/jobs/{job}")).position
+        return (await self._call(wire.JobOut, "GET", f"/memory/jobs/{part(job)}")).position
 
     async def search(
         self,
@@ -120,11 +120,11 @@ class MemoryClient:
         return (await self._call(wire.SearchOut, "POST", "/memory/search", json=body)).hits
 
     async def get(self, passage_id: str) -> wire.PassageOut:
-        return await self._call(wire.PassageOut, "GET", f"/memory/passages/{passage_id}")
+        return await self._call(wire.PassageOut, "GET", f"/memory/passages/{part(passage_id)}")
 
     async def history(self, passage_id: str) -> wire.HistoryOut:
         """The passage, its changes and its repetitions."""
-        return await self._call(wire.HistoryOut, "GET", f"/memory/passages/{passage_id}/history")
+        return await self._call(wire.HistoryOut, "GET", f"/memory/passages/{part(passage_id)}/history")
 
     async def edit(
         self,
@@ -137,7 +137,7 @@ class MemoryClient:
         """Change fields; `version`: refuse if the passage has changed since it was read."""
         body = {**sendable(fields), "reason": reason, "version": version}
         return await self._call(
-            wire.PassageOut, "PATCH", f"/memory/passages/{passage_id}", json=body
+            wire.PassageOut, "PATCH", f"/memory/passages/{part(passage_id)}", json=body
         )
 
     async def supersede(
@@ -145,17 +145,17 @@ class MemoryClient:
     ) -> wire.SupersedeOut:
         """Put a newer text in the passage's place; the old one is kept for `as_of`."""
         body = {"text": text, "reason": reason, **sendable(said)}
-        path = f"/memory/passages/{passage_id}/supersede"
+        path = f"/memory/passages/{part(passage_id)}/supersede"
         return await self._call(wire.SupersedeOut, "POST", path, json=body)
 
     async def forget(self, passage_id: str, *, reason: str | None = None) -> wire.PassageOut:
         """Hide the passage from every search; `undo` brings it back."""
-        path = f"/memory/passages/{passage_id}/forget"
+        path = f"/memory/passages/{part(passage_id)}/forget"
         return await self._call(wire.PassageOut, "POST", path, json={"reason": reason})
 
     async def undo(self, passage_id: str, *, reason: str | None = None) -> list[wire.PassageOut]:
         """Take back the passage's last change; returns all it touched."""
-        path = f"/memory/passages/{passage_id}/undo"
+        path = f"/memory/passages/{part(passage_id)}/undo"
         found = await self._call(wire.PassagesOut, "POST", path, json={"reason": reason})
         return found.passages
 
@@ -189,8 +189,11 @@ class MemoryClient:
             if response.is_error:
                 await response.aread()
                 raise_for(response)
-            async with aclosing(response.aiter_lines()) as lines:
-                async for line in lines:
+            rest = b""
+            # Not `aiter_lines`: that also ends lines at U+2028 and U+0085, which JSON leaves alone.
+            async for block in response.aiter_bytes():
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
                     yield wire.PassageOut.model_validate_json(line)
 
     async def archives(self, user: str | None = None) -> list[wire.ArchiveOut]:
@@ -209,12 +212,12 @@ class MemoryClient:
         self, archive_id: str, name: str, *, description: str | None = None
     ) -> wire.ArchiveOut:
         body = {"name": name, "description": description}
-        path = f"/memory/archives/{archive_id}"
+        path = f"/memory/archives/{part(archive_id)}"
         return await self._call(wire.ArchiveOut, "PATCH", path, json=body)
 
     async def delete_archive(self, archive_id: str) -> int:
         """Erase an archive and all it holds for good; returns how many passages."""
-        path = f"/memory/archives/{archive_id}"
+        path = f"/memory/archives/{part(archive_id)}"
         return (await self._call(wire.DeleteOut, "DELETE", path)).deleted
 
     async def health(self) -> wire.HealthOut:
@@ -231,16 +234,34 @@ class MemoryClient:
             raise errors.ProviderUnavailable(
                 f"{self._http.base_url} can't be reached ({error}). Is `yiku serve` running there?"
             ) from error
+        except UnicodeEncodeError as error:
+            raise errors.InvalidText(
+                f"Half a character (a lone surrogate, U+{ord(error.object[error.start]):04X}) was"
+                " given; it isn't valid Unicode."
+            ) from error
         if response.is_error:
             raise_for(response)
-        return kind.model_validate_json(response.content)
+        try:
+            return kind.model_validate_json(response.content)
+        except ValueError as error:
+            raise errors.YikuError(
+                f"{self._http.base_url} answered what this client doesn't understand; is it"
+                " Yiku's, and of the same version?"
+            ) from error
+
+
+def part(name: str) -> str:
+    """An id as one part of a path. Raises: Invalid."""
+    if not name:
+        raise errors.Invalid("An id is empty.")
+    return quote(name, safe="", errors="replace")
 
 
 def sendable(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value.isoformat()
         if isinstance(value, datetime)
-        else list(value)
+        else list(cast("tuple[Any, ...]", value))
         if isinstance(value, tuple)
         else value
         for name, value in fields.items()

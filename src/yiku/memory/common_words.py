@@ -1,4 +1,4 @@
-"""English for the commonest Chinese words; their first sense in a dictionary is seldom the one meant.
+"""English for the commonest Chinese words: of these a first sense is seldom the one meant.
 
 Written for this project; CC-CEDICT says the rest. Words that only serve grammar have no gloss.
 """

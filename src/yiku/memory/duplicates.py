@@ -15,27 +15,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from yiku.memory.text import HAN, fingerprint, simplify, tokens
+from yiku.memory.text import EMOJI, HAN, caseless, fingerprint, simplify, tokens
 from yiku.memory.when import numeral
 
-LOWEST_COSINE = 0.6
-"""Repetitions have 0.8 and more; below this the vectors are of something else."""
+LOWEST_COSINE = 0.5
+"""Repetitions mostly have 0.8 and more; below this the vectors are of something else. A high one
+proves nothing: half of the labelled pairs that differ have 0.84 and more, up to 0.99."""
 
 ECHO_ORDER = 0.7
 """Share of a text's content words that come in the order of the memory it echoes."""
 
-ARTICLES = "a an the that"
-FILLERS = (
-    "really very so quite just actually basically honestly literally totally well oh ah wow hey hi"
-    " hello um uh hmm yeah ok okay lol haha btw please too definitely also"
+DROPPED_WORDS = "a an the um uh hmm oh wow lol haha btw"
+DROPPED = frozenset(DROPPED_WORDS.split())
+OPENER = re.compile(
+    r"^\W*(?:(?:well|oh|ah|wow|hey|hi|hello|so|yeah|ok|okay|actually|honestly|basically"
+    r"|by the way)\b[\s,!.]*)+"
 )
-DROPPED = frozenset(f"{ARTICLES} {FILLERS}".split())
+DEGREE = re.compile(r"\b(?:really|very|totally|literally|definitely|actually|honestly)\b")
+NEGATION = re.compile(r"\b(?:not|never|no|hardly)\b|[不没别未]")
+"""Beside one, words of degree count: who doesn't really drink may drink a little."""
+
+SAME_WORDS = """
+am=be is=be are=be were=was has=have cannot=can_not
+favourite=favorite colour=color grey=gray mom=mum tv=television
+one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10 eleven=11 twelve=12 twenty=20
+"""
 SAME_WORD = {
-    **{"am": "be", "is": "be", "are": "be", "'m": "be", "'re": "be", "were": "was"},
-    **{"'ve": "have", "has": "have", "'ll": "will", "cannot": "can not", "favourite": "favorite"},
-    **{"colour": "color", "grey": "gray", "mom": "mum", "tv": "television", "ok": "okay"},
-    **{"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "one": "1"},
-    **{"eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20"},
+    word: same.replace("_", " ")
+    for word, _, same in (pair.partition("=") for pair in SAME_WORDS.split())
 }
 IRREGULAR = {"can't": "can not", "won't": "will not", "shan't": "shall not", "ain't": "be not"}
 
@@ -49,14 +56,15 @@ MOVABLE = re.compile(
 )
 """Times that stand before or after what happened, to the same effect."""
 
-ZH_FILLERS = re.compile(
-    "其实|说实话|老实说|嗯+|呃+|哎呀?|哦|啊|呀|嘛|哈哈+|非常|特别|十分|超级|真的|挺|很(?![少多难])|那个，|对了"
-)
+ZH_FILLERS = re.compile("其实|说实话|老实说|嗯+|呃+|哎呀?|哦|啊|呀|嘛|哈哈+")
+ZH_DEGREE = re.compile("非常|真的|特别(?=[喜爱想好开])|很(?![少多难])")
 ZH_PARTICLE = re.compile(f"(?<=[{HAN}])的(?=[{HAN}])")
-ZH_SAME = {"您": "你", "俺": "我", "咱们": "我们", "儿子": "儿子", "一点儿": "一点", "哪儿": "哪里"}
+ZH_SAME = {"您": "你", "俺": "我", "咱们": "我们", "一点儿": "一点", "哪儿": "哪里"}
 ZH_NUMERAL = re.compile("[零〇一二两三四五六七八九十]+")
 
-PIECE = re.compile(rf"[{HAN}]|\d+(?:[.:/-]\d+)*|[^\W\d{HAN}_]+|[%$€£¥+?*/°-]")
+PIECE = re.compile(
+    rf"[{HAN}{EMOJI}]|(?:(?<![\w.])[-.])?\d+(?:[.:/-]\d+)*|[^\W\d{HAN}_]+|[%$€£¥+?*/°]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +73,32 @@ class Essence:
 
     words: tuple[str, ...]
     times: tuple[str, ...]
+    """In order: of several, each belongs to something."""
+
+
+def normal(text: str) -> str:
+    """One way of writing: width, case, quotes, contractions, simplified characters."""
+    plain = simplify(caseless(unicodedata.normalize("NFKC", text))).replace("’", "'")
+    return contractions_undone(re.sub(r"(?<=\d),(?=\d{3})", "", plain))
 
 
 def essence(text: str) -> Essence:
-    plain = simplify(unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
-    plain = re.sub(r"(?<=\d),(?=\d{3})", "", plain)
-    times = sorted(MOVABLE.findall(plain))
-    plain = MOVABLE.sub(" ", plain)
-    plain = contractions_undone(plain)
+    plain = normal(text)
+    times = tuple(MOVABLE.findall(plain))
+    plain = OPENER.sub("", MOVABLE.sub(" ", plain))
+    if not NEGATION.search(plain):
+        plain = ZH_DEGREE.sub("", DEGREE.sub(" ", plain))
     if not plain.isascii():
-        plain = ZH_FILLERS.sub(" ", plain)
-        plain = ZH_PARTICLE.sub("", plain)
+        plain = ZH_PARTICLE.sub("", ZH_FILLERS.sub(" ", plain))
         for word, same in ZH_SAME.items():
             plain = plain.replace(word, same)
         plain = ZH_NUMERAL.sub(lambda m: f" {numeral(m[0]) or m[0]} ", plain)
+    pieces: list[str] = PIECE.findall(plain)
     words: list[str] = []
-    for piece in PIECE.findall(plain):
-        if piece not in DROPPED and piece != "-":
+    for piece in pieces:
+        if piece not in DROPPED:
             words += SAME_WORD.get(piece, piece).split()
-    return Essence(tuple(words), tuple(times))
+    return Essence(tuple(words), times)
 
 
 def contractions_undone(text: str) -> str:
@@ -121,9 +136,9 @@ def turned_round(one: Sequence[str], other: Sequence[str]) -> bool:
 
 FRAMING = frozenset(
     tokens(
-        "remember recall mention mentioned tell told say said know known note noted memory memories"
-        " according record recorded earlier before previously conversation based see seem indeed"
-        " right yes sure great glad noted understood"
+        "user really very remember recall mention mentioned tell told say said know known note"
+        " noted memory memories according record recorded earlier before previously conversation"
+        " based see seem indeed right yes sure great glad understood"
     )
 )
 """How a reply says where it has its facts from."""
@@ -142,20 +157,23 @@ MODALITY = re.compile(
 """Words that turn a statement into another one; an echo has the same of them."""
 
 
+THIRD_PERSON = re.compile(r"\b(?:he|him|his|she|hers?|they|them|theirs?)\b|[他她]")
+
+
 def is_echo(new_text: str, shown_texts: Sequence[str]) -> int | None:
     """Place of the shown memory that `new_text` merely repeats, or None.
 
-    An echo may be shorter, speak to another person and say where it has it from; every content
-    word, number and name of it is in that one memory, nearly in its order. A question is no echo.
+    An echo may be shorter, turn "I" into "you" and say where it has it from; every content word,
+    number and name of it is in that one memory, nearly in its order. A question is no echo.
     """
     if new_text.rstrip().endswith(("?", "？")) or re.search("[吗呢][。.!！]?$", new_text.strip()):
         return None
-    new = content(new_text)
+    new, mood = content(new_text), modality(new_text)
     if len(new) < 2:
         return None
     for place, shown in enumerate(shown_texts):
         known = content(shown)
-        if Counter(new) - Counter(known) or modality(new_text) != modality(shown):
+        if Counter(new) - Counter(known) or mood != modality(shown):
             continue
         blocks = SequenceMatcher(None, new, known, autojunk=False).get_matching_blocks()
         if sum(block.size for block in blocks) >= ECHO_ORDER * len(new):
@@ -165,14 +183,14 @@ def is_echo(new_text: str, shown_texts: Sequence[str]) -> int | None:
 
 def content(text: str) -> list[str]:
     """Content words in order: stems, numbers, Chinese characters; persons and framing left out."""
-    plain = simplify(unicodedata.normalize("NFKC", contractions_undone(text.replace("’", "'"))))
-    if re.search(f"[{HAN}]", plain):
+    plain = normal(text)
+    if not plain.isascii() and re.search(f"[{HAN}]", plain):
         plain = ZH_FRAMING.sub(" ", plain).translate(ZH_PERSONS)
-        return PIECE.findall(ZH_FILLERS.sub("", plain).casefold())
-    fillers = DROPPED | FRAMING
-    return [t for t in tokens(plain) if t not in fillers]
+        return PIECE.findall(ZH_FILLERS.sub("", ZH_DEGREE.sub("", plain)))
+    return [t for t in tokens(plain) if t not in DROPPED and t not in FRAMING]
 
 
-def modality(text: str) -> Counter[str]:
-    plain = simplify(unicodedata.normalize("NFKC", text)).casefold().replace("’", "'")
-    return Counter(MODALITY.findall(ZH_FRAMING.sub(" ", contractions_undone(plain))))
+def modality(text: str) -> tuple[Counter[str], bool]:
+    """Its words that decide what kind of statement it is; whether it speaks of someone else."""
+    plain = ZH_FRAMING.sub(" ", normal(text))
+    return Counter(MODALITY.findall(plain)), THIRD_PERSON.search(plain) is not None

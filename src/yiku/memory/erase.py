@@ -38,6 +38,7 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
         orphans = [p for p in passages.followers(tx, ids) if p.id not in known]
         return list(known.values()), orphans
 
+    gone: list[Passage] = []
     for attempt in range(TRIES):
         gone, orphans = await memory.database.read(actor, look)
         found = await made_findable(memory, [(replace(p, context_id=None), None) for p in orphans])
@@ -88,7 +89,7 @@ def erase(
 
 
 async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:
-    """Erase an archive and all it holds; returns the number of passages. Raises: ArchiveNotFound."""
+    """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
     deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
     memory.indexes.drop(archive_id)
     memory.forget_vectors()

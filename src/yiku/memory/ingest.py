@@ -71,9 +71,8 @@ async def add(
     known = await memory.database.read(actor, lambda tx: read_known(tx, memory, where, new))
     ready = await prepare(memory, new, known, vectors)
     links = await find_links(memory, actor, known, ready)
-    return await memory.database.write(
-        actor, lambda tx: store(tx, memory, where, ready, links, also)
-    )
+    plan = Plan(where, ready, links, also)
+    return await memory.database.write(actor, lambda tx: store(tx, memory, plan))
 
 
 async def prepare(
@@ -130,17 +129,20 @@ def contexts_of(new: Sequence[Passage], known: Known) -> list[Passage | None]:
     return found
 
 
-def store(
-    tx: Tx,
-    memory: ArchivalMemory,
-    where: Place | ArchiveId,
-    ready: Sequence[Ready],
-    links: dict[int, Link],
-    also: Also | None,
-) -> list[Added]:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one transaction is to store."""
+
+    where: Place | ArchiveId
+    ready: Sequence[Ready]
+    links: dict[int, Link]
+    also: Also | None
+
+
+def store(tx: Tx, memory: ArchivalMemory, plan: Plan) -> list[Added]:
     """One transaction: what is new as passages, what is known as sightings."""
-    archive = home_of(tx, where)
-    links = {**links, **stored_meanwhile(tx, memory, archive, ready, links)}
+    archive, ready = home_of(tx, plan.where), plan.ready
+    links = {**plan.links, **stored_meanwhile(tx, memory, archive, plan)}
     fresh = [i for i in range(len(ready)) if i not in links]
     if fresh:
         archive = archives.bump(tx, archive.id)
@@ -163,8 +165,8 @@ def store(
         history.add_sighting(tx, target, sighting_of(one.passage, target.id, link))
         outcome = Outcome.ECHO if link.kind is SightingKind.ECHO else Outcome.DUPLICATE
         results.append(Added(outcome=outcome, passage=target, similarity=link.similarity))
-    if also is not None:
-        also(tx, results)
+    if plan.also is not None:
+        plan.also(tx, results)
     return results
 
 
@@ -176,22 +178,17 @@ def home_of(tx: Tx, where: Place | ArchiveId) -> Archive:
 
 
 def stored_meanwhile(
-    tx: Tx,
-    memory: ArchivalMemory,
-    archive: Archive,
-    ready: Sequence[Ready],
-    links: dict[int, Link],
+    tx: Tx, memory: ArchivalMemory, archive: Archive, plan: Plan
 ) -> dict[int, Link]:
     """Exact repetitions that someone else stored since `find_links` looked."""
     if memory.policy.duplicates == "keep":
         return {}
-    fresh = [i for i in range(len(ready)) if i not in links]
-    seen = passages.same_fingerprint(
-        tx, archive.id, list({ready[i].lexical.fingerprint for i in fresh})
-    )
+    fresh = [i for i in range(len(plan.ready)) if i not in plan.links]
+    prints = {plan.ready[i].lexical.fingerprint for i in fresh}
+    seen = passages.same_fingerprint(tx, archive.id, list(prints))
     found: dict[int, Link] = {}
-    for i in fresh:
-        one = ready[i]
+    for i in fresh if seen else ():
+        one = plan.ready[i]
         for fingerprint, other in seen:
             if fingerprint == one.lexical.fingerprint and comparable(one.passage, other):
                 found[i] = Link(SightingKind.DUPLICATE, other, 1.0)

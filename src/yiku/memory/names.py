@@ -12,21 +12,19 @@ from functools import lru_cache
 
 from yiku.memory.text import HAN, STOP_WORDS, simplify
 
-ROLE_NAMES = frozenset(
-    (
-        "user assistant system tool human ai bot agent model me you customer agent speaker"
-        " 用户 助手 系统 我 你 您 机器人 客服 智能助手"
-    ).split()
+ROLES = (
+    "user assistant system tool human ai bot agent model me you customer agent speaker"
+    " 用户 助手 系统 我 你 您 机器人 客服 智能助手"
 )
+ROLE_NAMES = frozenset(ROLES.split())
 """Speakers so called are roles; the words mean something else in a text."""
 
-ALSO_WORDS = STOP_WORDS | frozenset(
-    (
-        "april june august summer autumn dawn eve grace hope joy faith rose ruby pearl mark bill"
-        " jack pat rob sue guy art drew chase hunter carter mason sky star angel sunny holly ivy"
-        " lily daisy violet melody harmony christian jean ray max"
-    ).split()
+WORDS = (
+    "april june august summer autumn dawn eve grace hope joy faith rose ruby pearl mark bill"
+    " jack pat rob sue guy art drew chase hunter carter mason sky star angel sunny holly ivy"
+    " lily daisy violet melody harmony christian jean ray max"
 )
+ALSO_WORDS = STOP_WORDS | frozenset(WORDS.split())
 """Names only where written with a capital."""
 
 HAN_CHARACTER = re.compile(f"[{HAN}]")

@@ -58,7 +58,10 @@ def missing(
     before = passages.get_by_id(tx, [PassageId(p.context_id) for p in found if p.context_id])
     total = passages.count(tx, archive.id)
     done = total - embeddings.count_without(tx, archive.id, model)
-    todo = [(p, before[p.context_id].text if p.context_id in before else None) for p in found]
+    todo = [
+        (p, before[p.context_id].text if p.context_id and p.context_id in before else None)
+        for p in found
+    ]
     return todo, done, total
 
 

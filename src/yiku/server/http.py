@@ -51,7 +51,7 @@ async def on_yiku_error(_: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     if status == 500:
         logger.error("request failed", exc_info=error)
-    facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float | list)}
+    facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float)}
     return JSONResponse(
         body_of(type(error).__name__, error.message, facts), status, HEADERS.get(status)
     )

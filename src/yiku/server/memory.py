@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import text
 from starlette.responses import StreamingResponse
 
 from yiku.app import App
@@ -30,7 +29,7 @@ from yiku.server.translate import (
     place_of,
     sighting_out,
 )
-from yiku.store import archives, history, passages, requests
+from yiku.store import archives, history, passages, requests, schema
 
 router = APIRouter(
     prefix="/memory",
@@ -55,7 +54,7 @@ def answer(body: BaseModel, status: int = 200) -> Response:
 
 async def probe(app: App) -> None:
     """Raises: StoreError."""
-    await app.database.read(LOCAL_ACTOR, lambda tx: tx.connection.execute(text("SELECT 1")).all())
+    await app.database.read(LOCAL_ACTOR, lambda tx: schema.current(tx.connection))
 
 
 @router.post("/passages", status_code=201, response_model=wire.AddOut, tags=["passages"])

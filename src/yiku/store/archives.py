@@ -103,7 +103,7 @@ def rename(tx: Tx, archive_id: ArchiveId, name: str, description: str | None) ->
 
 
 def delete_whole(tx: Tx, archive_id: ArchiveId) -> int:
-    """Erase an archive and all it holds; returns the number of passages. Raises: ArchiveNotFound."""
+    """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
     get(tx, archive_id)
     run = tx.connection.execute
     held = run(select(func.count()).where(passage.c.archive_id == archive_id)).scalar_one()

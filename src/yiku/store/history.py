@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -20,28 +19,26 @@ MOMENTS = frozenset({"at", "valid_from", "valid_to", "forgotten_at"})
 
 def pack(fields: Mapping[str, Any]) -> dict[str, Json]:
     """Field values as they are kept in a history entry: moments as microseconds."""
-    return {
-        name: to_micros(value)
-        if isinstance(value, datetime)
-        else list(value)
-        if isinstance(value, tuple)
-        else dict(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in fields.items()
-    }
+    return {name: packed(name, value) for name, value in fields.items()}
+
+
+def packed(name: str, value: Any) -> Any:
+    if name in MOMENTS:
+        return None if value is None else to_micros(value)
+    if name == "tags":
+        return list(value)
+    return dict(value) if name == "metadata" else value
 
 
 def unpack(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The values that `pack` kept."""
-    return {
-        name: from_micros(value)
-        if name in MOMENTS and value is not None
-        else tuple(value)
-        if name == "tags"
-        else value
-        for name, value in fields.items()
-    }
+    return {name: unpacked(name, value) for name, value in fields.items()}
+
+
+def unpacked(name: str, value: Any) -> Any:
+    if name in MOMENTS:
+        return None if value is None else from_micros(value)
+    return tuple(value) if name == "tags" else value
 
 
 @dataclass(frozen=True, slots=True)

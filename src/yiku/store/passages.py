@@ -27,6 +27,11 @@ Floats = NDArray[np.float32]
 
 
 def of_row(row: Row[Any]) -> Passage:
+    return of_values(tuple(row))
+
+
+def of_values(row: Sequence[Any]) -> Passage:
+    """A row of `COLUMNS`."""
     values = dict(zip(FIELDS, row, strict=True))
     values["tags"] = tuple(values["tags"])
     return Passage(**values)
@@ -112,9 +117,7 @@ def same_fingerprint(
             .order_by(passage.c.seq)
         )
         for row in tx.connection.execute(query):
-            *values, fingerprint = row
-            fields = dict(zip(FIELDS, values, strict=True))
-            found.append((fingerprint, Passage(**{**fields, "tags": tuple(fields["tags"])})))
+            found.append((bytes(row[-1]), of_values(row[:-1])))
     return found
 
 

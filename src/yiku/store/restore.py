@@ -40,7 +40,9 @@ def open_file(path: Path) -> sqlite3.Connection:
         how = "mode=ro"
     try:
         raw = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None,
+            f"{path.absolute().as_uri()}?{how}",
+            uri=True,
+            isolation_level=None,
             check_same_thread=False,
         )
         application = raw.execute("PRAGMA application_id").fetchone()[0]

@@ -93,7 +93,20 @@ def list_keys(tx: Tx) -> list[ApiKey]:
         .where(api_key.c.organization_id == tx.actor.organization_id)
         .order_by(api_key.c.created_at, api_key.c.id)
     )
-    return [ApiKey(**{**row._mapping, "scope": Scope(row.scope)}) for row in rows]  # pyright: ignore[reportPrivateUsage] # SQLAlchemy's public name
+    return [
+        ApiKey(
+            id=row.id,
+            organization_id=row.organization_id,
+            user_id=row.user_id,
+            name=row.name,
+            prefix=row.prefix,
+            scope=Scope(row.scope),
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            revoked_at=row.revoked_at,
+        )
+        for row in rows
+    ]
 
 
 def revoke_key(tx: Tx, key_id: ApiKeyId) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from yiku.store import schema
-from yiku.store.index.terms import FORMAT, HEADER
+from yiku.store.index.terms import FORMAT, HEADER, unpack
 from yiku.store.tables import (
     api_key,
     archive,
@@ -197,10 +198,12 @@ def problems_of(row: Any) -> list[str]:
 
 def readable_terms(blob: bytes) -> bool:
     """Whether it has the layout that `terms` describes."""
-    if len(blob) < HEADER.size:
+    try:
+        found = unpack(blob)
+    except (struct.error, ValueError):
         return False
-    version, _, _, n, length, both = HEADER.unpack_from(blob)
-    return version == FORMAT and len(blob) == HEADER.size + 10 * n and length <= both
+    size = HEADER.size + found.hashes.nbytes + found.counts.nbytes
+    return blob[0] == FORMAT and len(blob) == size and found.length <= found.context_length
 
 
 def vector_problem(value: bytes | str, dimension: int | None) -> str | None:
@@ -226,3 +229,10 @@ def listed(words: str, rows: Iterable[Sequence[Any]]) -> list[str]:
     told = [words.format(*row) for row in rows]
     more = len(told) - LISTED
     return told if more <= 0 else [*told[:LISTED], f"… and {more:,} more like the last"]
+
+
+def engine(connection: Connection) -> str:
+    """The database's program and its version: `SQLite 3.46.1`."""
+    if connection.dialect.name == "sqlite":
+        return f"SQLite {connection.exec_driver_sql('SELECT sqlite_version()').scalar_one()}"
+    return f"Postgres {connection.exec_driver_sql('SHOW server_version').scalar_one()}"

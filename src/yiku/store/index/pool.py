@@ -29,9 +29,12 @@ WHERE p.archive_id = :archive AND p.organization_id = :organization
       AND (p.version > :version OR (p.version = :version AND p.seq > :seq))
 ORDER BY p.version, p.seq LIMIT :limit
 """
-SQLITE_ROWS = text(_ROWS.format(vector="e.vector", context="e.context_vector"))
+SQLITE_ROWS = text(_ROWS.format(vector="e.vector", context="e.context_vector AS context"))
 POSTGRES_ROWS = text(
-    _ROWS.format(vector="vector_send(e.vector)", context="vector_send(e.context_vector)")
+    _ROWS.format(
+        vector="vector_send(e.vector) AS vector",
+        context="vector_send(e.context_vector) AS context",
+    )
 )
 ERASED = text("SELECT passage_seq FROM erased WHERE archive_id = :archive AND version > :version")
 
@@ -119,20 +122,18 @@ class IndexPool:
         return [self._index_row(row, tx.postgres) for row in found]
 
     def _index_row(self, row: Row[Any], postgres: bool) -> IndexRow:
-        seq, version, at, valid_from, valid_to, forgotten_at, speaker, conversation, *blobs = row
-        terms, vector, context = blobs
-        own = vector_of(bytes(vector), postgres)
+        own = vector_of(bytes(row.vector), postgres)
         # The sum: its dot product with a query is the sum of both vectors' cosines.
-        both = own if context is None else vector_of(bytes(context), postgres)
+        both = own if row.context is None else vector_of(bytes(row.context), postgres)
         return IndexRow(
-            seq=seq,
-            version=version,
-            at=at,
-            valid_from=valid_from,
-            valid_to=valid_to,
-            forgotten=forgotten_at is not None,
-            speaker=speaker,
-            conversation=conversation,
-            terms=unpack(bytes(terms)),
+            seq=row.seq,
+            version=row.version,
+            at=row.at,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            forgotten=row.forgotten_at is not None,
+            speaker=row.speaker,
+            conversation=row.conversation,
+            terms=unpack(bytes(row.terms)),
             vector=own + both,
         )

@@ -59,7 +59,7 @@ def sort_run(terms: NDArray[np.uint64], entries: Entries) -> Run:
     return Run(
         terms=ordered[firsts],
         starts=np.r_[firsts, len(ordered)].astype(np.int64),
-        entries=Entries(entries.rows[order], entries.counts[order], entries.context_counts[order]),
+        entries=Entries(entries.rows[order], entries.counts[order]),
     )
 
 

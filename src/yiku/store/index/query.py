@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,21 +125,21 @@ def lexical(
     return scores
 
 
-def best(scores: Floats, k: int) -> NDArray[np.intp]:
-    """Rows of at least the k highest scores above 0, in no order.
+def best(scores: Floats, k: int, above: float = -math.inf) -> NDArray[np.intp]:
+    """Rows of at least the k highest scores above `above`, in no order.
 
     A threshold from a sample leaves few rows to partition; ties may let some more through.
     """
     n = len(scores)
+    rows = None
     if n > 16 * k:
         sample = scores[:: max(1, n // 8192)]
         keep = max(1, math.ceil(2 * k * len(sample) / n))
-        threshold = max(float(np.partition(sample, -keep)[-keep]), 0.0)
-        rows = np.flatnonzero(scores > threshold)
-        if len(rows) < k:
-            rows = np.flatnonzero(scores > 0)
-    else:
-        rows = np.flatnonzero(scores > 0)
+        threshold = float(np.partition(sample, -keep)[-keep])
+        if threshold > above:
+            rows = np.flatnonzero(scores > threshold)
+    if rows is None or len(rows) < k:
+        rows = np.flatnonzero(scores > above)
     if len(rows) <= k:
         return rows
     return rows[np.argpartition(scores[rows], -k)[-k:]]
@@ -202,11 +203,9 @@ def score(
     dense = dense_of(segment, query, None)
     if everything:
         return Scored(segment, np.arange(segment.n), words, dense)
-    if mask is not None:  # an arm takes what is above 0
-        words, dense = words * mask, np.where(mask, dense, np.float32(0))
-    rows = union(words, dense, segment.at[: segment.n], query)
     if mask is not None:
-        rows = rows[mask[rows]]
+        words, dense = words * mask, np.where(mask, dense, np.float32(-np.inf))
+    rows = union(words, dense, segment.at[: segment.n], query)
     return Scored(segment, rows, words[rows], dense[rows])
 
 
@@ -220,9 +219,13 @@ def dense_of(segment: Segment, query: Query, rows: NDArray[np.intp] | None) -> F
 
 
 def union(words: Floats, dense: Floats, at: NDArray[np.int64], query: Query) -> NDArray[np.intp]:
-    arms = [best(words, query.arm), best(dense, query.arm)]
+    """Rows of the best of each arm; a row without a word in common is none of the lexical arm's,
+    and −∞ marks what a filter shut out."""
+    arms = [best(words, query.arm, 0)]
+    if query.vector is not None:
+        arms.append(best(dense, query.arm))
     for start, end in query.spans:
-        inside = np.flatnonzero((at >= start) & (at < end))
+        inside = np.flatnonzero((at >= start) & (at < end) & np.isfinite(dense))
         arms.append(inside[best(dense[inside], query.arm)])
     return np.unique(np.concatenate(arms))
 
@@ -236,12 +239,10 @@ def gather(segments: Sequence[Segment], query: Query) -> Candidates:
     for number, segment in enumerate(segments):
         parts = [(w, e) for w in weights if len((e := found[w.term][number]).rows)]
         fields = [[segment.postings.find(t) for t in group] for group in query.required]
-        work.append(lambda s=segment, p=parts, f=fields: score(s, query, p, f, stats))
-    if len(work) > 1:
-        scored = list(POOL.map(lambda task: task(), work))
-    else:
-        scored = [task() for task in work]
-    return joined(scored, query)
+        work.append(partial(score, segment, query, parts, fields, stats))
+    if len(work) == 1:
+        return joined([work[0]()], query)
+    return joined([future.result() for future in [POOL.submit(task) for task in work]], query)
 
 
 POOL = ThreadPoolExecutor(2, "yiku-index")

@@ -47,7 +47,7 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
     return np.rint(vectors / scale[:, None]).astype(np.int8), scale.astype(np.float32)
 
 
-def sketch(vectors: NDArray[np.generic]) -> NDArray[np.uint64]:
+def sketch(vectors: NDArray[np.int8]) -> NDArray[np.uint64]:
     """(n, 2): the signs of the first 128 numbers of each row.
 
     Two vectors at angle θ differ in a share θ/π of random signs (Charikar, STOC 2002), so vectors

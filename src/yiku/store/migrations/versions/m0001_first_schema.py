@@ -1,5 +1,6 @@
 """The first schema: tenants, archives, passages and their history."""
 
+from collections.abc import Mapping
 from time import time_ns
 
 import sqlalchemy as sa
@@ -259,18 +260,11 @@ def upgrade() -> None:
 def _add_local_owner() -> None:
     """The organization and user of a database that nobody shares."""
     now = time_ns() // 1000
-    columns = ("id", "name", "created_at")
-    owner = sa.table("organization", *[sa.column(name) for name in columns])
-    op.bulk_insert(owner, [{"id": LOCAL_ORGANIZATION, "name": "local", "created_at": now}])
-    person = sa.table("user", sa.column("organization_id"), *[sa.column(name) for name in columns])
-    op.bulk_insert(
-        person,
-        [
-            {
-                "id": LOCAL_USER,
-                "organization_id": LOCAL_ORGANIZATION,
-                "name": "local",
-                "created_at": now,
-            }
-        ],
-    )
+    owner = {"id": LOCAL_ORGANIZATION, "name": "local", "created_at": now}
+    person = {**owner, "id": LOCAL_USER, "organization_id": LOCAL_ORGANIZATION}
+    op.bulk_insert(table("organization", owner), [owner])
+    op.bulk_insert(table("user", person), [person])
+
+
+def table(name: str, row: Mapping[str, object]) -> sa.TableClause:
+    return sa.table(name, *(sa.Column(column) for column in row))
