@@ -236,7 +236,9 @@ class Corpus:
         for i in range(count):
             words = rng.choice(self.words.common, 4, replace=False)
             chinese = CHINESE_COMMON[i % len(CHINESE_COMMON)]
-            found.append(f"{chinese}{i}点？" if i % 5 == 4 else f"about {' '.join(words)} and so on")
+            found.append(
+                f"{chinese}{i}点？" if i % 5 == 4 else f"about {' '.join(words)} and so on"
+            )
         return found
 
     def _text(self, words: Sequence[str], pick: Sequence[int], chinese: bool) -> str:

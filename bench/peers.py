@@ -236,12 +236,16 @@ def write(peer: str, place: Place) -> list[Figure]:
     _, queries = place.queries()
     for vector in queries[:10]:
         store.search(vector)
-    added: list[float] = []
+
+    def one(i: int) -> float:
+        return timed(lambda: store.add([fresh[i]], given[i : i + 1]))
+
+    added = [one(i) for i in range(count + 10)][10:]
     after: list[float] = []
-    for i in range(count + 10):
-        added.append(timed(lambda i=i: store.add([fresh[i]], given[i : i + 1])))
+    for i in range(count):
+        one(500 + i)
         after.append(timed(lambda i=i: store.search(queries[i % len(queries)])))
-    return [desk.many("add_vector", added[10:]), desk.many("search_after_write", after[10:])]
+    return [desk.many("add_vector", added), desk.many("search_after_write", after)]
 
 
 STEPS = {"fill": fill, "cold": cold, "search": search, "write": write}

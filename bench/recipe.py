@@ -37,7 +37,14 @@ Floats = NDArray[np.float32]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 K1, B = 0.9, 0.6
 CUTS = (1, 5, 10, 20)
-CATEGORIES = ("", "multi-hop", "temporal", "open-domain", "single-hop", "adversarial")
+CATEGORIES: Sequence[str] = (
+    "",
+    "multi-hop",
+    "temporal",
+    "open-domain",
+    "single-hop",
+    "adversarial",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def locomo(path: Path) -> Iterator[Pool]:
                 place[turn["dia_id"]] = len(passages)
                 passages.append(Passage(text, turn["speaker"], said, str(number)))
         questions = [
-            Question(q["question"], found, CATEGORIES[q["category"]])
+            Question(q["question"], found, CATEGORIES[int(q["category"])])
             for q in one["qa"]
             if (found := evidence_places(q.get("evidence") or [], place))
         ]
@@ -155,7 +162,9 @@ class Bm25:
             where = np.array([i for i, _ in pairs])
             f = np.array([count for _, count in pairs], np.float32)
             idf = math.log(1 + (n - len(pairs) + 0.5) / (len(pairs) + 0.5))
-            self._postings[term] = where, idf * f * (K1 + 1) / (f + norms[where])
+            weight = np.float32(idf * (K1 + 1))
+            values = (weight * f / (f + norms[where])).astype(np.float32)
+            self._postings[term] = where, values
 
     def scores(self, terms: Sequence[str]) -> Floats:
         total = np.zeros(self._n, np.float32)

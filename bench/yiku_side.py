@@ -48,7 +48,7 @@ def draft(memory: Memory, *, turn: bool = True) -> Draft:
         text=memory.text,
         at=memory.at,
         speaker=memory.speaker,
-        conversation=memory.conversation if turn else None,
+        conversation=(memory.conversation or None) if turn else None,
         message=f"m{memory.number}",
         tags=(memory.tag,),
         metadata={"channel": memory.channel, "importance": memory.importance},
@@ -177,30 +177,39 @@ async def write(place: Place) -> list[Figure]:
         for number in range(10):
             await one(number)
         short = [await one(10 + i) for i in range(count)]
-        turn = [
-            await one(500 + i, conversation=fresh[500 + i].conversation) for i in range(count)
-        ]
+        turn = [await one(500 + i, conversation=fresh[500 + i].conversation) for i in range(count)]
         long = [await one(1000 + i, text=long_texts[i]) for i in range(count)]
         vector = [
             await awaited(add(memory, [fresh[1500 + i]], given[1500 + i : 1501 + i]))
             for i in range(count)
         ]
-        after: list[float] = []
-        usual: list[float] = []
-        for i in range(count):
-            await one(2000 + i)
-            after.append(await awaited(find(memory, texts[i])))
-            usual.append(await awaited(find(memory, texts[i])))
         for name, seconds in (
             ("add_short", short),
             ("add_turn", turn),
             ("add_long", long),
             ("add_vector", vector),
-            ("search_after_write", after),
-            ("search_again", usual),
         ):
             figures.append(desk.many(name, seconds))
+        figures += await after_writes(memory, desk, fresh[2000:], texts[:count])
     return figures + await through_client(place, fresh[2500:], texts)
+
+
+async def after_writes(
+    memory: ArchivalMemory, desk: Desk, fresh: Sequence[Memory], texts: Sequence[str]
+) -> list[Figure]:
+    """A search right after an add, and another after it: with the query embedded, and without."""
+    seconds: dict[str, list[float]] = {
+        name: [] for name in ("after_embedded", "again_embedded", "search_after_write", "again")
+    }
+    for i, text in enumerate(texts):
+        await find(memory, text)
+        await add(memory, [replace(fresh[2 * i], conversation="")])
+        seconds["after_embedded"].append(await awaited(find(memory, f"{text} {i}")))
+        seconds["again_embedded"].append(await awaited(find(memory, f"{text} {i}!")))
+        await add(memory, [replace(fresh[2 * i + 1], conversation="")])
+        seconds["search_after_write"].append(await awaited(find(memory, text)))
+        seconds["again"].append(await awaited(find(memory, text)))
+    return [desk.many(name, values) for name, values in seconds.items()]
 
 
 async def through_client(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def confirm(question: str, yes: bool) -> None:
     """Ask, unless told not to. Raises: UsageError where nobody can be asked; Abort."""
     if yes:
         return
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise click.UsageError(
             "Nobody is there to be asked: give --yes", click.get_current_context()
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -40,7 +41,7 @@ def export(asked: Asked, target: Path | None, user: str, archive: str, forgotten
         return count
 
     if target is None:
-        stdout = click.get_text_stream("stdout", encoding="utf-8")
+        stdout = sys.stdout
         with_memory(asked, lambda memory: work(memory, stdout))
         stdout.flush()
         return
@@ -53,7 +54,7 @@ def export(asked: Asked, target: Path | None, user: str, archive: str, forgotten
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[TextIO]:
+def whole_file(target: Path) -> Generator[TextIO]:
     """A file that appears complete and durable, in the place of what was there; or not at all."""
     handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
     try:

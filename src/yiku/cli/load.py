@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -174,18 +175,17 @@ def check_all(file: BinaryIO, how: Reading) -> Checked:
 
 
 def job_name(digest: str, how: Reading, user: str, archive: str) -> str:
-    """Names what is imported, into where: the same again is the same job, wherever the file lies."""
+    """Names what is imported, into where; the same content is the same job."""
     parts = [digest, how.format, how.split, how.name, how.defaults, user, archive]
     return f"import-{sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()}"
 
 
 @contextmanager
-def opened_twice(source: Path) -> Iterator[BinaryIO]:
+def opened_twice(source: Path) -> Generator[BinaryIO]:
     """The file, or what is piped in, so that it can be read from the start again."""
     if str(source) == "-":
         with tempfile.SpooledTemporaryFile(SPOOLED) as spool:
-            stdin = click.get_binary_stream("stdin")
-            while block := stdin.read(1 << 20):
+            while block := sys.stdin.buffer.read(1 << 20):
                 spool.write(block)
             spool.seek(0)
             yield cast("BinaryIO", spool)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -54,7 +55,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
 
 INTERRUPTED = 130
 GC_THRESHOLD = 100_000
-"""New objects between two garbage collections: at 700, Python's own, starting takes 0.1 s longer."""
+"""New objects between two garbage collections: at Python's own 700, starting takes 0.1 s longer."""
 
 
 class Commands(click.Group):
@@ -73,7 +74,7 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
-    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride] # it always ends the process
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         try:
             code = super().main(args, "yiku", standalone_mode=False)
             sys.stdout.flush()
@@ -144,6 +145,9 @@ def main(
 def run() -> NoReturn:
     """The command as a process of its own."""
     gc.set_threshold(GC_THRESHOLD)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     code: Any = 1
     try:
         main()

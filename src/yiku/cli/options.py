@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,12 +163,11 @@ def text_of(argument: str | None, file: Path | None) -> str:
         return argument
     if file is not None:
         return decoded(file.read_bytes(), str(file))
-    stdin = click.get_binary_stream("stdin")
-    if argument is None and stdin.isatty():
+    if argument is None and sys.stdin.isatty():
         raise click.UsageError(
             "A text is missing: give it, name a --file, or pipe it in", click.get_current_context()
         )
-    return decoded(stdin.read(), "the input")
+    return decoded(sys.stdin.buffer.read(), "the input")
 
 
 def decoded(content: bytes, name: str) -> str:

@@ -89,6 +89,10 @@ def columns_of(c: str) -> int:
     return 2 if unicodedata.east_asian_width(c) in "WF" else 1
 
 
+def width_of(text: str) -> int:
+    return sum(map(columns_of, text))
+
+
 def terminal_width() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 

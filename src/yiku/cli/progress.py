@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
-
-import click
 
 from yiku.cli.options import Asked
 
@@ -20,7 +19,7 @@ class Bar:
         self, title: str, asked: Asked, *, unit: Literal["passages", "bytes", "pages"]
     ) -> None:
         self._progress = None
-        if asked.as_json or not click.get_text_stream("stderr").isatty():
+        if asked.as_json or not sys.stderr.isatty():
             return
         from rich.console import Console
         from rich.progress import Progress

@@ -139,7 +139,7 @@ def record(line: int, fields: dict[str, Any], source: str, how: Reading) -> Reco
 
 
 def decoded_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their ends; what isn't UTF-8 becomes a lone surrogate, refused later."""
+    """Numbered lines without ends; what isn't UTF-8 becomes lone surrogates, refused later."""
     for number, raw in enumerate(file, 1):
         content = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         yield number, content.decode("utf-8", "surrogateescape").rstrip("\r\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def opened(asked: Asked, **settings: Any) -> AsyncIterator[MemoryClient]:
+async def opened(asked: Asked, **settings: Any) -> AsyncGenerator[MemoryClient]:
     """The memory that was asked for: a server's, or this machine's."""
     from yiku.client.connect import connect
 

@@ -128,7 +128,7 @@ class Server(uvicorn.Server):
 
 def loop_factory() -> Any:
     try:
-        import uvloop  # pyright: ignore[reportMissingTypeStubs] # not on Windows
+        import uvloop
     except ImportError:
         return None
     return uvloop.new_event_loop

@@ -124,7 +124,9 @@ class MemoryClient:
 
     async def history(self, passage_id: str) -> wire.HistoryOut:
         """The passage, its changes and its repetitions."""
-        return await self._call(wire.HistoryOut, "GET", f"/memory/passages/{part(passage_id)}/history")
+        return await self._call(
+            wire.HistoryOut, "GET", f"/memory/passages/{part(passage_id)}/history"
+        )
 
     async def edit(
         self,

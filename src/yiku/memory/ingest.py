@@ -184,13 +184,11 @@ def stored_meanwhile(
     if memory.policy.duplicates == "keep":
         return {}
     fresh = [i for i in range(len(plan.ready)) if i not in plan.links]
-    prints = {plan.ready[i].lexical.fingerprint for i in fresh}
-    seen = passages.same_fingerprint(tx, archive.id, list(prints))
     found: dict[int, Link] = {}
-    for i in fresh if seen else ():
+    for i in fresh:
         one = plan.ready[i]
-        for fingerprint, other in seen:
-            if fingerprint == one.lexical.fingerprint and comparable(one.passage, other):
+        for other in passages.same_fingerprint(tx, archive.id, one.lexical.fingerprint):
+            if comparable(one.passage, other):
                 found[i] = Link(SightingKind.DUPLICATE, other, 1.0)
                 break
     return found

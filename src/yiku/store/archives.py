@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from yiku.core.errors import ArchiveExists, ArchiveNotFound, EmbeddingModelMismatch
 from yiku.core.ids import ArchiveId, new_id
 from yiku.core.memory import Archive
+from yiku.store import hot
 from yiku.store.database import Tx
-from yiku.store.tables import archive, change, embedding, erased, passage, shown
+from yiku.store.tables import archive, change, embedding, erased, from_micros, passage, shown
 
-SELECT = select(archive)
+FIELDS = tuple(Archive.__dataclass_fields__)
+COLUMNS = ", ".join(FIELDS)
 
 
-def of_row(row: Row[Any]) -> Archive:
-    return Archive(**row._mapping)  # pyright: ignore[reportPrivateUsage] # SQLAlchemy's public name
+def of_row(row: Sequence[Any]) -> Archive:
+    """A row of `COLUMNS` from the driver."""
+    values = dict(zip(FIELDS, row, strict=True))
+    return Archive(**{**values, "created_at": from_micros(values["created_at"])})
+
+
+_BY_ID = hot.Select(
+    f"SELECT {COLUMNS} FROM archive WHERE id = :id AND organization_id = :organization"
+)
+_BY_NAME = hot.Select(
+    f"SELECT {COLUMNS} FROM archive"
+    " WHERE organization_id = :organization AND owner = :owner AND name = :name"
+)
+_BUMP = hot.Select(
+    "UPDATE archive SET version = version + 1"
+    f" WHERE id = :id AND organization_id = :organization RETURNING {COLUMNS}"
+)
 
 
 def get(tx: Tx, archive_id: ArchiveId) -> Archive:
     """Raises: ArchiveNotFound."""
-    row = tx.connection.execute(
-        SELECT.where(
-            archive.c.id == archive_id, archive.c.organization_id == tx.actor.organization_id
-        )
-    ).first()
-    if row is None:
+    rows = _BY_ID.rows(tx.connection, id=archive_id, organization=tx.actor.organization_id)
+    return of_row(the_one(rows, archive_id))
+
+
+def the_one(rows: Sequence[tuple[Any, ...]], archive_id: ArchiveId) -> tuple[Any, ...]:
+    if not rows:
         raise ArchiveNotFound(f"There is no archive {archive_id}.", archive_id=archive_id)
-    return of_row(row)
+    return rows[0]
 
 
 def find(tx: Tx, owner: str, name: str) -> Archive | None:
-    row = tx.connection.execute(
-        SELECT.where(
-            archive.c.organization_id == tx.actor.organization_id,
-            archive.c.owner == owner,
-            archive.c.name == name,
-        )
-    ).first()
-    return None if row is None else of_row(row)
+    rows = _BY_NAME.rows(
+        tx.connection, organization=tx.actor.organization_id, owner=owner, name=name
+    )
+    return of_row(rows[0]) if rows else None
 
 
 def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
     """Archives with the number of their passages, ordered by owner and name."""
     query = (
-        select(archive, func.count(passage.c.seq).label("passages"))
+        select(*(archive.c[name] for name in FIELDS), func.count(passage.c.seq))
         .outerjoin(passage, passage.c.archive_id == archive.c.id)
         .where(archive.c.organization_id == tx.actor.organization_id)
         .group_by(archive.c.id)
@@ -53,12 +67,10 @@ def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
     )
     if owner is not None:
         query = query.where(archive.c.owner == owner)
-    return [(_without_count(row), int(row.passages)) for row in tx.connection.execute(query)]
-
-
-def _without_count(row: Row[Any]) -> Archive:
-    fields = {k: v for k, v in row._mapping.items() if k != "passages"}  # pyright: ignore[reportPrivateUsage] # SQLAlchemy's public name
-    return Archive(**fields)
+    return [
+        (Archive(**dict(zip(FIELDS, row[:-1], strict=True))), int(row[-1]))
+        for row in map(tuple, tx.connection.execute(query))
+    ]
 
 
 def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
@@ -122,15 +134,8 @@ def bump(tx: Tx, archive_id: ArchiveId) -> Archive:
 
     Raises: ArchiveNotFound.
     """
-    row = tx.connection.execute(
-        update(archive)
-        .where(archive.c.id == archive_id, archive.c.organization_id == tx.actor.organization_id)
-        .values(version=archive.c.version + 1)
-        .returning(archive)
-    ).first()
-    if row is None:
-        raise ArchiveNotFound(f"There is no archive {archive_id}.", archive_id=archive_id)
-    return of_row(row)
+    rows = _BUMP.rows(tx.connection, id=archive_id, organization=tx.actor.organization_id)
+    return of_row(the_one(rows, archive_id))
 
 
 def settle_model(tx: Tx, found: Archive, model: str, dimension: int) -> None:

@@ -1,12 +1,14 @@
-"""Inserting passages into SQLite on the driver's own connection.
+"""The few statements that every add and search run, on the driver's own connection.
 
-SQLAlchemy's binding costs as much a row as SQLite's insert; imports are made of this statement.
-The statements are built from the tables once, so a new column can't be forgotten silently.
+Measured on SQLite: SQLAlchemy takes 0.2 ms to run a select that SQLite answers in 0.01, and as
+long to bind a row as SQLite to insert it. Column lists come from the tables, so a new column can't
+be forgotten.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table
 
 from yiku.core.memory import Passage
-from yiku.store.tables import EPOCH, embedding, passage
+from yiku.store.tables import EPOCH, embedding, from_micros, passage
 
 Floats = NDArray[np.float32]
 
@@ -31,6 +33,29 @@ class Indexed:
     terms: bytes
     vector: Floats
     context_vector: Floats | None
+
+
+class Select:
+    """SQL with `:name` parameters, and `:name*` for lists; the same rows from both drivers.
+
+    Moments come as microseconds, JSON as text from SQLite and as values from Postgres.
+    """
+
+    def __init__(self, sql: str) -> None:
+        lists = set(re.findall(r":(\w+)\*", sql))
+        self._lists = frozenset(lists)
+        self._sqlite = re.sub(r":(\w+)\*", r"(SELECT value FROM json_each(:\1))", sql)
+        ours = re.sub(r"IN :(\w+)\*", r"= ANY(:\1)", sql)
+        self._postgres = re.sub(r"(?<!:):(\w+)", r"%(\1)s", ours)
+
+    def rows(self, connection: Connection, **values: Any) -> Sequence[tuple[Any, ...]]:
+        raw = connection.connection.driver_connection
+        if isinstance(raw, sqlite3.Connection):
+            for name in self._lists:
+                values[name] = dumped(values[name])
+            return raw.execute(self._sqlite, values).fetchall()
+        found = connection.exec_driver_sql(self._postgres, values)
+        return [tuple(row) for row in found]
 
 
 def statement(table: Table) -> str:
@@ -104,3 +129,23 @@ def insert(
     pairs = list(zip(stored, indexed, strict=True))
     raw.executemany(PASSAGE, [passage_row(p, i) for p, i in pairs])
     raw.executemany(EMBEDDING, [embedding_row(p.seq, model, i) for p, i in pairs])
+
+
+FIELDS = tuple(Passage.__dataclass_fields__)
+COLUMNS = ", ".join(f'p."{name}"' for name in FIELDS)
+PLACES = {name: i for i, name in enumerate(FIELDS)}
+MOMENTS = ("at", "created_at", "valid_from", "valid_to", "forgotten_at")
+MOMENT_PLACES = tuple(PLACES[name] for name in MOMENTS)
+TAGS, METADATA = PLACES["tags"], PLACES["metadata"]
+
+
+def passage_of(row: Sequence[Any]) -> Passage:
+    """A row of `COLUMNS`."""
+    values = list(row[: len(FIELDS)])
+    for place in MOMENT_PLACES:
+        if values[place] is not None:
+            values[place] = from_micros(values[place])
+    tags, more = values[TAGS], values[METADATA]
+    values[TAGS] = tuple(json.loads(tags) if isinstance(tags, str) else tags)
+    values[METADATA] = json.loads(more) if isinstance(more, str) else more
+    return Passage(**dict(zip(FIELDS, values, strict=True)))

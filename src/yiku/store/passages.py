@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Row, delete, func, insert, select, text, update
 
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
@@ -16,7 +16,7 @@ from yiku.core.memory import Archive, Passage
 from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.hot import Indexed as Indexed
-from yiku.store.tables import embedding, erased, passage
+from yiku.store.tables import embedding, erased, passage, to_vector
 
 FIELDS = tuple(Passage.__dataclass_fields__)
 COLUMNS = [passage.c[name] for name in FIELDS]
@@ -49,24 +49,16 @@ def get(tx: Tx, passage_id: PassageId) -> Passage:
     return of_row(row)
 
 
-_BY_SEQ = select(*COLUMNS).where(
-    passage.c.organization_id == bindparam("organization"),
-    passage.c.seq.in_(bindparam("seqs", expanding=True)),
+_BY_SEQ = hot.Select(
+    f"SELECT {hot.COLUMNS} FROM passage p"
+    " WHERE p.organization_id = :organization AND p.seq IN :seqs*"
 )
 
 
 def get_by_seq(tx: Tx, seqs: Sequence[int]) -> dict[int, Passage]:
     """The passages there are, by row number."""
-    found: dict[int, Passage] = {}
-    for start in range(0, len(seqs), CHUNK):
-        values = {
-            "organization": tx.actor.organization_id,
-            "seqs": list(seqs[start : start + CHUNK]),
-        }
-        for row in tx.connection.execute(_BY_SEQ, values):
-            made = of_row(row)
-            found[made.seq] = made
-    return found
+    rows = _BY_SEQ.rows(tx.connection, organization=tx.actor.organization_id, seqs=list(seqs))
+    return {one.seq: one for one in map(hot.passage_of, rows)}
 
 
 def get_by_id(tx: Tx, ids: Sequence[PassageId]) -> dict[PassageId, Passage]:
@@ -83,55 +75,53 @@ def get_by_id(tx: Tx, ids: Sequence[PassageId]) -> dict[PassageId, Passage]:
     return found
 
 
+_LAST_TURN = hot.Select(
+    f"SELECT {hot.COLUMNS} FROM passage p"
+    " WHERE p.archive_id = :archive AND p.organization_id = :organization"
+    " AND p.conversation = :conversation AND p.forgotten_at IS NULL"
+    " ORDER BY p.seq DESC LIMIT 1"
+)
+
+
 def last_turn(tx: Tx, archive_id: ArchiveId, conversation: str) -> Passage | None:
     """The passage of this conversation that was stored last."""
-    row = tx.connection.execute(
-        select(*COLUMNS)
-        .where(
-            passage.c.archive_id == archive_id,
-            passage.c.organization_id == tx.actor.organization_id,
-            passage.c.conversation == conversation,
-            passage.c.forgotten_at.is_(None),
-        )
-        .order_by(passage.c.seq.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else of_row(row)
+    rows = _LAST_TURN.rows(
+        tx.connection,
+        archive=archive_id,
+        organization=tx.actor.organization_id,
+        conversation=conversation,
+    )
+    return hot.passage_of(rows[0]) if rows else None
 
 
-def same_fingerprint(
-    tx: Tx, archive_id: ArchiveId, fingerprints: Sequence[bytes]
-) -> list[tuple[bytes, Passage]]:
-    """Passages with one of these fingerprints, the oldest first."""
-    found: list[tuple[bytes, Passage]] = []
-    for start in range(0, len(fingerprints), CHUNK):
-        query = (
-            select(*COLUMNS, passage.c.fingerprint)
-            .where(
-                passage.c.archive_id == archive_id,
-                passage.c.organization_id == tx.actor.organization_id,
-                passage.c.fingerprint.in_(fingerprints[start : start + CHUNK]),
-                passage.c.forgotten_at.is_(None),
-                passage.c.superseded_by.is_(None),
-            )
-            .order_by(passage.c.seq)
-        )
-        for row in tx.connection.execute(query):
-            found.append((bytes(row[-1]), of_values(row[:-1])))
-    return found
+_BY_FINGERPRINT = hot.Select(
+    f"SELECT {hot.COLUMNS} FROM passage p"
+    " WHERE p.archive_id = :archive AND p.organization_id = :organization"
+    " AND p.fingerprint = :fingerprint AND p.forgotten_at IS NULL AND p.superseded_by IS NULL"
+    " ORDER BY p.seq"
+)
+
+
+def same_fingerprint(tx: Tx, archive_id: ArchiveId, fingerprint: bytes) -> list[Passage]:
+    """Passages of this fingerprint, the oldest first."""
+    rows = _BY_FINGERPRINT.rows(
+        tx.connection,
+        archive=archive_id,
+        organization=tx.actor.organization_id,
+        fingerprint=fingerprint,
+    )
+    return [hot.passage_of(row) for row in rows]
+
+
+_VECTORS = hot.Select(
+    "SELECT passage_seq, vector FROM embedding WHERE passage_seq IN :seqs* AND model = :model"
+)
 
 
 def vectors_of(tx: Tx, seqs: Sequence[int], model: str) -> dict[int, Floats]:
     """The vectors of the texts alone, float32[d], by row number."""
-    found: dict[int, Floats] = {}
-    for start in range(0, len(seqs), CHUNK):
-        rows = tx.connection.execute(
-            select(embedding.c.passage_seq, embedding.c.vector).where(
-                embedding.c.passage_seq.in_(seqs[start : start + CHUNK]), embedding.c.model == model
-            )
-        )
-        found |= {row.passage_seq: row.vector for row in rows}
-    return found
+    rows = _VECTORS.rows(tx.connection, seqs=list(seqs), model=model)
+    return {seq: to_vector(vector) for seq, vector in rows}
 
 
 def page(

@@ -174,12 +174,13 @@ class SqliteDatabase:
             if connection is None:
                 connection = self._local.connection = self._engine.connect()
                 self._reading.append(connection)
-            connection.exec_driver_sql("BEGIN")
+            raw = driver(connection)
+            raw.execute("BEGIN")
             try:
                 return unit(Tx(connection, actor, now_utc()))
             finally:
-                connection.exec_driver_sql("ROLLBACK")
-        except DBAPIError as error:
+                raw.execute("ROLLBACK")
+        except (DBAPIError, sqlite3.Error) as error:
             raise translated(error, self.path) from error
 
     def _scrub(self) -> None:
@@ -194,8 +195,9 @@ class SqliteDatabase:
 
     def _write_group(self, connection: Connection, first: Work) -> None:
         done: list[tuple[Work, Any]] = []
+        raw = driver(connection)
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            raw.execute("BEGIN IMMEDIATE")
             work: Work | None = first
             while work is not None:
                 self._write_one(connection, work, done)
@@ -204,9 +206,9 @@ class SqliteDatabase:
                 work = self._queue.get()
                 if work is None:  # told to stop: finish this group first
                     self._queue.put(None)
-            connection.exec_driver_sql("COMMIT")
+            raw.execute("COMMIT")
         except (DBAPIError, sqlite3.Error) as error:
-            fail(connection, [*[work for work, _ in done], first], translated(error, self.path))
+            fail(raw, [*[work for work, _ in done], first], translated(error, self.path))
             return
         for work, value in done:
             work.future.set_result(value)
@@ -214,7 +216,8 @@ class SqliteDatabase:
     def _write_one(self, connection: Connection, work: Work, done: list[tuple[Work, Any]]) -> None:
         if not work.future.set_running_or_notify_cancel():
             return
-        connection.exec_driver_sql("SAVEPOINT unit")
+        raw = driver(connection)
+        raw.execute("SAVEPOINT unit")
         try:
             value = work.unit(Tx(connection, work.actor, now_utc()))
         # The writer serves everybody: whatever one unit raises is that unit's own result.
@@ -224,21 +227,21 @@ class SqliteDatabase:
                 if isinstance(error, DBAPIError | sqlite3.Error)
                 else error
             )
-            if not driver(connection).in_transaction:  # a full disk takes the whole group down
+            if not raw.in_transaction:  # a full disk takes the whole group down
                 work.future.set_exception(ours)
                 raise
-            connection.exec_driver_sql("ROLLBACK TO unit")
-            connection.exec_driver_sql("RELEASE unit")
+            raw.execute("ROLLBACK TO unit")
+            raw.execute("RELEASE unit")
             work.future.set_exception(ours)
         else:
-            connection.exec_driver_sql("RELEASE unit")
+            raw.execute("RELEASE unit")
             done.append((work, value))
 
 
-def fail(connection: Connection, group: list[Work], error: StoreError) -> None:
+def fail(raw: sqlite3.Connection, group: list[Work], error: StoreError) -> None:
     """Give up a group: nothing of it was committed, and everyone in it is told so."""
-    if driver(connection).in_transaction:
-        connection.exec_driver_sql("ROLLBACK")
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")
     for work in group:
         if not work.future.done():
             work.future.set_exception(error)

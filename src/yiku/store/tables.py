@@ -53,6 +53,13 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
+def to_vector(value: str | bytes) -> NDArray[np.float32]:
+    """float32[d] of what the driver gave: pgvector's text, or SQLite's blob."""
+    if isinstance(value, str):
+        return np.array(value[1:-1].split(","), dtype=np.float32)
+    return np.frombuffer(value, dtype="<f4")
+
+
 class PgVector(UserDefinedType[str]):
     """pgvector's `vector`, its dimension left open: archives may have different models."""
 
@@ -81,11 +88,7 @@ class Vector(TypeDecorator[NDArray[np.float32]]):
         return array.tobytes()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return np.array(value[1:-1].split(","), dtype=np.float32)
-        return np.frombuffer(value, dtype="<f4")
+        return None if value is None else to_vector(value)
 
 
 class Blob(TypeDecorator[bytes]):

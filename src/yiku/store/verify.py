@@ -97,7 +97,7 @@ def file_problems(connection: Connection, *, quick: bool = False) -> list[str]:
 def version_problems(connection: Connection) -> list[str]:
     """An archive counts its changes: nothing in it is newer than the archive."""
 
-    def newer(table: Table, what: ColumnElement[Any]) -> Select[Any]:
+    def newer(table: Table, what: ColumnElement[Any]) -> Select[Any, Any, Any, Any]:
         return (
             select(what, table.c.version, archive.c.name, archive.c.version)
             .join(archive, archive.c.id == table.c.archive_id)

@@ -29,7 +29,7 @@ def gloss(cache: Path) -> Gloss:
         ("去年去了南京", ["last year", "Nanjing"]),
         ("她在医院工作", ["she", "hospital", "work"]),
         ("我喜歡看電影", ["like", "watch", "movie"]),
-        ("用 iPhone 15 拍照", ["iPhone", "15", "photo"]),
+        ("用 iPhone 15 拍照", ["iPhone", "15", "picture"]),
     ],
 )
 def test_the_gloss_has_the_words_that_matter(gloss: Gloss, text: str, words: list[str]) -> None:

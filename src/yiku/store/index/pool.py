@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, text
 
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive
+from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.index.archive import ArchiveIndex, IndexRow
 from yiku.store.index.terms import unpack
@@ -29,14 +29,13 @@ WHERE p.archive_id = :archive AND p.organization_id = :organization
       AND (p.version > :version OR (p.version = :version AND p.seq > :seq))
 ORDER BY p.version, p.seq LIMIT :limit
 """
-SQLITE_ROWS = text(_ROWS.format(vector="e.vector", context="e.context_vector AS context"))
-POSTGRES_ROWS = text(
-    _ROWS.format(
-        vector="vector_send(e.vector) AS vector",
-        context="vector_send(e.context_vector) AS context",
-    )
+SQLITE_ROWS = hot.Select(_ROWS.format(vector="e.vector", context="e.context_vector"))
+POSTGRES_ROWS = hot.Select(
+    _ROWS.format(vector="vector_send(e.vector)", context="vector_send(e.context_vector)")
 )
-ERASED = text("SELECT passage_seq FROM erased WHERE archive_id = :archive AND version > :version")
+ERASED = hot.Select(
+    "SELECT passage_seq FROM erased WHERE archive_id = :archive AND version > :version"
+)
 
 
 def vector_of(blob: bytes, postgres: bool) -> NDArray[np.float32]:
@@ -94,9 +93,9 @@ class IndexPool:
                 del sizes[key]
 
     def _catch_up(self, tx: Tx, archive: Archive, index: ArchiveIndex) -> None:
-        known = {"archive": archive.id, "version": index.version}
         if index.version:  # a new index never held what was erased
-            index.drop([row[0] for row in tx.connection.execute(ERASED, known)])
+            gone = ERASED.rows(tx.connection, archive=archive.id, version=index.version)
+            index.drop([row[0] for row in gone])
         # Passages of the version it has are in, so it starts behind the last of them.
         version, seq = index.version, int(np.iinfo(np.int64).max) if index.version else 0
         while rows := self._read(tx, archive, version, seq):
@@ -108,32 +107,34 @@ class IndexPool:
         index.version = archive.version
 
     def _read(self, tx: Tx, archive: Archive, version: int, seq: int) -> list[IndexRow]:
-        found = tx.connection.execute(
-            POSTGRES_ROWS if tx.postgres else SQLITE_ROWS,
-            {
-                "archive": archive.id,
-                "organization": archive.organization_id,
-                "model": archive.embedding_model,
-                "version": version,
-                "seq": seq,
-                "limit": CHUNK,
-            },
+        statement = POSTGRES_ROWS if tx.postgres else SQLITE_ROWS
+        rows = statement.rows(
+            tx.connection,
+            archive=archive.id,
+            organization=archive.organization_id,
+            model=archive.embedding_model,
+            version=version,
+            seq=seq,
+            limit=CHUNK,
         )
-        return [self._index_row(row, tx.postgres) for row in found]
+        return [index_row(row, tx.postgres) for row in rows]
 
-    def _index_row(self, row: Row[Any], postgres: bool) -> IndexRow:
-        own = vector_of(bytes(row.vector), postgres)
-        # The sum: its dot product with a query is the sum of both vectors' cosines.
-        both = own if row.context is None else vector_of(bytes(row.context), postgres)
-        return IndexRow(
-            seq=row.seq,
-            version=row.version,
-            at=row.at,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-            forgotten=row.forgotten_at is not None,
-            speaker=row.speaker,
-            conversation=row.conversation,
-            terms=unpack(bytes(row.terms)),
-            vector=own + both,
-        )
+
+def index_row(row: tuple[Any, ...], postgres: bool) -> IndexRow:
+    seq, version, at, valid_from, valid_to, forgotten_at, speaker, conversation = row[:8]
+    terms, vector, context = row[8:]
+    own = vector_of(bytes(vector), postgres)
+    # The sum: its dot product with a query is the sum of both vectors' cosines.
+    both = own if context is None else vector_of(bytes(context), postgres)
+    return IndexRow(
+        seq=seq,
+        version=version,
+        at=at,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        forgotten=forgotten_at is not None,
+        speaker=speaker,
+        conversation=conversation,
+        terms=unpack(bytes(terms)),
+        vector=own + both,
+    )
