@@ -154,14 +154,15 @@ def delete(asked: Asked, passage_ids: Sequence[str], yes: bool) -> None:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask, unless told not to. Raises: UsageError where nobody can be asked; Abort."""
+    """Ask, unless told not to. Raises: UsageError where nobody can be asked; ClickException."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(
             "Nobody is there to be asked: give --yes", click.get_current_context()
         )
-    click.confirm(question, abort=True, err=True)
+    if not click.confirm(question, err=True):
+        raise click.ClickException("Nothing was erased.")
 
 
 def counted(n: int, noun: str) -> str:

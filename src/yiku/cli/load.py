@@ -58,7 +58,9 @@ class Outcome:
 
 
 @click.command("import", cls=Command)
-@click.argument("source", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "source", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True)
+)
 @place_options
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="Default: by the file's name.")
 @click.option(
@@ -190,11 +192,8 @@ def opened_twice(source: Path) -> Generator[BinaryIO]:
             spool.seek(0)
             yield cast("BinaryIO", spool)
         return
-    try:
-        with source.open("rb") as file:
-            yield file
-    except IsADirectoryError as error:
-        raise InvalidFile(f"{source} is a folder; name a file.") from error
+    with source.open("rb") as file:
+        yield file
 
 
 def format_of(source: Path) -> Format:
@@ -209,7 +208,7 @@ def format_of(source: Path) -> Format:
 
 def refuse(source: Path, bad: Sequence[Record]) -> None:
     """Raises: InvalidFile."""
-    first = "; ".join(f"line {one.line}: {one.problem}" for one in bad[:SHOWN])
+    first = "; ".join(f"line {one.line}: {(one.problem or '').rstrip('.')}" for one in bad[:SHOWN])
     more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
     raise InvalidFile(
         f"{source} has {counted(len(bad), 'bad passage')}, nothing was stored: {first}{more}."

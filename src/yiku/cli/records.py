@@ -128,6 +128,8 @@ def told(error: ValidationError) -> str:
 
 def record(line: int, fields: dict[str, Any], source: str, how: Reading) -> Record:
     """The record with the defaults filled in, checked as the memory would check it."""
+    if wrong := next((c for c in source if "\udc80" <= c <= "\udcff"), None):
+        return Record(line, {}, f"it isn't UTF-8: byte 0x{ord(wrong) - 0xDC00:02X}", source)
     full = {**how.defaults, **fields}
     try:
         check(draft_of(PassageIn(**full), ""), how.max_text_bytes)

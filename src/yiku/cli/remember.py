@@ -42,15 +42,8 @@ def print_added(added: AddOut) -> None:
         case "added":
             click.echo(f"{click.style('remembered', fg='green')}  {added.passage.id}")
         case "duplicate":
-            click.echo(f"{click.style('known already', fg='yellow')}  {alike(added)}")
+            click.secho("known already, linked to", fg="yellow")
             output.print_passage(added.passage, output.INDENT)
         case "echo":
-            click.echo(
-                f"{click.style('echo', fg='yellow')}  {alike(added)}  A search put it into this"
-                " conversation; not stored as new."
-            )
-
-
-def alike(added: AddOut) -> str:
-    similarity = "" if added.similarity is None else f"  similarity {added.similarity:.2f}"
-    return f"{added.passage.id}{similarity}"
+            click.secho("an echo of what a search put into this conversation", fg="yellow")
+            output.print_passage(added.passage, output.INDENT)

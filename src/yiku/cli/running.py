@@ -56,7 +56,7 @@ def home_of(asked: Asked) -> dict[str, Any]:
     return {} if asked.home is None else {"home": asked.home}
 
 
-def local_settings(asked: Asked) -> Settings:
+def local_settings(asked: Asked, **given: Any) -> Settings:
     """The settings of a command that works on the database itself.
 
     Raises: UsageError where a server was asked for; SettingInvalid.
@@ -65,9 +65,9 @@ def local_settings(asked: Asked) -> Settings:
 
     if is_remote(asked):
         raise click.UsageError(
-            "This works on the database itself: run it on the server's machine, without --url",
+            "This works on the database itself: run it on the server's machine, without a URL",
             click.get_current_context(),
         )
     path = urlsplit(asked.url).path if asked.url else ""
     database = {"database_url": f"sqlite:///{Path(unquote(path)).absolute()}"} if path else {}
-    return load(**home_of(asked), **database)
+    return load(**home_of(asked), **database, **given)

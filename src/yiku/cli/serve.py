@@ -16,12 +16,12 @@ import uvicorn
 from yiku.app import App, build
 from yiku.cli import output
 from yiku.cli.options import Asked, Command
-from yiku.cli.running import home_of, is_remote, local_settings
+from yiku.cli.running import local_settings
 from yiku.core.errors import NotAllowed
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.server.auth import is_loopback, keys_needed
 from yiku.server.http import build_asgi
-from yiku.settings import Settings, load
+from yiku.settings import Settings
 from yiku.store import tenants
 from yiku.store.database import now_utc
 
@@ -38,21 +38,13 @@ def serve(asked: Asked, host: str | None, port: int | None) -> None:
     An address that others reach needs an API key (`yiku key create`), or
     YIKU_REQUIRE_KEY=never.
     """
-    listening = {
-        name: value for name, value in (("host", host), ("port", port)) if value is not None
-    }
-    if is_remote(asked) or asked.url:
-        local_settings(asked)  # refuses a server's address
-    settings = load(**home_of(asked), **database_of(asked), **listening)
+    listening = {name: v for name, v in (("host", host), ("port", port)) if v is not None}
+    settings = local_settings(asked, **listening)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(settings, asked))
-
-
-def database_of(asked: Asked) -> dict[str, Any]:
-    return {"database_url": local_settings(asked).database} if asked.url else {}
 
 
 async def run(settings: Settings, asked: Asked) -> None:

@@ -161,8 +161,6 @@ class Sighting:
     speaker: str | None
     conversation: str | None
     message: str | None
-    similarity: float
-    """Cosine, −1..1, to the passage it was linked to."""
 
 
 class Outcome(StrEnum):
@@ -177,5 +175,3 @@ class Added:
 
     outcome: Outcome
     passage: Passage
-    similarity: float | None = None
-    """To the passage it was linked to, when it was not stored anew."""

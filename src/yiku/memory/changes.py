@@ -160,7 +160,7 @@ async def supersede(
     def unit(tx: Tx) -> tuple[Passage, Passage]:
         archive = archives.bump(tx, old.archive_id)
         archives.same_model(archive, found.model)
-        new = passages.New(made, None, found.indexed)
+        new = passages.New(made, {}, found.indexed)
         stored = passages.insert_new(tx, archive, found.model, [new])[0]
         values = {"valid_to": stored.valid_from, "superseded_by": stored.id}
         closed = passages.change(tx, old, archive.version, values)

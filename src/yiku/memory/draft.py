@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from yiku.core.errors import Invalid, InvalidText
 from yiku.core.ids import ArchiveId, OrganizationId, PassageId, UserId, new_id
 from yiku.core.memory import Draft, Passage
 from yiku.core.tenant import Actor
-from yiku.memory.text import fingerprint, language, tokens
+from yiku.memory.text import language, tokens
 from yiku.memory.when import has_time_words
 from yiku.store.index.terms import field_term, pack
 
@@ -153,21 +152,9 @@ def fields_of(one: Passage) -> list[str]:
     return list(dict.fromkeys(fields))
 
 
-@dataclass(frozen=True, slots=True)
-class Lexical:
-    """What a passage is found by besides its vectors."""
-
-    fingerprint: bytes
-    terms: bytes
-
-
-def lexical_of(one: Passage, context: str | None) -> Lexical:
-    """`context`: the text of the turn before."""
+def terms_of(one: Passage, context: str | None) -> bytes:
+    """What the lexical index holds of a passage; `context`: the text of the turn before."""
     flags = QUESTION if one.text.rstrip().endswith(("?", "？")) else 0
     if has_time_words(one.text):
         flags |= TIME_WORDS
-    before: Sequence[str] = tokens(context) if context else ()
-    return Lexical(
-        fingerprint=fingerprint(one.text).encode(),
-        terms=pack(tokens(one.text), before, fields_of(one), flags),
-    )
+    return pack(tokens(one.text), tokens(context) if context else (), fields_of(one), flags)

@@ -1,8 +1,8 @@
-"""The way in: drafts are checked, set in context, embedded, compared with what is known, stored."""
+"""The way in: drafts are checked, compared with what is known, set in context, embedded, stored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +13,9 @@ from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place, participants
-from yiku.memory.draft import Lexical, check, check_name, lexical_of, passage_of
-from yiku.memory.known import Known, Link, comparable, find_links, read_known
+from yiku.memory.draft import check, check_name, passage_of, terms_of
+from yiku.memory.duplicates import meaning
+from yiku.memory.known import Known, Link, find_links, read_known, repetition
 from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
 
@@ -23,17 +24,6 @@ Also = Callable[[Tx, Sequence[Added]], None]
 
 MAX_DRAFTS = 1000
 """Drafts of one call: they are stored in one transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A draft with all that storing it needs."""
-
-    passage: Passage
-    context: Passage | None
-    lexical: Lexical
-    vector: Floats
-    context_vector: Floats | None
 
 
 async def add(
@@ -65,52 +55,78 @@ async def add(
         check(draft, memory.policy.max_text_bytes)
     if isinstance(where, Place):
         check_name("The archive's name", where.name)
+        check_name("The user", where.owner or None)
 
     now = now_utc()
     new = [passage_of(draft, actor, now) for draft in drafts]
-    known = await memory.database.read(actor, lambda tx: read_known(tx, memory, where, new))
-    ready = await prepare(memory, new, known, vectors)
-    links = await find_links(memory, actor, known, ready)
-    plan = Plan(where, ready, links, also)
+    meanings = [meaning(one.text) for one in new]
+    known = await memory.database.read(
+        actor, lambda tx: read_known(tx, memory, where, new, meanings)
+    )
+    contexts = contexts_of(new, known)
+    new = [one if c is None else replace(one, context_id=c.id) for one, c in contexts]
+    links = find_links(memory.policy, known, new, meanings)
+    fresh = [i for i in range(len(new)) if i not in links]
+    found = await made_findable(memory, known, [contexts[i] for i in fresh], vectors, fresh)
+    indexed = {
+        i: passages.Indexed(
+            fingerprint=meanings[i],
+            terms=terms_of(new[i], c.text if (c := contexts[i][1]) else None),
+            vector=found.own[place],
+            context_vector=found.with_context.get(place),
+        )
+        for place, i in enumerate(fresh)
+    }
+    plan = Plan(where, new, links, indexed, also)
     return await memory.database.write(actor, lambda tx: store(tx, memory, plan))
 
 
-async def prepare(
-    memory: ArchivalMemory, new: Sequence[Passage], known: Known, vectors: Floats | None
-) -> list[Ready]:
-    """Each passage with the turn before it, its tokens and its vectors."""
-    contexts = contexts_of(new, known)
-    names = participants(known.speakers | {p.speaker for p in new if p.speaker})
-    texts = [memory.embeddable(p.text, names) for p in new]
-    with_context = [i for i, context in enumerate(contexts) if context is not None]
-    if vectors is None:
-        both = [
-            memory.embeddable(f"{c.text}\n{new[i].text}", names)
-            for i in with_context
-            if (c := contexts[i]) is not None
-        ]
-        made = await memory.embedder.embed([*texts, *both], purpose="document")
-        own, context_vectors = made[: len(texts)], made[len(texts) :]
-        by_place = dict(zip(with_context, context_vectors, strict=True))
-    else:
-        own, by_place = checked(vectors, len(new), memory.embedder.dimension), {}
-    return [
-        Ready(
-            passage=p if (c := contexts[i]) is None else replace(p, context_id=c.id),
-            context=contexts[i],
-            lexical=lexical_of(p, None if (c := contexts[i]) is None else c.text),
-            vector=own[i],
-            context_vector=by_place.get(i),
-        )
-        for i, p in enumerate(new)
+def contexts_of(new: Sequence[Passage], known: Known) -> list[tuple[Passage, Passage | None]]:
+    """Each with the turn before it: earlier in this call, or stored last in its conversation."""
+    latest = dict(known.last_turns)
+    found: list[tuple[Passage, Passage | None]] = []
+    for one in new:
+        found.append((one, latest.get(one.conversation) if one.conversation else None))
+        if one.conversation:
+            latest[one.conversation] = one
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Of the texts, (n, d); and, by position, of the texts with the turn before."""
+
+    own: Floats
+    with_context: Mapping[int, Floats]
+
+
+async def made_findable(
+    memory: ArchivalMemory,
+    known: Known,
+    todo: Sequence[tuple[Passage, Passage | None]],
+    given: Floats | None,
+    places: Sequence[int],
+) -> Vectors:
+    if given is not None:
+        whole = checked(given, memory.embedder.dimension)
+        return Vectors(whole[list(places)], {})
+    names = participants(known.speakers | {one.speaker for one, _ in todo if one.speaker})
+    texts = [memory.embeddable(one.text, names) for one, _ in todo]
+    in_context = [i for i, (_, context) in enumerate(todo) if context is not None]
+    both = [
+        memory.embeddable(f"{context.text}\n{one.text}", names)
+        for one, context in todo
+        if context is not None
     ]
+    made = await memory.embedder.embed([*texts, *both], purpose="document")
+    return Vectors(made[: len(texts)], dict(zip(in_context, made[len(texts) :], strict=True)))
 
 
-def checked(vectors: Floats, count: int, dimension: int) -> Floats:
+def checked(vectors: Floats, dimension: int) -> Floats:
     """The caller's vectors at unit length. Raises: DimensionMismatch, Invalid."""
-    if vectors.shape != (count, dimension):
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
         raise DimensionMismatch(
-            f"{count} vectors of {dimension} numbers are needed, not {vectors.shape}."
+            f"The vectors must have the shape (n, {dimension}), not {vectors.shape}."
         )
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not lengths.all():
@@ -118,53 +134,39 @@ def checked(vectors: Floats, count: int, dimension: int) -> Floats:
     return (vectors / lengths).astype(np.float32)
 
 
-def contexts_of(new: Sequence[Passage], known: Known) -> list[Passage | None]:
-    """The turn before each passage: earlier in this call, or stored last in its conversation."""
-    latest = dict(known.last_turns)
-    found: list[Passage | None] = []
-    for one in new:
-        found.append(latest.get(one.conversation) if one.conversation else None)
-        if one.conversation:
-            latest[one.conversation] = one
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one transaction is to store."""
+    """What one transaction is to store: each passage is a link's or has what it is found by."""
 
     where: Place | ArchiveId
-    ready: Sequence[Ready]
-    links: dict[int, Link]
+    new: Sequence[Passage]
+    links: Mapping[int, Link]
+    indexed: Mapping[int, passages.Indexed]
     also: Also | None
 
 
 def store(tx: Tx, memory: ArchivalMemory, plan: Plan) -> list[Added]:
     """One transaction: what is new as passages, what is known as sightings."""
-    archive, ready = home_of(tx, plan.where), plan.ready
+    archive = home_of(tx, plan.where)
     links = {**plan.links, **stored_meanwhile(tx, memory, archive, plan)}
-    fresh = [i for i in range(len(ready)) if i not in links]
+    fresh = [i for i in range(len(plan.new)) if i not in links]
     if fresh:
         archive = archives.bump(tx, archive.id)
         archives.settle_model(tx, archive, memory.embedder.model, memory.embedder.dimension)
-    homes = homes_of(ready, links)
-    stored = passages.insert_new(
-        tx,
-        archive,
-        memory.embedder.model,
-        [new_passage(ready[i], homes) for i in fresh],
-    )
-    by_id = {p.id: p for p in stored}
+    homes = homes_of(plan.new, links)
+    to_store = [passages.New(plan.new[i], homes, plan.indexed[i]) for i in fresh]
+    stored = passages.insert_new(tx, archive, memory.embedder.model, to_store)
+    by_id = {one.id: one for one in stored}
     results: list[Added] = []
-    for i, one in enumerate(ready):
+    for i, one in enumerate(plan.new):
         link = links.get(i)
         if link is None:
-            results.append(Added(outcome=Outcome.ADDED, passage=by_id[one.passage.id]))
+            results.append(Added(outcome=Outcome.ADDED, passage=by_id[one.id]))
             continue
-        target = by_id.get(homes[one.passage.id]) or link.passage
-        history.add_sighting(tx, target, sighting_of(one.passage, target.id, link))
+        target = by_id.get(homes[one.id]) or link.passage
+        history.add_sighting(tx, target, sighting_of(one, target.id, link))
         outcome = Outcome.ECHO if link.kind is SightingKind.ECHO else Outcome.DUPLICATE
-        results.append(Added(outcome=outcome, passage=target, similarity=link.similarity))
+        results.append(Added(outcome=outcome, passage=target))
     if plan.also is not None:
         plan.also(tx, results)
     return results
@@ -180,41 +182,24 @@ def home_of(tx: Tx, where: Place | ArchiveId) -> Archive:
 def stored_meanwhile(
     tx: Tx, memory: ArchivalMemory, archive: Archive, plan: Plan
 ) -> dict[int, Link]:
-    """Exact repetitions that someone else stored since `find_links` looked."""
+    """Repetitions of what someone else stored since this call looked."""
     if memory.policy.duplicates == "keep":
         return {}
-    fresh = [i for i in range(len(plan.ready)) if i not in plan.links]
     found: dict[int, Link] = {}
-    for i in fresh:
-        one = plan.ready[i]
-        for other in passages.same_fingerprint(tx, archive.id, one.lexical.fingerprint):
-            if comparable(one.passage, other):
-                found[i] = Link(SightingKind.DUPLICATE, other, 1.0)
-                break
+    for i, indexed in plan.indexed.items():
+        there = passages.same_fingerprint(tx, archive.id, indexed.fingerprint)
+        if there and (link := repetition(plan.new[i], there)) is not None:
+            found[i] = link
     return found
 
 
-def homes_of(ready: Sequence[Ready], links: dict[int, Link]) -> dict[PassageId, PassageId]:
+def homes_of(new: Sequence[Passage], links: Mapping[int, Link]) -> dict[PassageId, PassageId]:
     """Which passage holds each draft in the end; a link may lead to another draft of this call."""
     homes: dict[PassageId, PassageId] = {}
-    for i, one in enumerate(ready):
-        target = links[i].passage.id if i in links else one.passage.id
-        homes[one.passage.id] = homes.get(target, target)
+    for i, one in enumerate(new):
+        target = links[i].passage.id if i in links else one.id
+        homes[one.id] = homes.get(target, target)
     return homes
-
-
-def new_passage(one: Ready, homes: dict[PassageId, PassageId]) -> passages.New:
-    context = one.passage.context_id
-    return passages.New(
-        one.passage,
-        None if context is None else homes.get(context, context),
-        passages.Indexed(
-            fingerprint=one.lexical.fingerprint,
-            terms=one.lexical.terms,
-            vector=one.vector,
-            context_vector=one.context_vector,
-        ),
-    )
 
 
 def sighting_of(one: Passage, target: PassageId, link: Link) -> Sighting:
@@ -227,5 +212,4 @@ def sighting_of(one: Passage, target: PassageId, link: Link) -> Sighting:
         speaker=one.speaker,
         conversation=one.conversation,
         message=one.message,
-        similarity=link.similarity,
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from yiku.core.ids import PassageId
 from yiku.core.memory import Passage
 from yiku.memory.archival import ArchivalMemory
-from yiku.memory.draft import lexical_of
+from yiku.memory.draft import terms_of
+from yiku.memory.duplicates import meaning
 from yiku.store import passages
 from yiku.store.database import Tx
 
@@ -54,13 +55,12 @@ async def made_findable(memory: ArchivalMemory, todo: Sequence[Todo]) -> dict[in
     with_context = iter(vectors[len(texts) :])
     found: dict[int, Found] = {}
     for i, (one, context) in enumerate(todo):
-        lexical = lexical_of(one, context)
         found[one.seq] = Found(
             one,
             memory.embedder.model,
             passages.Indexed(
-                fingerprint=lexical.fingerprint,
-                terms=lexical.terms,
+                fingerprint=meaning(one.text),
+                terms=terms_of(one, context),
                 vector=vectors[i],
                 context_vector=next(with_context) if context else None,
             ),

@@ -17,7 +17,7 @@ from yiku.core.tenant import Actor
 from yiku.memory import rank
 from yiku.memory.archival import ArchivalMemory, Place, participants, resolve
 from yiku.memory.draft import QUESTION, TIME_WORDS, scalar
-from yiku.memory.names import named_speaker
+from yiku.memory.names import named_speaker, strip_names
 from yiku.memory.text import tokens
 from yiku.memory.when import is_when_question, spans
 from yiku.store import archives, passages, shown
@@ -117,7 +117,7 @@ async def asked_of(memory: ArchivalMemory, targets: Sequence[Target], query: str
     vector = (await memory.embedder.embed([text], purpose="query"))[0]
     return Asked(
         vector=vector,
-        terms=tuple({term_hash(token) for token in tokens(query)}),
+        terms=tuple({term_hash(token) for token in tokens(strip_names(query, names))}),
         speaker=named_speaker(query, names),
         spans=tuple((to_micros(s.start), to_micros(s.end)) for s in spans(query, now_utc())),
         is_when=is_when_question(query),

@@ -1,4 +1,4 @@
-"""Text as the lexical index sees it: tokens, language, fingerprint. Pure, and bounded in memory.
+"""Text as the lexical index sees it: tokens and language. Pure, and bounded in memory.
 
 One recipe serves every script, so texts of several languages, or sentences that mix them, need
 no flag: words of spaced scripts are stemmed (English Snowball; Russian for Cyrillic), scripts
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from hashlib import blake2b
 from itertools import pairwise
 from threading import Lock
 from typing import Protocol, cast
@@ -245,10 +244,6 @@ def stem(word: str) -> str:
     return word
 
 
-LIGHT = re.compile(r"[.,;:!\"'()…，。；：！“”‘’、（）《》「」~·—-]+(?!\w)|(?<!\w)['\"(“‘（《「]+")
-"""Punctuation that changes nothing when it ends or opens a word; not ?, %, +, $ and the like."""
-
-
 CODE = re.compile(r"(?=\S*\d)(?=\S*[^\W\d])\S+")
 """Letters and digits in one word: a password, a number plate, an address; their case counts."""
 
@@ -258,16 +253,6 @@ def caseless(text: str) -> str:
     if not DIGIT.search(text):
         return text.casefold()
     return " ".join(w if CODE.fullmatch(w) else w.casefold() for w in text.split())
-
-
-def fingerprint(text: str) -> str:
-    """32 hex digits, the same for texts that differ only in case, width, white space, quotes,
-    traditional or simplified characters and closing punctuation. "?" counts: it asks; so does
-    the case of words that mix letters and digits: they may be passwords."""
-    folded = caseless(text if text.isascii() else unicodedata.normalize("NFKC", text))
-    plain = LIGHT.sub(" ", simplify(folded).replace("’", "'"))
-    words = " ".join(plain.split()) or folded
-    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 SCRIPTS: tuple[tuple[str, re.Pattern[str], float], ...] = (

@@ -59,7 +59,7 @@ async def once(
 
 
 def remembered(one: Added) -> dict[str, Any]:
-    return {"id": one.passage.id, "outcome": one.outcome.value, "similarity": one.similarity}
+    return {"id": one.passage.id, "outcome": one.outcome.value}
 
 
 async def replayed(app: App, actor: Actor, key: str, content: str) -> list[Added] | None:
@@ -80,7 +80,6 @@ async def replayed(app: App, actor: Actor, key: str, content: str) -> list[Added
             Added(
                 outcome=Outcome(one["outcome"]),
                 passage=there[PassageId(one["id"])],
-                similarity=one["similarity"],
             )
             for one in stored
         ]

@@ -67,9 +67,7 @@ def hit_out(hit: Hit) -> wire.HitOut:
 
 
 def added_out(one: Added) -> wire.AddOut:
-    return wire.AddOut.model_construct(
-        outcome=one.outcome.value, passage=passage_out(one.passage), similarity=one.similarity
-    )
+    return wire.AddOut.model_construct(outcome=one.outcome.value, passage=passage_out(one.passage))
 
 
 def archive_out(one: Archive, count: int | None) -> wire.ArchiveOut:
@@ -116,5 +114,4 @@ def sighting_out(one: Sighting) -> wire.SightingOut:
         speaker=one.speaker,
         conversation=one.conversation,
         message=one.message,
-        similarity=one.similarity,
     )

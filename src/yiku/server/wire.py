@@ -112,9 +112,6 @@ class PassageOut(Wire):
 class AddOut(Wire):
     outcome: Literal["added", "duplicate", "echo"]
     passage: PassageOut = Field(description="The passage that holds the text now.")
-    similarity: float | None = Field(
-        default=None, description="To the passage it was linked to, when it was not stored anew."
-    )
 
 
 class BatchOut(Wire):
@@ -222,7 +219,6 @@ class SightingOut(Wire):
     speaker: str | None
     conversation: str | None
     message: str | None
-    similarity: float
 
 
 class HistoryOut(Wire):

@@ -214,7 +214,6 @@ def add_sighting(tx: Tx, found: Passage, seen: Sighting) -> None:
             speaker=seen.speaker,
             conversation=seen.conversation,
             message=seen.message,
-            similarity=seen.similarity,
         )
     )
 
@@ -239,7 +238,6 @@ def sightings_of(tx: Tx, found: Passage) -> list[Sighting]:
             speaker=row.speaker,
             conversation=row.conversation,
             message=row.message,
-            similarity=row.similarity,
         )
         for row in rows
     ]

@@ -166,7 +166,8 @@ class New:
     """A passage that is to be stored, its context perhaps another than it was drafted with."""
 
     passage: Passage
-    context_id: PassageId | None
+    homes: Mapping[PassageId, PassageId]
+    """Where drafts of the same call ended up: its context may be one that was not stored anew."""
     indexed: Indexed
 
 
@@ -175,8 +176,7 @@ def insert_new(tx: Tx, archive: Archive, model: str, new: Sequence[New]) -> list
     if not new:
         return []
     stored = [
-        settled(one.passage, archive, seq, one.context_id)
-        for seq, one in zip(next_seqs(tx, len(new)), new, strict=True)
+        settled(one, archive, seq) for seq, one in zip(next_seqs(tx, len(new)), new, strict=True)
     ]
     indexed = [one.indexed for one in new]
     if tx.postgres:
@@ -200,8 +200,9 @@ def insert_new(tx: Tx, archive: Archive, model: str, new: Sequence[New]) -> list
     return stored
 
 
-def settled(p: Passage, archive: Archive, seq: int, context_id: PassageId | None) -> Passage:
+def settled(one: New, archive: Archive, seq: int) -> Passage:
     """The passage as it is stored. `replace` would do it too, at three times the cost."""
+    p = one.passage
     return Passage(
         id=p.id,
         seq=seq,
@@ -218,7 +219,7 @@ def settled(p: Passage, archive: Archive, seq: int, context_id: PassageId | None
         speaker=p.speaker,
         conversation=p.conversation,
         message=p.message,
-        context_id=context_id,
+        context_id=p.context_id and one.homes.get(p.context_id, p.context_id),
         valid_from=p.valid_from,
         valid_to=p.valid_to,
         superseded_by=p.superseded_by,

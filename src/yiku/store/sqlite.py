@@ -298,11 +298,13 @@ def prepare(engine: Engine, path: Path, auto_migrate: bool) -> None:
     Raises: DatabaseForeign, DatabaseDamaged, DatabaseBusy, MigrationNeeded.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Memories are nobody else's business; SQLite gives its log the rights of the database.
+        if not path.exists():
+            path.touch(mode=0o600)
     except OSError as error:
-        raise DatabaseUnreachable(f"{path.parent} can't be made: {error.strerror}.") from error
-    if path.exists():
-        check_file(path)
+        raise DatabaseUnreachable(f"{path} can't be made: {error.strerror}.") from error
+    check_file(path)
     with engine.connect() as connection:
         _wal(connection)
         if schema.is_current(connection):

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     Column,
-    Float,
     ForeignKey,
     Index,
     Integer,
@@ -263,7 +262,6 @@ sighting = Table(
     Column("speaker", Text),
     Column("conversation", Text),
     Column("message", Text),
-    Column("similarity", Float, nullable=False),
     Index("ix_sighting_passage_seq", "passage_seq"),
 )
 

@@ -1,4 +1,4 @@
-"""Tokens, language and fingerprint of real texts."""
+"""Tokens, language and meaning of real texts."""
 
 import time
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yiku.memory.text import fingerprint, language, simplify, tokens
+from yiku.memory.duplicates import meaning
+from yiku.memory.text import language, simplify, tokens
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 
@@ -91,7 +92,7 @@ def test_no_text_breaks_it_and_the_same_text_gives_the_same(text: str) -> None:
     first = tokens(text)
     assert first == tokens(text)
     assert all(first)
-    assert fingerprint(text) == fingerprint(text)
+    assert meaning(text) == meaning(text)
     assert language(text)
 
 
@@ -146,8 +147,8 @@ def test_the_language_is_told(text: str, expected: str) -> None:
         ("ＡＢＣ", "abc"),
     ],
 )
-def test_the_same_text_written_otherwise_has_the_same_fingerprint(one: str, other: str) -> None:
-    assert fingerprint(one) == fingerprint(other)
+def test_the_same_text_written_otherwise_has_the_same_meaning(one: str, other: str) -> None:
+    assert meaning(one) == meaning(other)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +164,8 @@ def test_the_same_text_written_otherwise_has_the_same_fingerprint(one: str, othe
         ("résumé", "resume"),
     ],
 )
-def test_what_means_something_else_has_another_fingerprint(one: str, other: str) -> None:
-    assert fingerprint(one) != fingerprint(other)
+def test_what_means_something_else_has_another_meaning(one: str, other: str) -> None:
+    assert meaning(one) != meaning(other)
 
 
 def test_a_hundred_words_take_well_under_a_millisecond() -> None:

@@ -185,15 +185,3 @@ def test_an_archive_over_several_segments_is_one_archive(world: World) -> None:
     by_words = found.seq[np.argsort(-found.lexical)[:2]]
     assert sorted(by_words.tolist()) == [11, CAPACITY + 4001]
     assert found.seq[int(np.argmax(found.dense))] == CAPACITY + 18
-
-
-def test_near_finds_the_same_meaning_and_not_the_rest(world: World) -> None:
-    rng, dimension = world.rng, 384
-    index = ArchiveIndex(dimension)
-    vectors = rng.normal(size=(2000, dimension)).astype(np.float32)
-    index.take([row_of(Entry(n + 1, ["x"], vectors[n], [])) for n in range(2000)])
-    close = vectors[41] + 0.35 * rng.normal(size=dimension).astype(np.float32)
-    [(seq, cosine)] = index.near(close, 0.7, 5)
-    exact = close @ vectors[41] / np.linalg.norm(close) / np.linalg.norm(vectors[41])
-    assert seq == 42
-    assert cosine == pytest.approx(exact, abs=0.01)

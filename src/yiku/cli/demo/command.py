@@ -136,9 +136,8 @@ def print_changed(told: Story, changed: Changed) -> None:
         ("now 现在", changed.now, changed.new.id),
         (f"as of {told.as_of} 当时", changed.then, changed.old.id),
     ):
-        click.echo(
-            f"    {click.style(told.where, fg='cyan')}  {words}  {place_told(place_of(hits, {right}))}"
-        )
+        place = place_told(place_of(hits, {right}))
+        click.echo(f"    {click.style(told.where, fg='cyan')}  {words}  {place}")
         if hits:
             print_quote(hits[0].passage)
     click.echo()

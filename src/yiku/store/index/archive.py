@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yiku.store.index.query import Candidates, Query, gather
-from yiku.store.index.segment import NEVER, Rows, Segment, quantise, sketch
+from yiku.store.index.segment import NEVER, Rows, Segment
 from yiku.store.index.terms import Terms
 
 REBUILD_SHARE = 0.5
 """A segment with more than this share of dead rows is packed anew."""
-
-SKETCH_REACH = 36
-"""Signs of 128 in which two sketches may differ and still be compared exactly: 95 in 100 pairs at
-cosine .85 (expected 22 ± 4) and all above, against 64 ± 6 for unrelated vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +120,3 @@ class ArchiveIndex:
     def search(self, query: Query) -> Candidates:
         """The candidates of every arm, each with all its signals."""
         return gather(self._segments, query)
-
-    def near(
-        self, vector: NDArray[np.float32], at_least: float, limit: int
-    ) -> list[tuple[int, float]]:
-        """(seq, cosine) of living passages at least so similar, best first; cosine from int8.
-
-        The sketch leaves few to compare, so this costs a fraction of a search.
-        """
-        unit = vector / max(float(np.linalg.norm(vector)), 1e-12)
-        code, scale = quantise(unit[None])
-        sign = sketch(code)[0]
-        found: list[tuple[int, float]] = []
-        for segment in self._segments:
-            n = segment.n
-            apart = np.bitwise_count(segment.sketch[:n, 0] ^ sign[0])
-            apart += np.bitwise_count(segment.sketch[:n, 1] ^ sign[1])
-            rows = np.flatnonzero((apart <= SKETCH_REACH) & segment.alive[:n])
-            if not len(rows):
-                continue
-            matrix = segment.matrix[rows].astype(np.float32)
-            lengths = np.linalg.norm(matrix, axis=1)
-            cosines = (matrix @ code[0].astype(np.float32)) * scale[0] / np.maximum(lengths, 1e-12)
-            near = np.flatnonzero(cosines >= at_least)
-            found += zip(segment.seq[rows[near]].tolist(), cosines[near].tolist(), strict=True)
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]

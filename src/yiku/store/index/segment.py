@@ -20,7 +20,6 @@ from yiku.store.index.terms import Terms
 CAPACITY = 131_072
 NEVER = np.iinfo(np.int64).max
 FIRST_SIZE = 256
-SKETCH_BITS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,6 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
     return np.rint(vectors / scale[:, None]).astype(np.int8), scale.astype(np.float32)
 
 
-def sketch(vectors: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """(n, 2): the signs of the first 128 numbers of each row.
-
-    Two vectors at angle θ differ in a share θ/π of random signs (Charikar, STOC 2002), so vectors
-    that mean the same differ in few.
-    """
-    bits = np.zeros((len(vectors), SKETCH_BITS), bool)
-    width = min(SKETCH_BITS, vectors.shape[1])
-    bits[:, :width] = vectors[:, :width] > 0
-    return np.packbits(bits, axis=1).view(np.uint64)
-
-
 class Segment:
     """Columns that grow to `CAPACITY`; `n` rows of them are in use."""
 
@@ -83,11 +70,10 @@ class Segment:
         self.alive = np.empty(0, bool)
         self.scale = np.empty(0, np.float32)
         self.matrix = np.empty((0, dimension), np.int8)
-        self.sketch = np.empty((0, 2), np.uint64)
 
     COLUMNS = (
         "seq at valid_from valid_to speaker conversation length context_length flags alive scale"
-        " matrix sketch"
+        " matrix"
     ).split()
 
     @property
@@ -117,7 +103,6 @@ class Segment:
         self.flags[start:end] = [t.flags for t in rows.terms]
         self.alive[start:end] = True
         self.matrix[start:end], self.scale[start:end] = quantise(rows.vectors)
-        self.sketch[start:end] = sketch(self.matrix[start:end])
         self.postings.add(start, rows.terms)
         self.newest_start = max(self.newest_start, int(rows.valid_from.max(initial=0)))
         self.total_context_length += sum(t.context_length for t in rows.terms)

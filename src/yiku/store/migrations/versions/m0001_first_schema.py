@@ -240,7 +240,6 @@ def upgrade() -> None:
         sa.Column("speaker", sa.Text(), nullable=True),
         sa.Column("conversation", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("similarity", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name=op.f("fk_sighting_organization_id")
         ),
