@@ -6,8 +6,6 @@ import subprocess
 
 from tests.e2e.conftest import Cli, Remember
 
-PARSED_JSON = dict | list
-
 
 def test_what_was_added_is_found_in_chinese_and_english(cli: Cli) -> None:
     added = cli("add", "我对花生过敏", "--user", "ann", "--json").json

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,7 @@ from yiku.store import tenants
 from yiku.store.database import now_utc
 
 GRACE_S = 10
+BACKLOG = 2048
 
 
 @click.command(cls=Command)
@@ -59,7 +61,8 @@ async def run(settings: Settings, asked: Asked) -> None:
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,
         )
-        await Server(config, asked).serve()
+        with listening_on(settings.host, settings.port) as sock:
+            await Server(config, asked).serve([sock])
 
 
 async def check_reachable(app: App) -> None:
@@ -82,6 +85,15 @@ async def check_reachable(app: App) -> None:
         " none. Make one with `yiku key create NAME`, listen on 127.0.0.1 only, or, where the"
         " network is yours alone, set YIKU_REQUIRE_KEY=never."
     )
+
+
+def listening_on(host: str, port: int) -> socket.socket:
+    """Raises: ClickException where the address is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise click.ClickException(f"{host}:{port} can't be listened on: {error}") from error
 
 
 class Server(uvicorn.Server):

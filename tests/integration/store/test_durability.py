@@ -17,7 +17,7 @@ from yiku.app import build
 from yiku.core import errors
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.settings import load
-from yiku.store.verify import problems
+from yiku.store.verify import check
 
 WRITER = Path(__file__).with_name("writer_process.py")
 KILLS = 50
@@ -59,7 +59,7 @@ async def stored(home: Path, url: str) -> list[str]:
 
 async def faults(home: Path, url: str) -> list[str]:
     async with build(load(home=home, database_url=url)) as app:
-        return await app.database.read(LOCAL_ACTOR, lambda tx: problems(tx.connection))
+        return await app.database.read(LOCAL_ACTOR, lambda tx: list(check(tx.connection).problems))
 
 
 @pytest.mark.timeout(600)

@@ -1,0 +1,88 @@
+"""`yiku bench` and `yiku demo`."""
+
+import json
+
+from tests.e2e.conftest import Cli
+
+
+def test_locomo_is_measured_with_its_broken_evidence_mended(cli: Cli) -> None:
+    turns = ["I adopted a puppy called Biscuit", "The marathon is in November", "Pass the salt"]
+    talk = {
+        "sample_id": "conv-1",
+        "conversation": {
+            "speaker_a": "Ann",
+            "speaker_b": "Bo",
+            "session_1_date_time": "1:56 pm on 8 May, 2023",
+            "session_1": [
+                {"speaker": "Ann", "dia_id": f"D1:{n}", "text": text}
+                for n, text in enumerate(turns, 1)
+            ],
+        },
+        "qa": [
+            {"question": "What is the puppy called?", "evidence": ["D:1:01"], "category": 4},
+            {"question": "When is the marathon?", "evidence": ["D1:2; D1:9"], "category": 2},
+            {"question": "Whose is the boat?", "evidence": ["D1:3"], "category": 5},
+            {"question": "Nothing is known of this", "evidence": [], "category": 1},
+        ],
+    }
+    (cli.folder / "locomo.json").write_text(json.dumps([talk]))
+
+    found = cli("bench", "locomo", "locomo.json", "--misses", "m.jsonl", "--json").json
+    table = cli("bench", "locomo", "locomo.json", "--conversations", "0").out
+
+    assert (found["pools"], found["passages"], found["headline"]["questions"]) == (1, 3, 2)
+    assert found["headline"]["recall@1"] == 100
+    assert set(found["categories"]) == {"single-hop", "temporal", "adversarial"}
+    assert (cli.folder / "m.jsonl").read_text() == ""
+    assert "all without adversarial ones" in table
+    cli("bench", "locomo", "locomo.json", "--conversations", "0-4", code=1)
+    (cli.folder / "bad.json").write_text("[{}]")
+    cli("bench", "locomo", "bad.json", code=1)
+
+
+def test_pools_of_questions_are_measured(cli: Cli) -> None:
+    pool = {
+        "pool": "p",
+        "lang": "zh",
+        "passages": [
+            {
+                "id": "a",
+                "text": "我对花生过敏",
+                "speaker": "安",
+                "date": "2026-09-03",
+                "session": "1",
+            },
+            {"id": "b", "text": "豆包是一只橘猫", "speaker": "", "date": "", "session": 0},
+        ],
+        "questions": [
+            {"q": "对什么过敏？", "evidence": ["a"], "category": "probe"},
+            {"q": "橘猫叫什么？", "evidence": ["b", "unknown"], "category": "probe"},
+        ],
+    }
+    (cli.folder / "qa.jsonl").write_text(json.dumps(pool) + "\n\n", encoding="utf-8")
+
+    found = cli("bench", "qa", "qa.jsonl", "--json").json
+
+    assert found["headline"]["questions"] == 2
+    assert found["headline"]["recall@1"] == found["headline"]["MRR"] == 100
+    (cli.folder / "bad.jsonl").write_text("{}\n")
+    assert "line 1" in cli("bench", "qa", "bad.jsonl", code=1).err
+
+
+def test_the_demo_tells_its_tally_and_keeps_nothing(cli: Cli) -> None:
+    """Whether enough is found is for the measurements to say; that the demo is honest, for us."""
+    ran = cli("demo", "--json", code=None)
+    played = ran.json
+    shown = cli("demo", code=None).out
+
+    assert (played["turns"], len(played["questions"])) == (65, 14)
+    assert played["changed_fact_right"]
+    assert played["forgotten_right"]
+    places = [one["place"] for one in played["questions"]]
+    assert played["first"] == places.count(1)
+    assert played["among_first_three"] == sum(p is not None and p <= 3 for p in places)
+    assert ran.code == (0 if played["among_first_three"] >= 10 else 1)
+    assert "能吃什么零食？" in shown
+    assert f"{played['first']} of 14 first" in shown
+    assert "yiku add" in shown
+    assert cli("archive", "list", "--json").json == {"archives": []}

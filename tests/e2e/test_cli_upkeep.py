@@ -1,0 +1,226 @@
+"""Keeping the database: backup, restore, verify, doctor, models, moving to another model."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Cli, Remember
+from tests.servers.files import FileServer
+from tests.servers.openai_embeddings import EmbeddingServer
+
+
+def test_a_backup_is_verified_and_restored(cli: Cli, remember: Remember, fresh_home: Path) -> None:
+    kept = remember("我对花生过敏")
+    made = cli("backup", "b.db", "--json").json
+    later = remember("The cat is called Momo.")
+
+    cli("backup", "b.db", code=1)
+    assert cli("verify", "b.db", "--json").json["problems"] == []
+    cli("restore", "b.db", code=4)
+    restored = cli("restore", "b.db", "--replace", "--json").json
+
+    assert made["bytes"] == (cli.folder / "b.db").stat().st_size
+    assert cli("get", kept, "--json").json["text"] == "我对花生过敏"
+    cli("get", later, code=3)
+    assert cli("verify", "--json").json["counts"]["passage"] == 1
+    before = Path(restored["kept"])
+    assert before.name.startswith("yiku.db.before-restore-")
+    assert cli("verify", before, "--json").json["counts"]["passage"] == 2
+    leftovers = {name for name in os.listdir(fresh_home) if name.startswith("yiku.db")}
+    assert leftovers == {"yiku.db", before.name}
+
+
+def test_a_restore_needs_no_database_before(cli: Cli, remember: Remember) -> None:
+    remember("tea")
+    cli("backup", "b.db")
+
+    cli("--home", "new/home", "restore", "b.db")
+
+    assert cli("--home", "new/home", "search", "tea", "--json").json["hits"]
+
+
+def test_a_plain_copy_with_its_log_is_restored_whole(cli: Cli, fresh_home: Path) -> None:
+    url, running = cli.serve()
+    cli("--url", url, "add", "written a moment ago")
+    for name in ("yiku.db", "yiku.db-wal"):
+        shutil.copy(fresh_home / name, cli.folder / name)
+    running.terminate()
+
+    cli("--home", "new", "restore", "yiku.db")
+
+    assert cli("--home", "new", "search", "moment", "--json").json["hits"]
+
+
+def test_a_database_in_use_is_not_replaced(cli: Cli, remember: Remember) -> None:
+    remember("tea")
+    cli("backup", "b.db")
+    url, _ = cli.serve()
+    cli("--url", url, "add", "coffee")
+
+    refused = cli("restore", "b.db", "--replace", code=5)
+
+    assert "stop" in refused.err
+    assert cli("--url", url, "search", "coffee", "--json").json["hits"]
+
+
+@pytest.mark.parametrize("kind", ["foreign", "cut", "text", "empty", "damaged"])
+def test_what_is_no_sound_database_is_neither_verified_nor_restored(
+    cli: Cli, remember: Remember, kind: str
+) -> None:
+    passage = remember("tea")
+    bad = cli.folder / "bad.db"
+    cli("backup", bad)
+    match kind:
+        case "foreign":
+            bad.unlink()
+            with sqlite3.connect(bad) as other:
+                other.execute("CREATE TABLE passage (id TEXT)")
+            other.close()
+        case "cut":
+            bad.write_bytes(bad.read_bytes()[:-10_000])
+        case "text":
+            bad.write_text("This is not a database. " * 100)
+        case "empty":
+            bad.write_bytes(b"")
+        case _:
+            with sqlite3.connect(bad) as broken:
+                broken.execute("UPDATE embedding SET vector = x'00'")
+            broken.close()
+
+    cli("verify", bad, code=1)
+    cli("restore", bad, "--replace", code=1)
+
+    assert cli("get", passage, "--json").json["text"] == "tea"
+    assert cli("verify", "--json").json["problems"] == []
+
+
+def test_verify_lists_what_is_wrong(cli: Cli, remember: Remember, fresh_home: Path) -> None:
+    passage = remember("tea")
+    with sqlite3.connect(fresh_home / "yiku.db") as broken:
+        broken.execute(
+            "UPDATE passage SET context_id = 'passage-gone', version = 99, terms = x'01'"
+        )
+        broken.execute("DELETE FROM embedding")
+    broken.close()
+
+    found = cli("verify", "--json", code=1).json
+    shown = cli("verify", code=1).out
+
+    for words in ("context_id passage-gone", "version 99", "lexical tokens", "no vector"):
+        assert any(words in problem for problem in found["problems"]), found["problems"]
+        assert words in shown
+    assert all(passage in problem for problem in found["problems"])
+
+
+def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
+    cli: Cli, fresh_home: Path
+) -> None:
+    cli("backup", "b.db", code=1)
+    cli("verify", code=1)
+
+    assert not (fresh_home / "yiku.db").exists()
+
+
+def test_the_doctor_finds_a_new_installation_well(cli: Cli, fresh_home: Path) -> None:
+    found = cli("doctor", "--json").json
+
+    assert found["ok"]
+    assert {one["what"] for one in found["findings"]} >= {
+        *("settings", "data directory", "disk", "database", "model", "embedding"),
+    }
+    assert not (fresh_home / "yiku.db").exists()
+    assert f"YIKU_HOME={fresh_home}" in cli("doctor").out
+
+
+def test_the_doctor_says_what_to_do(cli: Cli, remember: Remember, fresh_home: Path) -> None:
+    remember("tea")
+
+    missing = cli("doctor", code=1, YIKU_MODEL_DIR=str(cli.folder)).out
+    wrong = cli("doctor", code=1, YIKU_EMBEDDING_THREADS="none").out
+    (fresh_home / "yiku.db").write_bytes(b"not a database at all, but long enough " * 9)
+    foreign = cli("doctor", "--json", code=1).json
+
+    assert "fail embedding" in missing
+    assert "→" in missing
+    assert "YIKU_EMBEDDING_THREADS" in wrong
+    (failed,) = (one for one in foreign["findings"] if one["state"] == "fail")
+    assert "not a SQLite database" in failed["found"]
+    assert failed["todo"]
+
+
+def test_the_doctor_shows_no_secret(cli: Cli) -> None:
+    shown = cli("doctor", YIKU_EMBEDDING_API_KEY="sk-secret").out
+
+    assert "YIKU_EMBEDDING_API_KEY=…" in shown
+    assert "sk-secret" not in shown
+
+
+def test_an_older_schema_is_brought_up_to_date_on_demand(
+    cli: Cli, remember: Remember, fresh_home: Path
+) -> None:
+    remember("tea")
+    with sqlite3.connect(fresh_home / "yiku.db") as older:
+        newest = older.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+        older.execute("UPDATE alembic_version SET version_num = '9999'")
+    older.close()
+
+    newer = cli("doctor", "--json", code=1).json
+
+    assert any("newer Yiku" in one["found"] for one in newer["findings"])
+    with sqlite3.connect(fresh_home / "yiku.db") as again:
+        again.execute("UPDATE alembic_version SET version_num = ?", (newest,))
+    again.close()
+    assert cli("doctor", "--migrate", "--json").json["ok"]
+
+
+def test_local_models_are_listed_and_found(cli: Cli) -> None:
+    listed = cli("model", "list", "--json").json["models"]
+    path = cli("model", "path").out.strip()
+
+    (configured,) = (one for one in listed if one["configured"])
+    assert configured["handle"] == "local/all-minilm-l6-v2"
+    assert configured["path"] == path
+    assert (Path(path) / "model.safetensors").exists()
+    cli("model", "path", "no-such-model", code=1)
+
+
+def test_a_model_is_pulled_from_a_mirror(cli: Cli, fresh_home: Path) -> None:
+    base = "/BAAI/bge-small-zh-v1.5/store"
+    files = {f"{base}/{name}": name.encode() for name in ("config.json", "tokenizer.json")}
+    files[f"{base}/model.safetensors"] = b"weights"
+
+    with FileServer(files) as server:
+        pulled = cli("model", "pull", "bge-small-zh-v1.5", "--mirror", server.url, "--json").json
+        cli("model", "pull", "bge-m3", "--mirror", f"{server.url}/nothing", code=1)
+
+    assert Path(pulled["path"]) == fresh_home / "models/bge-small-zh-v1.5"
+    assert (Path(pulled["path"]) / "model.safetensors").read_bytes() == b"weights"
+    assert cli("model", "path", "bge-small-zh-v1.5").out.strip() == pulled["path"]
+
+
+def test_an_archive_is_moved_to_another_model(cli: Cli, remember: Remember) -> None:
+    passage = remember("tea with Bo", "--user", "ann")
+    with EmbeddingServer() as server:
+        other = {"YIKU_EMBEDDING": "vllm/tiny", "YIKU_EMBEDDING_BASE_URL": server.url}
+        refused = cli("add", "coffee", "--user", "ann", code=4, **other)
+        assert "yiku reembed" in refused.err
+        assert "yiku reembed default --user ann" in cli("doctor", **other).out
+
+        moved = cli("reembed", "default", "--user", "ann", "--json", **other).json
+        again = cli("reembed", "default", "--user", "ann", "--json", **other).json
+
+        assert (moved["embedded"], moved["model"]) == (1, "vllm/tiny")
+        assert again["embedded"] == 0
+        hits = cli("search", "tea", "--user", "ann", "--json", **other).json["hits"]
+        assert hits[0]["passage"]["id"] == passage
+        cli("reembed", "nothing", code=3, **other)
+    assert cli("verify", "--json").json["problems"] == []
+
+
+def test_json_answers_are_json(cli: Cli, remember: Remember) -> None:
+    remember("tea")
+    for words in ("doctor", "verify", "model list", "key list", "archive list"):
+        assert isinstance(cli(*words.split(), "--json").json, dict)
