@@ -191,6 +191,11 @@ def setting_variables() -> set[str]:
     return {f"{prefix}{name}".upper() for name in Settings.model_fields}
 
 
+def client_variables(cli: click.Command) -> set[str]:
+    """What the command line itself reads from the environment."""
+    return {p.envvar for p in cli.params if isinstance(p.envvar, str)}
+
+
 def problems(root: Path = ROOT) -> list[str]:
     from yiku.cli.main import main
 
@@ -200,7 +205,7 @@ def problems(root: Path = ROOT) -> list[str]:
         *wrong_commands(root, main),
         *missing_commands(root / "docs/reference/cli.md", main),
         *missing_settings(root / "docs/reference/settings.md", variables),
-        *unknown_settings(root, variables),
+        *unknown_settings(root, variables | client_variables(main)),
     ]
 
 

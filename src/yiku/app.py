@@ -10,10 +10,13 @@ from datetime import timedelta
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
+from yiku.memory.text import forget_chunks
+from yiku.providers.cache import CachedEmbedder
 from yiku.providers.choose import EmbedderChoice, embedder
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
 from yiku.store.index.pool import IndexPool
+from yiku.store.index.terms import term_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
                     embedder=made,
                     indexes=IndexPool(settings.index_memory_mb),
                     gloss=gloss_for(made, settings),
-                    forget_vectors=made.forget,
+                    forget_cached=forgetting(made),
                     policy=Policy(
                         duplicates=settings.duplicates,
                         echo_guard=timedelta(hours=settings.echo_guard_hours),
@@ -86,3 +89,14 @@ def gloss_for(made: Embedder, settings: Settings) -> Callable[[str], str]:
     if made.multilingual:
         return as_it_is
     return Gloss(settings.home_dir / "cache" / "gloss.tsv")
+
+
+def forgetting(made: CachedEmbedder) -> Callable[[], None]:
+    """Empties every cache that something of a deleted text may be in."""
+
+    def forget() -> None:
+        made.forget()
+        forget_chunks()
+        term_hash.cache_clear()
+
+    return forget

@@ -13,7 +13,7 @@ class Settings(BaseSettings):
     """Each field is read from `YIKU_` and its name in capitals."""
 
     model_config = SettingsConfigDict(
-        env_prefix="YIKU_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="YIKU_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
     home: Path = Field(

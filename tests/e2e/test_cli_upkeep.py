@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.e2e.conftest import Cli, Remember
@@ -224,3 +225,25 @@ def test_json_answers_are_json(cli: Cli, remember: Remember) -> None:
     remember("tea")
     for words in ("doctor", "verify", "model list", "key list", "archive list"):
         assert isinstance(cli(*words.split(), "--json").json, dict)
+
+
+def test_a_postgres_database_is_verified_and_examined(cli: Cli, postgres_url: str) -> None:
+    there = {"YIKU_DATABASE_URL": postgres_url}
+    old = cli("add", "我住在北京", "--at", "2026-01-01", "--json", **there).json["passage"]["id"]
+    cli("supersede", old, "我搬到上海了", "--at", "2026-03-01", **there)
+
+    report = cli("verify", "--json", **there).json
+    examined = cli("doctor", "--json", **there).json
+
+    assert report["problems"] == []
+    assert report["counts"]["passage"] == 2
+    assert any("Postgres 16" in one["found"] for one in examined["findings"])
+    cli("backup", "b.db", code=1, **there)
+    (cli.folder / "b.db").write_bytes(b"")
+    cli("restore", "b.db", code=1, **there)
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as broken:
+        broken.execute("UPDATE passage SET context_id = 'passage-gone'")
+        broken.execute("UPDATE embedding SET vector = '[1,2,3]'")
+    problems = cli("verify", "--json", code=1, **there).json["problems"]
+    assert any("context_id passage-gone" in problem for problem in problems)
+    assert any("has 3 numbers, not 384" in problem for problem in problems)

@@ -74,8 +74,11 @@ def visible(text: str) -> str:
 
 def one_line(text: str, width: int) -> str:
     """`text` on one line of at most `width` columns; Chinese characters take two."""
+    line = " ".join(visible(text).split())
+    if width_of(line) <= width:
+        return line
     taken, kept = 0, ""
-    for c in " ".join(visible(text).split()):
+    for c in line:
         taken += columns_of(c)
         if taken > width - 1:
             return f"{kept}…"

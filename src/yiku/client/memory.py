@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import quote
@@ -57,11 +58,18 @@ class MemoryClient:
         self._http = http
 
     async def add(
-        self, text: str, *, user: str = "", archive: str = "default", **said: Unpack[Said]
+        self,
+        text: str,
+        *,
+        user: str = "",
+        archive: str = "default",
+        idempotency_key: str | None = None,
+        **said: Unpack[Said],
     ) -> wire.AddOut:
         """Remember a text. What is known already is linked, not stored twice: see `outcome`."""
         body = {"text": text, "user": user, "archive": archive, **sendable(said)}
-        return await self._call(wire.AddOut, "POST", "/memory/passages", json=body)
+        headers = key_header(idempotency_key)
+        return await self._call(wire.AddOut, "POST", "/memory/passages", json=body, headers=headers)
 
     async def add_many(
         self,
@@ -84,7 +92,7 @@ class MemoryClient:
             "job": job,
             "position": position,
         }
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        headers = key_header(idempotency_key)
         path = "/memory/passages/batch"
         return (await self._call(wire.BatchOut, "POST", path, json=body, headers=headers)).results
 
@@ -187,15 +195,12 @@ class MemoryClient:
     ) -> AsyncIterator[wire.PassageOut]:
         """All passages of an archive, as they come."""
         query = {"user": user, "archive": archive, "forgotten": forgotten}
-        async with self._http.stream("GET", "/memory/export", params=query) as response:
-            if response.is_error:
-                await response.aread()
-                raise_for(response)
-            rest = b""
-            # Not `aiter_lines`: that also ends lines at U+2028 and U+0085, which JSON leaves alone.
-            async for block in response.aiter_bytes():
-                *lines, rest = (rest + block).split(b"\n")
-                for line in lines:
+        with self._reached():
+            async with self._http.stream("GET", "/memory/export", params=query) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise_for(response)
+                async for line in response.aiter_lines():
                     yield wire.PassageOut.model_validate_json(line)
 
     async def archives(self, user: str | None = None) -> list[wire.ArchiveOut]:
@@ -226,8 +231,17 @@ class MemoryClient:
         return await self._call(wire.HealthOut, "GET", "/memory/health")
 
     async def _call(self, kind: type[M], method: str, path: str, **request: Any) -> M:
-        try:
+        with self._reached():
             response = await self._http.request(method, path, **request)
+        if response.is_error:
+            raise_for(response)
+        return kind.model_validate_json(response.content)
+
+    @contextmanager
+    def _reached(self) -> Generator[None]:
+        """Raises: ProviderUnavailable where nobody answers, Invalid what can't be sent."""
+        try:
+            yield
         except httpx.TimeoutException as error:
             raise errors.ProviderUnavailable(
                 f"{self._http.base_url} did not answer in time."
@@ -236,20 +250,10 @@ class MemoryClient:
             raise errors.ProviderUnavailable(
                 f"{self._http.base_url} can't be reached ({error}). Is `yiku serve` running there?"
             ) from error
-        except UnicodeEncodeError as error:
-            raise errors.InvalidText(
-                f"Half a character (a lone surrogate, U+{ord(error.object[error.start]):04X}) was"
-                " given; it isn't valid Unicode."
-            ) from error
-        if response.is_error:
-            raise_for(response)
-        try:
-            return kind.model_validate_json(response.content)
-        except ValueError as error:
-            raise errors.YikuError(
-                f"{self._http.base_url} answered what this client doesn't understand; is it"
-                " Yiku's, and of the same version?"
-            ) from error
+        except (TypeError, ValueError) as error:
+            if isinstance(error, UnicodeEncodeError):
+                raise errors.InvalidText(f"This can't be sent as UTF-8: {error.reason}.") from error
+            raise errors.Invalid(f"This can't be sent as JSON: {error}.") from error
 
 
 def part(name: str) -> str:
@@ -257,6 +261,15 @@ def part(name: str) -> str:
     if not name:
         raise errors.Invalid("An id is empty.")
     return quote(name, safe="", errors="replace")
+
+
+def key_header(key: str | None) -> dict[str, str]:
+    """Raises: Invalid."""
+    if key is None:
+        return {}
+    if not (key.isascii() and key.isprintable()):
+        raise errors.Invalid("An idempotency key has printable ASCII characters only.")
+    return {"Idempotency-Key": key}
 
 
 def sendable(fields: Mapping[str, Any]) -> dict[str, Any]:

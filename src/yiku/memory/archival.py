@@ -44,8 +44,8 @@ class ArchivalMemory:
     indexes: IndexPool
     gloss: Callable[[str], str]
     """Chinese to English, word by word; the identity where the model is multilingual."""
-    forget_vectors: Callable[[], None]
-    """Empties the embedding cache: after a deletion nothing made from the text may stay."""
+    forget_cached: Callable[[], None]
+    """Empties every cache: after a deletion nothing made from the text may stay."""
     policy: Policy
 
     def embeddable(self, text: str, names: Iterable[str]) -> str:

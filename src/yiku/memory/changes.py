@@ -12,8 +12,18 @@ from yiku.core.ids import PassageId
 from yiku.core.memory import Action, Archive, Draft, Passage
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
-from yiku.memory.draft import check, check_metadata, check_name, check_text, passage_of
+from yiku.memory.draft import (
+    MAX_LANGUAGE,
+    check,
+    check_metadata,
+    check_moment,
+    check_name,
+    check_tags,
+    check_text,
+    passage_of,
+)
 from yiku.memory.reindex import Found, made_findable, with_followers
+from yiku.memory.text import language
 from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
 from yiku.store.history import Recorded
@@ -50,8 +60,8 @@ async def edit(
             " read it again.",
             passage_id=passage_id,
         )
-    values = {name: value for name, value in fields.items() if getattr(seen, name) != value}
-    check_fields(values, memory.policy.max_text_bytes)
+    check_fields(fields, memory.policy.max_text_bytes)
+    values = edited_fields(seen, fields)
     edited = replace(seen, **values)
     if edited.valid_to is not None and edited.valid_to <= edited.valid_from:
         raise Invalid("`valid_to` must come after `valid_from`.")
@@ -69,8 +79,21 @@ async def edit(
     return await memory.database.write(actor, unit)
 
 
+def edited_fields(seen: Passage, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What really changes; a recognised language follows the text."""
+    values = dict(fields)
+    if "tags" in values:
+        values["tags"] = tuple(dict.fromkeys(values["tags"]))
+    if "text" in values and "language" not in values and seen.language == language(seen.text):
+        values["language"] = language(values["text"])
+    return {name: value for name, value in values.items() if getattr(seen, name) != value}
+
+
 def check_fields(values: Mapping[str, Any], max_text_bytes: int) -> None:
     """Raises: Invalid, InvalidText."""
+    empty = [n for n, v in values.items() if v is None and n not in ("speaker", "valid_to")]
+    if empty:
+        raise Invalid(f"`{empty[0]}` can't be empty; leave it out to keep it.")
     for name, value in values.items():
         match name:
             case "text":
@@ -78,15 +101,13 @@ def check_fields(values: Mapping[str, Any], max_text_bytes: int) -> None:
             case "metadata":
                 check_metadata(value)
             case "tags":
-                for tag in value:
-                    check_name("A tag", tag)
-            case "speaker" | "language":
-                check_name(f"The {name}", value)
+                check_tags(value)
+            case "speaker":
+                check_name("The speaker", value)
+            case "language":
+                check_name("The language", value, MAX_LANGUAGE)
             case _:
-                if value is not None and value.tzinfo is None:
-                    raise Invalid(f"`{name}` needs a time zone.")
-                if value is None and name != "valid_to":
-                    raise Invalid(f"`{name}` can't be empty.")
+                check_moment(name, value)
 
 
 async def refound(
@@ -162,7 +183,8 @@ async def supersede(
         archives.same_model(archive, found.model)
         new = passages.New(made, {}, found.indexed)
         stored = passages.insert_new(tx, archive, found.model, [new])[0]
-        values = {"valid_to": stored.valid_from, "superseded_by": stored.id}
+        end = min(old.valid_to or stored.valid_from, stored.valid_from)
+        values = {"valid_to": end, "superseded_by": stored.id}
         closed = passages.change(tx, old, archive.version, values)
         before = {"valid_to": old.valid_to, "superseded_by": None}
         # Taken back, the new passage is as if it had never come: hidden.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from yiku.core.errors import Invalid, InvalidText
@@ -18,6 +18,10 @@ from yiku.store.index.terms import field_term, pack
 
 MAX_TAGS = 64
 MAX_NAME = 512
+MAX_LANGUAGE = 35
+MAX_ID = 64
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 MAX_METADATA_BYTES = 65_536
 QUESTION = 1
 TIME_WORDS = 2
@@ -49,31 +53,46 @@ def check_characters(what: str, text: str) -> None:
         ) from error
 
 
-def check_name(what: str, name: str | None) -> None:
+def check_name(what: str, name: str | None, longest: int = MAX_NAME) -> None:
     """Names of archives, speakers, conversations, tags … Raises: Invalid."""
     if name is None:
         return
     if not name.strip():
         raise Invalid(f"{what} is empty; leave it out or name it.")
-    if len(name) > MAX_NAME:
-        raise Invalid(f"{what} is {len(name)} characters long; {MAX_NAME} are allowed.")
+    if len(name) > longest:
+        raise Invalid(f"{what} is {len(name)} characters long; {longest} are allowed.")
     check_characters(what, name)
 
 
 def check(draft: Draft, max_text_bytes: int) -> None:
     """Raises: Invalid, InvalidText."""
     check_text(draft.text, max_text_bytes)
-    for what in ("speaker", "conversation", "message", "language"):
+    for what in ("speaker", "conversation", "message"):
         check_name(f"The {what}", getattr(draft, what))
-    if len(draft.tags) > MAX_TAGS:
-        raise Invalid(f"A passage has at most {MAX_TAGS} tags, not {len(draft.tags)}.")
-    for tag in draft.tags:
-        check_name("A tag", tag)
+    check_name("The language", draft.language, MAX_LANGUAGE)
+    check_name("The skill's id", draft.skill_id, MAX_ID)
+    check_tags(draft.tags)
     check_metadata(draft.metadata)
     for what in ("at", "valid_from", "valid_to"):
-        moment: datetime | None = getattr(draft, what)
-        if moment is not None and moment.tzinfo is None:
-            raise Invalid(f"`{what}` needs a time zone, like 2026-05-07T12:00:00+08:00.")
+        check_moment(what, getattr(draft, what))
+
+
+def check_moment(what: str, moment: datetime | None) -> None:
+    """Raises: Invalid."""
+    if moment is None:
+        return
+    if moment.tzinfo is None:
+        raise Invalid(f"`{what}` needs a time zone, like 2026-05-07T12:00:00+08:00.")
+    if not EARLIEST <= moment <= LATEST:
+        raise Invalid(f"`{what}` is {moment.isoformat()}; years 1 to 9999 can be kept.")
+
+
+def check_tags(tags: Sequence[str]) -> None:
+    """Raises: Invalid."""
+    if len(tags) > MAX_TAGS:
+        raise Invalid(f"A passage has at most {MAX_TAGS} tags, not {len(tags)}.")
+    for tag in tags:
+        check_name("A tag", tag)
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:

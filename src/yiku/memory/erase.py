@@ -58,7 +58,7 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
                 raise
             continue
         break
-    memory.forget_vectors()
+    memory.forget_cached()
     await memory.database.scrub()
     return len(gone)
 
@@ -92,6 +92,6 @@ async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: Archi
     """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
     deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
     memory.indexes.drop(archive_id)
-    memory.forget_vectors()
+    memory.forget_cached()
     await memory.database.scrub()
     return deleted

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import DimensionMismatch, Invalid
+from yiku.core.errors import DimensionMismatch, Invalid, StalePassage
 from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
@@ -20,7 +20,10 @@ from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
 
 Floats = NDArray[np.float32]
-Also = Callable[[Tx, Sequence[Added]], None]
+Also = Callable[[Tx, Archive, Sequence[Added]], None]
+
+TRIES = 4
+"""An adding that lost a race against a change of its context is planned again this often."""
 
 MAX_DRAFTS = 1000
 """Drafts of one call: they are stored in one transaction."""
@@ -47,7 +50,7 @@ async def add(
     Raises: Invalid, InvalidText, ArchiveNotFound, EmbeddingModelMismatch, ProviderError,
     StoreError.
     """
-    if not drafts:
+    if not drafts and also is None:
         return []
     if len(drafts) > MAX_DRAFTS:
         raise Invalid(f"At most {MAX_DRAFTS} passages are added at once, not {len(drafts)}.")
@@ -59,6 +62,24 @@ async def add(
 
     now = now_utc()
     new = [passage_of(draft, actor, now) for draft in drafts]
+    for attempt in range(TRIES):
+        plan = await planned(memory, actor, where, new, vectors)
+        try:
+            return await memory.database.write(actor, lambda tx, p=plan: store(tx, memory, p, also))
+        except StalePassage:
+            if attempt == TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def planned(
+    memory: ArchivalMemory,
+    actor: Actor,
+    where: Place | ArchiveId,
+    new: Sequence[Passage],
+    vectors: Floats | None,
+) -> Plan:
+    """Everything that can be done before the transaction."""
     meanings = [meaning(one.text) for one in new]
     known = await memory.database.read(
         actor, lambda tx: read_known(tx, memory, where, new, meanings)
@@ -77,8 +98,9 @@ async def add(
         )
         for place, i in enumerate(fresh)
     }
-    plan = Plan(where, new, links, indexed, also)
-    return await memory.database.write(actor, lambda tx: store(tx, memory, plan))
+    own = {one.id for one in new}
+    seen = [c for _, c in contexts if c is not None] + [link.passage for link in links.values()]
+    return Plan(where, new, links, indexed, [one for one in seen if one.id not in own])
 
 
 def contexts_of(new: Sequence[Passage], known: Known) -> list[tuple[Passage, Passage | None]]:
@@ -142,12 +164,17 @@ class Plan:
     new: Sequence[Passage]
     links: Mapping[int, Link]
     indexed: Mapping[int, passages.Indexed]
-    also: Also | None
+    seen: Sequence[Passage]
+    """Stored passages it builds on, as they were: contexts, and what links lead to."""
 
 
-def store(tx: Tx, memory: ArchivalMemory, plan: Plan) -> list[Added]:
-    """One transaction: what is new as passages, what is known as sightings."""
+def store(tx: Tx, memory: ArchivalMemory, plan: Plan, also: Also | None) -> list[Added]:
+    """One transaction: what is new as passages, what is known as sightings.
+
+    Raises: StalePassage where a passage it builds on has changed.
+    """
     archive = home_of(tx, plan.where)
+    passages.demand_unchanged(tx, plan.seen)
     links = {**plan.links, **stored_meanwhile(tx, memory, archive, plan)}
     fresh = [i for i in range(len(plan.new)) if i not in links]
     if fresh:
@@ -167,8 +194,8 @@ def store(tx: Tx, memory: ArchivalMemory, plan: Plan) -> list[Added]:
         history.add_sighting(tx, target, sighting_of(one, target.id, link))
         outcome = Outcome.ECHO if link.kind is SightingKind.ECHO else Outcome.DUPLICATE
         results.append(Added(outcome=outcome, passage=target))
-    if plan.also is not None:
-        plan.also(tx, results)
+    if also is not None:
+        also(tx, archive, results)
     return results
 
 

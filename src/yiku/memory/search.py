@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from yiku.core.errors import ArchiveNotFound, Invalid, InvalidFilter
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive, Filter, Hit, Passage
-from yiku.core.tenant import Actor
+from yiku.core.tenant import Actor, Scope
 from yiku.memory import rank
 from yiku.memory.archival import ArchivalMemory, Place, participants, resolve
-from yiku.memory.draft import QUESTION, TIME_WORDS, scalar
+from yiku.memory.draft import QUESTION, TIME_WORDS, check_name, scalar
 from yiku.memory.names import named_speaker, strip_names
 from yiku.memory.text import tokens
 from yiku.memory.when import is_when_question, spans
 from yiku.store import archives, passages, shown
-from yiku.store.database import Tx, now_utc
+from yiku.store.database import Tx, demand, now_utc
 from yiku.store.index import query as index
 from yiku.store.index.archive import ArchiveIndex
 from yiku.store.index.terms import field_term, term_hash
@@ -61,6 +61,9 @@ async def search(
     StoreError.
     """
     check_query(query, limit)
+    if inject_into is not None:
+        demand(actor, Scope.WRITE)  # it remembers what was shown
+        check_name("The conversation", inject_into)
     wanted = filter or Filter()
     targets = await memory.database.read(actor, lambda tx: targets_of(tx, memory, places))
     if not targets:
@@ -115,6 +118,8 @@ async def asked_of(memory: ArchivalMemory, targets: Sequence[Target], query: str
     names = participants({name for t in targets for name in t.index.speakers.names()})
     text = memory.embeddable(query, names)
     vector = (await memory.embedder.embed([text], purpose="query"))[0]
+    for target in targets:
+        archives.same_dimension(target.archive, len(vector))
     return Asked(
         vector=vector,
         terms=tuple({term_hash(token) for token in tokens(strip_names(query, names))}),

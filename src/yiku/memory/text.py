@@ -164,6 +164,11 @@ def remember(chunk: str) -> tuple[str, ...]:
     return parts
 
 
+def forget_chunks() -> None:
+    """Empty the memory of chunks: a Chinese one may be a whole sentence."""
+    _chunks.clear()
+
+
 def terms_of(chunk: str) -> list[str]:
     if RUN.match(chunk):
         return characters_and_pairs(chunk)

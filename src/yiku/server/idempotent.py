@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from yiku.app import App
 from yiku.core.errors import IdempotencyConflict
 from yiku.core.ids import ArchiveId, PassageId
-from yiku.core.memory import Added, Draft, Outcome
+from yiku.core.memory import Added, Archive, Draft, Outcome
 from yiku.core.tenant import Actor
 from yiku.memory import ingest
 from yiku.memory.archival import Place
@@ -43,13 +43,13 @@ async def once(
     if key is not None and (done := await replayed(app, actor, key, content)) is not None:
         return done
 
-    def also(tx: Tx, results: Sequence[Added]) -> None:
+    def also(tx: Tx, archive: Archive, results: Sequence[Added]) -> None:
         if key is not None:
             if requests.find(tx, key, content) is not None:
                 raise DoneMeanwhile
             requests.add(tx, key, content, [remembered(one) for one in results])
         if job is not None and position is not None:
-            requests.set_job(tx, job, "import", position)
+            requests.set_job(tx, job, archive.id, position)
 
     try:
         return await ingest.add(app.memory, actor, where, drafts, also=also)

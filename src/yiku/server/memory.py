@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from yiku.app import App
-from yiku.core.errors import Invalid
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.memory import changes, erase, search
 from yiku.memory.archival import Place, resolve
+from yiku.memory.draft import check_name
 from yiku.server import wire
 from yiku.server.auth import actor_of
 from yiku.server.idempotent import once
@@ -79,7 +79,7 @@ async def add_many(
     return answer(wire.BatchOut(results=[added_out(one) for one in results]), 201)
 
 
-@router.get("/jobs/{job_id}", response_model=wire.JobOut, tags=["passages"])
+@router.get("/jobs/{job_id:path}", response_model=wire.JobOut, tags=["passages"])
 async def job(job_id: str, app: Here, actor: Asks) -> Response:
     """How far an import has come."""
     position = await app.database.read(actor, lambda tx: requests.job_position(tx, job_id))
@@ -161,11 +161,6 @@ async def edit(passage_id: str, body: wire.EditIn, app: Here, actor: Asks) -> Re
         for name in body.model_fields_set
         if name not in ("reason", "version")
     }
-    if fields.get("tags") is not None:
-        fields["tags"] = tuple(fields["tags"])
-    for name in ("text", "tags", "metadata"):
-        if name in fields and fields[name] is None:
-            raise Invalid(f"`{name}` can't be null; leave it out to keep it.")
     changed = await changes.edit(
         app.memory,
         actor,
@@ -257,6 +252,8 @@ async def list_archives(app: Here, actor: Asks, user: str | None = None) -> Resp
 @router.post("/archives", status_code=201, response_model=wire.ArchiveOut, tags=["archives"])
 async def create_archive(body: wire.ArchiveIn, app: Here, actor: Asks) -> Response:
     """Make an archive; adding to one that isn't there makes it too."""
+    check_name("The archive's name", body.name)
+    check_name("The user", body.user or None)
     made = await app.database.write(
         actor, lambda tx: archives.create(tx, body.user, body.name, body.description)
     )
@@ -279,6 +276,7 @@ async def edit_archive(
     archive_id: str, body: wire.ArchiveEditIn, app: Here, actor: Asks
 ) -> Response:
     """Rename an archive."""
+    check_name("The archive's name", body.name)
     changed = await app.database.write(
         actor,
         lambda tx: archives.rename(tx, ArchiveId(archive_id), body.name, body.description),

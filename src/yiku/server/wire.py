@@ -8,27 +8,35 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def aware(value: Any) -> Any:
-    """A date alone, or a moment without a zone, is UTC."""
-    if isinstance(value, str) and len(value) == 10:
-        value = f"{value}T00:00:00"
-    if isinstance(value, str) and len(value) > 10:
+def in_utc(value: Any) -> Any:
+    """A date alone, or a moment without a zone, is UTC; whatever its zone, it is kept in UTC."""
+    if isinstance(value, str):
         try:
-            parsed = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(value)
         except ValueError:
-            return value
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
+            return value  # pydantic says what is wrong
+    if isinstance(value, datetime):
+        try:
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        except OverflowError as error:
+            raise ValueError("years 1 to 9999 can be kept") from error
     return value
 
 
-When = Annotated[datetime, BeforeValidator(aware)]
+When = Annotated[datetime, BeforeValidator(in_utc)]
 Metadata = dict[str, Any]
 
 
 class Wire(BaseModel):
+    """A request: what we don't know is a mistake."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    """An answer: a client may be older than its server."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Home(Wire):
@@ -82,10 +90,8 @@ class BatchIn(Home):
     position: int | None = Field(default=None, ge=0, description="How far the import is with this.")
 
 
-class PassageOut(Wire):
+class PassageOut(Out):
     """A stored passage."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: str
     archive_id: str
@@ -109,12 +115,12 @@ class PassageOut(Wire):
     forgotten_at: datetime | None
 
 
-class AddOut(Wire):
+class AddOut(Out):
     outcome: Literal["added", "duplicate", "echo"]
     passage: PassageOut = Field(description="The passage that holds the text now.")
 
 
-class BatchOut(Wire):
+class BatchOut(Out):
     results: list[AddOut]
 
 
@@ -149,14 +155,14 @@ class SearchIn(Wire):
     )
 
 
-class HitOut(Wire):
+class HitOut(Out):
     passage: PassageOut
     score: float = Field(description="0..1; higher is better.")
     parts: dict[str, float] = Field(description="What each signal added to the score.")
     ranks: dict[str, int] = Field(description="Place in each arm's own list, from 1.")
 
 
-class SearchOut(Wire):
+class SearchOut(Out):
     hits: list[HitOut]
 
 
@@ -179,7 +185,7 @@ class SupersedeIn(PassageIn):
     reason: str | None = Field(default=None, max_length=2000)
 
 
-class SupersedeOut(Wire):
+class SupersedeOut(Out):
     old: PassageOut
     new: PassageOut
 
@@ -188,7 +194,7 @@ class ReasonIn(Wire):
     reason: str | None = Field(default=None, max_length=2000)
 
 
-class PassagesOut(Wire):
+class PassagesOut(Out):
     passages: list[PassageOut]
     next: str | None = Field(default=None, description="`after` of the next page.")
 
@@ -197,11 +203,11 @@ class DeleteIn(Wire):
     ids: list[str] = Field(min_length=1, max_length=1000)
 
 
-class DeleteOut(Wire):
+class DeleteOut(Out):
     deleted: int
 
 
-class ChangeOut(Wire):
+class ChangeOut(Out):
     id: str | None
     action: str
     at: datetime
@@ -212,7 +218,7 @@ class ChangeOut(Wire):
     after: dict[str, Any] | None
 
 
-class SightingOut(Wire):
+class SightingOut(Out):
     kind: Literal["duplicate", "echo"]
     text: str
     at: datetime
@@ -221,7 +227,7 @@ class SightingOut(Wire):
     message: str | None
 
 
-class HistoryOut(Wire):
+class HistoryOut(Out):
     passage: PassageOut
     changes: list[ChangeOut] = Field(description="The oldest first.")
     sightings: list[SightingOut] = Field(description="Repetitions that were linked to it.")
@@ -238,9 +244,7 @@ class ArchiveEditIn(Wire):
     description: str | None = None
 
 
-class ArchiveOut(Wire):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class ArchiveOut(Out):
     id: str
     user: str
     name: str
@@ -251,22 +255,22 @@ class ArchiveOut(Wire):
     passages: int | None = None
 
 
-class ArchivesOut(Wire):
+class ArchivesOut(Out):
     archives: list[ArchiveOut]
 
 
-class JobOut(Wire):
+class JobOut(Out):
     id: str
     position: int = Field(description="How far the import is; 0: not begun.")
 
 
-class HealthOut(Wire):
+class HealthOut(Out):
     status: Literal["ok"]
     version: str
     embedding_model: str
 
 
-class ErrorOut(Wire):
+class ErrorOut(Out):
     """Every error has this form."""
 
     model_config = ConfigDict(extra="allow", frozen=True)

@@ -7,12 +7,17 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from yiku.core.errors import ArchiveExists, ArchiveNotFound, EmbeddingModelMismatch
+from yiku.core.errors import (
+    ArchiveExists,
+    ArchiveNotFound,
+    DimensionMismatch,
+    EmbeddingModelMismatch,
+)
 from yiku.core.ids import ArchiveId, new_id
 from yiku.core.memory import Archive
 from yiku.store import hot
 from yiku.store.database import Tx
-from yiku.store.tables import archive, change, embedding, erased, from_micros, passage, shown
+from yiku.store.tables import archive, change, embedding, erased, from_micros, job, passage, shown
 
 FIELDS = tuple(Archive.__dataclass_fields__)
 COLUMNS = ", ".join(FIELDS)
@@ -20,8 +25,9 @@ COLUMNS = ", ".join(FIELDS)
 
 def of_row(row: Sequence[Any]) -> Archive:
     """A row of `COLUMNS` from the driver."""
-    values = dict(zip(FIELDS, row, strict=True))
-    return Archive(**{**values, "created_at": from_micros(values["created_at"])})
+    values: dict[str, Any] = dict(zip(FIELDS, row, strict=True))
+    values["created_at"] = from_micros(values["created_at"])
+    return Archive(**values)
 
 
 _BY_ID = hot.Select(
@@ -67,10 +73,11 @@ def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
     )
     if owner is not None:
         query = query.where(archive.c.owner == owner)
-    return [
-        (Archive(**dict(zip(FIELDS, row[:-1], strict=True))), int(row[-1]))
-        for row in map(tuple, tx.connection.execute(query))
-    ]
+    found: list[tuple[Archive, int]] = []
+    for row in tx.connection.execute(query):
+        values: dict[str, Any] = dict(zip(FIELDS, tuple(row)[:-1], strict=True))
+        found.append((Archive(**values), int(row[-1])))
+    return found
 
 
 def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
@@ -125,6 +132,7 @@ def delete_whole(tx: Tx, archive_id: ArchiveId) -> int:
     run(delete(shown).where(shown.c.archive_id == archive_id))
     run(delete(erased).where(erased.c.archive_id == archive_id))
     run(delete(passage).where(passage.c.archive_id == archive_id))
+    run(delete(job).where(job.c.archive_id == archive_id))
     run(delete(archive).where(archive.c.id == archive_id))
     return int(held)
 
@@ -139,14 +147,15 @@ def bump(tx: Tx, archive_id: ArchiveId) -> Archive:
 
 
 def settle_model(tx: Tx, found: Archive, model: str, dimension: int) -> None:
-    """The first vector decides which model an archive's vectors are of.
+    """The first vector decides which model an archive's vectors are of, and how long they are.
 
-    Raises: EmbeddingModelMismatch.
+    Raises: EmbeddingModelMismatch, DimensionMismatch.
     """
     if found.embedding_model is None:
         set_model(tx, found.id, model, dimension)
     else:
         same_model(found, model)
+        same_dimension(found, dimension)
 
 
 def set_model(tx: Tx, archive_id: ArchiveId, model: str, dimension: int) -> None:
@@ -167,4 +176,17 @@ def same_model(found: Archive, model: str) -> None:
             archive=found.name,
             stored=found.embedding_model,
             configured=model,
+        )
+
+
+def same_dimension(found: Archive, dimension: int) -> None:
+    """Raises: DimensionMismatch."""
+    if found.dimension not in (None, dimension):
+        raise DimensionMismatch(
+            f"The vectors of archive {found.name!r} have {found.dimension} numbers, those of"
+            f" {found.embedding_model} now {dimension}: the provider changed the model. Set"
+            " YIKU_EMBEDDING_DIMENSION, or move the archive to another model with `yiku reembed`.",
+            archive=found.name,
+            stored=found.dimension,
+            configured=dimension,
         )

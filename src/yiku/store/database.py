@@ -94,9 +94,12 @@ async def open_database(url: str, *, busy_timeout_s: float, auto_migrate: bool) 
     if scheme == "sqlite":
         from yiku.store.sqlite import SqliteDatabase
 
-        return await SqliteDatabase.open(
-            Path(url.removeprefix("sqlite:///")), busy_timeout_s, auto_migrate
-        )
+        path = url.removeprefix("sqlite:///")
+        if path in (url, "", ":memory:"):
+            raise DatabaseUnreachable(
+                f"A SQLite database is a file: sqlite:///path/to/yiku.db, not {url!r}."
+            )
+        return await SqliteDatabase.open(Path(path), busy_timeout_s, auto_migrate)
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         try:
             from yiku.store.postgres import PostgresDatabase

@@ -16,7 +16,7 @@ from yiku.core.memory import Archive, Passage
 from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.hot import Indexed as Indexed
-from yiku.store.tables import embedding, erased, passage, to_vector
+from yiku.store.tables import embedding, erased, passage, to_micros, to_vector
 
 FIELDS = tuple(Passage.__dataclass_fields__)
 COLUMNS = [passage.c[name] for name in FIELDS]
@@ -97,18 +97,20 @@ def last_turn(tx: Tx, archive_id: ArchiveId, conversation: str) -> Passage | Non
 _BY_FINGERPRINT = hot.Select(
     f"SELECT {hot.COLUMNS} FROM passage p"
     " WHERE p.archive_id = :archive AND p.organization_id = :organization"
-    " AND p.fingerprint = :fingerprint AND p.forgotten_at IS NULL AND p.superseded_by IS NULL"
+    " AND p.fingerprint = :fingerprint AND p.forgotten_at IS NULL"
+    " AND (p.valid_to IS NULL OR p.valid_to > :now)"
     " ORDER BY p.seq"
 )
 
 
 def same_fingerprint(tx: Tx, archive_id: ArchiveId, fingerprint: bytes) -> list[Passage]:
-    """Passages of this fingerprint, the oldest first."""
+    """Passages of this fingerprint that are true still, the oldest first."""
     rows = _BY_FINGERPRINT.rows(
         tx.connection,
         archive=archive_id,
         organization=tx.actor.organization_id,
         fingerprint=fingerprint,
+        now=to_micros(tx.now),
     )
     return [hot.passage_of(row) for row in rows]
 
@@ -122,6 +124,24 @@ def vectors_of(tx: Tx, seqs: Sequence[int], model: str) -> dict[int, Floats]:
     """The vectors of the texts alone, float32[d], by row number."""
     rows = _VECTORS.rows(tx.connection, seqs=list(seqs), model=model)
     return {seq: to_vector(vector) for seq, vector in rows}
+
+
+_VERSIONS = hot.Select(
+    "SELECT id, version FROM passage WHERE organization_id = :organization AND id IN :ids*"
+)
+
+
+def demand_unchanged(tx: Tx, seen: Sequence[Passage]) -> None:
+    """Raises: StalePassage where one of them is no longer as it was seen."""
+    if not seen:
+        return
+    rows = _VERSIONS.rows(
+        tx.connection, organization=tx.actor.organization_id, ids=[one.id for one in seen]
+    )
+    now = dict(rows)
+    for one in seen:
+        if now.get(one.id) != one.version:
+            raise StalePassage(f"Passage {one.id} has changed meanwhile.", passage_id=one.id)
 
 
 def page(

@@ -18,7 +18,9 @@ from yiku.core.errors import (
     DatabaseFull,
     DatabaseUnreachable,
     Invalid,
+    StalePassage,
     StoreError,
+    YikuError,
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
@@ -40,6 +42,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, busy_timeout_s: float) -> None:
         self.url = url
+        self._wait = text(f"SET LOCAL lock_timeout = {round(busy_timeout_s * 1000)}")
         rest = url.split("://", 1)[1]
         self._engine: AsyncEngine = create_async_engine(
             f"postgresql+psycopg://{rest}",
@@ -50,8 +53,8 @@ class PostgresDatabase:
             connect_args={
                 "connect_timeout": max(2, round(busy_timeout_s)),
                 "prepare_threshold": None,  # works behind a transaction-pooling proxy
-                "options": f"-c lock_timeout={round(busy_timeout_s * 1000)}",
             },
+            hide_parameters=True,  # memory text stays out of errors and logs
         )
 
     @classmethod
@@ -62,7 +65,7 @@ class PostgresDatabase:
                 await connection.run_sync(prepare, auto_migrate)
         except DBAPIError as error:
             await database.close()
-            raise database._translated(error) from error
+            raise database._connection_failed(error) from error
         except StoreError:
             await database.close()
             raise
@@ -75,26 +78,24 @@ class PostgresDatabase:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
                 return await connection.run_sync(run, actor, unit)
         except (DBAPIError, TimeoutError) as error:
-            raise self._translated(error) from error
+            raise self._translated(error) from None  # its details tell the rows' text
 
     async def write(self, actor: Actor, unit: Unit[T]) -> T:
         demand(actor, Scope.WRITE)
         for attempt in range(1, TRIES + 1):
             try:
                 async with self._engine.begin() as connection:
+                    await connection.execute(self._wait)
                     return await connection.run_sync(run, actor, unit)
             except (DBAPIError, TimeoutError) as error:
                 again = isinstance(getattr(error, "orig", None), AGAIN)
                 if not again or attempt == TRIES:
-                    raise self._translated(error) from error
+                    raise self._translated(error) from None  # its details tell the rows' text
                 await asyncio.sleep(random.uniform(0, 0.05 * attempt))
         raise AssertionError("unreachable")
 
     async def scrub(self) -> None:
-        """Deleted rows leave Postgres's files with its vacuum, and its log with the archive."""
-        async with self._engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text("VACUUM passage, embedding, change_item, sighting"))
+        """Nothing to do: deleted rows leave Postgres's files with its own vacuum."""
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
         raise Invalid(
@@ -105,9 +106,15 @@ class PostgresDatabase:
     async def close(self) -> None:
         await self._engine.dispose()
 
-    def _translated(self, error: Exception) -> StoreError:
+    def _connection_failed(self, error: DBAPIError) -> DatabaseUnreachable:
+        """Nothing was sent yet, so all of the complaint may be told."""
+        return DatabaseUnreachable(f"{redacted(self.url)}: {str(error.orig).strip()}")
+
+    def _translated(self, error: Exception) -> YikuError:
+        """Says what Postgres said, without the rows it said it of."""
         cause = getattr(error, "orig", error)
         where = redacted(self.url)
+        said = getattr(getattr(cause, "diag", None), "message_primary", None)
         match cause:
             case pg.LockNotAvailable() | TimeoutError():
                 return DatabaseBusy(
@@ -116,8 +123,15 @@ class PostgresDatabase:
                 )
             case pg.DiskFull():
                 return DatabaseFull(f"{where}: the disk is full; nothing was stored.")
+            case pg.IntegrityError():
+                return StalePassage(
+                    "Something that this write refers to was changed or deleted meanwhile;"
+                    " try again."
+                )
+            case pg.DataError():
+                return Invalid(f"Postgres can't store this: {said}.")
             case _:
-                return DatabaseUnreachable(f"{where}: {str(cause).strip()}")
+                return DatabaseUnreachable(f"{where}: {said or type(cause).__name__}.")
 
 
 def run(connection: Connection, actor: Actor, unit: Unit[T]) -> T:

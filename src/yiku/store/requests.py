@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from yiku.core.errors import IdempotencyConflict
+from yiku.core.ids import ArchiveId
 from yiku.store.database import Tx
 from yiku.store.tables import job, request
 
@@ -65,7 +66,7 @@ def job_position(tx: Tx, job_id: str) -> int:
     return int(found or 0)
 
 
-def set_job(tx: Tx, job_id: str, kind: str, position: int) -> None:
+def set_job(tx: Tx, job_id: str, archive_id: ArchiveId, position: int) -> None:
     tx.connection.execute(
         delete(job).where(job.c.organization_id == tx.actor.organization_id, job.c.id == job_id)
     )
@@ -73,7 +74,8 @@ def set_job(tx: Tx, job_id: str, kind: str, position: int) -> None:
         insert(job).values(
             organization_id=tx.actor.organization_id,
             id=job_id,
-            kind=kind,
+            archive_id=archive_id,
+            kind="import",
             position=position,
             at=tx.now,
         )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -28,7 +30,9 @@ from yiku.core.errors import (
     DatabaseFull,
     DatabaseUnreachable,
     Invalid,
+    StalePassage,
     StoreError,
+    YikuError,
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
@@ -44,8 +48,11 @@ GROUP = 256
 
 READERS = 4
 
+SCRUB_WAIT_MS = 500
+"""How long a deletion waits for readers of the log to let it be emptied."""
 
-def translate(error: sqlite3.Error, path: Path) -> StoreError:
+
+def translate(error: sqlite3.Error, path: Path) -> YikuError:
     """The error of ours that says what SQLite's means for the user."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
@@ -65,6 +72,10 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
             return DatabaseDamaged(
                 f"{path} is damaged ({error}). Restore a backup with `yiku restore`.",
                 path=str(path),
+            )
+        case sqlite3.SQLITE_CONSTRAINT:
+            return StalePassage(
+                "Something that this write refers to was changed or deleted meanwhile; try again."
             )
         case sqlite3.SQLITE_NOTADB:
             return DatabaseForeign(f"{path} is not a SQLite database.", path=str(path))
@@ -185,7 +196,12 @@ class SqliteDatabase:
 
     def _scrub(self) -> None:
         with self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            raw = driver(connection)
+            raw.execute(f"PRAGMA busy_timeout={SCRUB_WAIT_MS}")
+            try:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.Error as error:
+                raise translate(error, self.path) from error
 
     def _write_all(self) -> None:
         """The writer thread: groups of units, until told to stop."""
@@ -238,7 +254,7 @@ class SqliteDatabase:
             done.append((work, value))
 
 
-def fail(raw: sqlite3.Connection, group: list[Work], error: StoreError) -> None:
+def fail(raw: sqlite3.Connection, group: list[Work], error: YikuError) -> None:
     """Give up a group: nothing of it was committed, and everyone in it is told so."""
     if raw.in_transaction:
         raw.execute("ROLLBACK")
@@ -254,7 +270,7 @@ def driver(connection: Connection) -> sqlite3.Connection:
     return raw
 
 
-def translated(error: DBAPIError | sqlite3.Error, path: Path) -> StoreError:
+def translated(error: DBAPIError | sqlite3.Error, path: Path) -> YikuError:
     cause = error if isinstance(error, sqlite3.Error) else error.orig
     return translate(cause, path) if isinstance(cause, sqlite3.Error) else StoreError(str(cause))
 
@@ -289,6 +305,7 @@ def engine_of(path: Path, busy_timeout_s: float) -> Engine:
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         json_serializer=dump_json,
+        hide_parameters=True,  # memory text stays out of errors and logs
     )
 
 
@@ -342,24 +359,31 @@ def _wal(connection: Connection) -> None:
 
 
 def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
-    """SQLite's online backup: consistent while others write. Whole at `target`, or not there."""
+    """SQLite's online backup: consistent while others write. Whole at `target`, or not there.
+
+    Only the user may read the copy, as the original.
+    """
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
     try:
-        origin = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
-        copy = sqlite3.connect(partial)
-        try:
-            copy.execute("PRAGMA synchronous=FULL")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+    except OSError as error:
+        raise Invalid(f"{partial} can't be written: {error.strerror}.") from error
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as origin,
+            closing(sqlite3.connect(partial)) as copy,
+        ):
             origin.execute("BEGIN")  # pages are copied from one state, however long it takes
             origin.execute("SELECT count(*) FROM sqlite_master").fetchone()
             origin.backup(
                 copy, pages=4096, progress=lambda _, left, total: progress(total - left, total)
             )
             copy.execute("PRAGMA journal_mode=DELETE")
-        finally:
-            copy.close()
-            origin.close()
+        with partial.open("rb+") as written:
+            os.fsync(written.fileno())
         partial.rename(target)
     except sqlite3.Error as error:
-        partial.unlink(missing_ok=True)
         raise translate(error, target) from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -292,6 +292,7 @@ job = Table(
     metadata,
     Column("organization_id", String(64), ForeignKey("organization.id"), primary_key=True),
     Column("id", String(128), primary_key=True),
+    Column("archive_id", String(64), ForeignKey("archive.id"), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("at", Moment, nullable=False),

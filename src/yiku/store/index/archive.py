@@ -56,7 +56,11 @@ class ArchiveIndex:
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self.version = 0
+        """The archive's version up to which every change is in."""
+        self.position: tuple[int, int] = (0, 0)
+        """Version and number of the last passage taken; ahead of `version` while it is loaded."""
         self.lock = threading.Lock()
+        self.loading = threading.Lock()
         self.speakers = Codes()
         self.conversations = Codes()
         self._segments: list[Segment] = []

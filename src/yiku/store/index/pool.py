@@ -19,6 +19,9 @@ from yiku.store.index.terms import unpack
 CHUNK = 4096
 """Passages read at a time."""
 
+END = int(np.iinfo(np.int64).max)
+"""After every row number."""
+
 Key = tuple[ArchiveId, str]
 
 _ROWS = """
@@ -72,9 +75,7 @@ class IndexPool:
                 index = self._indexes[key] = ArchiveIndex(archive.dimension)
             self._indexes.move_to_end(key)
         if index.version < archive.version:
-            with index.lock:
-                if index.version < archive.version:
-                    self._catch_up(tx, archive, index)
+            self._catch_up(tx, archive, index)
             self._shrink(key)
         return index
 
@@ -93,18 +94,32 @@ class IndexPool:
                 del sizes[key]
 
     def _catch_up(self, tx: Tx, archive: Archive, index: ArchiveIndex) -> None:
-        if index.version:  # a new index never held what was erased
-            gone = ERASED.rows(tx.connection, archive=archive.id, version=index.version)
-            index.drop([row[0] for row in gone])
-        # Passages of the version it has are in, so it starts behind the last of them.
-        version, seq = index.version, int(np.iinfo(np.int64).max) if index.version else 0
-        while rows := self._read(tx, archive, version, seq):
-            index.take(rows)
-            version, seq = rows[-1].version, rows[-1].seq
-            if len(rows) < CHUNK:
-                break
-        # Only now: whoever fails halfway takes the same changes again, to the same end.
-        index.version = archive.version
+        """Take the archive's changes in, in their order, until the index is as new as `archive`.
+
+        Rows are read without a lock: on Postgres several units share one thread, and one that
+        waits for its rows must not stop another. Whoever finds that the index has moved on since
+        it read, reads again.
+        """
+        first = index.loading.acquire(blocking=not tx.postgres)  # threads needn't all read it
+        try:
+            while index.version < archive.version:
+                known, start = index.version, index.position
+                rows = self._read(tx, archive, *start)
+                last = len(rows) < CHUNK
+                gone = erased_since(tx, archive, known) if last else []
+                with index.lock:
+                    if (index.version, index.position) != (known, start):
+                        continue
+                    index.take(rows)
+                    if last:
+                        index.drop(gone)
+                        index.version = archive.version
+                        index.position = (archive.version, END)
+                    else:
+                        index.position = (rows[-1].version, rows[-1].seq)
+        finally:
+            if first:
+                index.loading.release()
 
     def _read(self, tx: Tx, archive: Archive, version: int, seq: int) -> list[IndexRow]:
         statement = POSTGRES_ROWS if tx.postgres else SQLITE_ROWS
@@ -118,6 +133,11 @@ class IndexPool:
             limit=CHUNK,
         )
         return [index_row(row, tx.postgres) for row in rows]
+
+
+def erased_since(tx: Tx, archive: Archive, version: int) -> list[int]:
+    rows = ERASED.rows(tx.connection, archive=archive.id, version=version)
+    return [row[0] for row in rows]
 
 
 def index_row(row: tuple[Any, ...], postgres: bool) -> IndexRow:

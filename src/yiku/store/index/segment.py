@@ -128,6 +128,7 @@ class Segment:
         found = seq == seqs[0] if len(seqs) == 1 else np.isin(seq, seqs)
         rows = np.flatnonzero(found & self.alive[: self.n])
         self.alive[rows] = False
+        self.matrix[rows] = 0  # a deleted memory's vector goes with it
         self.dead += len(rows)
         return rows.tolist()
 

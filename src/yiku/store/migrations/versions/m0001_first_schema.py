@@ -51,12 +51,14 @@ def upgrade() -> None:
         "job",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("archive_id", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name=op.f("fk_job_organization_id")
         ),
+        sa.ForeignKeyConstraint(["archive_id"], ["archive.id"], name=op.f("fk_job_archive_id")),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_job")),
     )
     op.create_table(
@@ -266,4 +268,5 @@ def _add_local_owner() -> None:
 
 
 def table(name: str, row: Mapping[str, object]) -> sa.TableClause:
-    return sa.table(name, *(sa.Column(column) for column in row))
+    columns: list[sa.ColumnClause[object]] = [sa.column(column) for column in row]
+    return sa.table(name, *columns)
