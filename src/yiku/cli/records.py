@@ -97,9 +97,9 @@ def without_ours(content: bytes) -> bytes:
         found: Any = json.loads(content)
     except ValueError:
         return content
-    if not isinstance(found, dict) or found.get("forgotten_at"):  # pyright: ignore[reportUnknownMemberType] # JSON
+    if not isinstance(found, dict) or found.get("forgotten_at"):  # pyright: ignore[reportUnknownMemberType] # what JSON holds
         return content
-    kept = {name: value for name, value in found.items() if name not in OURS}  # pyright: ignore[reportUnknownVariableType] # JSON
+    kept = {name: value for name, value in found.items() if name not in OURS}  # pyright: ignore[reportUnknownVariableType] # what JSON holds
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 

@@ -200,8 +200,14 @@ class MemoryClient:
                 if response.is_error:
                     await response.aread()
                     raise_for(response)
-                async for line in response.aiter_lines():
-                    yield wire.PassageOut.model_validate_json(line)
+                rest = b""
+                # Not `aiter_lines`: that also ends lines at U+2028 and U+0085, which JSON may hold.
+                async for block in response.aiter_bytes():
+                    *lines, rest = (rest + block).split(b"\n")
+                    for line in lines:
+                        yield understood(wire.PassageOut, line)
+                if rest:
+                    raise errors.YikuError("The export broke off before its end.")
 
     async def archives(self, user: str | None = None) -> list[wire.ArchiveOut]:
         query = {} if user is None else {"user": user}
@@ -235,7 +241,7 @@ class MemoryClient:
             response = await self._http.request(method, path, **request)
         if response.is_error:
             raise_for(response)
-        return kind.model_validate_json(response.content)
+        return understood(kind, response.content)
 
     @contextmanager
     def _reached(self) -> Generator[None]:
@@ -254,6 +260,16 @@ class MemoryClient:
             if isinstance(error, UnicodeEncodeError):
                 raise errors.InvalidText(f"This can't be sent as UTF-8: {error.reason}.") from error
             raise errors.Invalid(f"This can't be sent as JSON: {error}.") from error
+
+
+def understood(kind: type[M], content: bytes) -> M:
+    """Raises: YikuError where that is no such answer."""
+    try:
+        return kind.model_validate_json(content)
+    except ValueError as error:
+        raise errors.YikuError(
+            "The server's answer can't be understood; is it Yiku's, and of this version?"
+        ) from error
 
 
 def part(name: str) -> str:

@@ -1,0 +1,184 @@
+"""One organization can neither read, change nor guess another's rows, through any route."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from yiku.app import build
+from yiku.client.transport import InProcessTransport
+from yiku.core.tenant import LOCAL_ACTOR, Scope
+from yiku.server.http import build_asgi
+from yiku.settings import load
+from yiku.store import tenants
+from yiku.store.database import Tx
+
+SECRET = "the vault code is 7391"
+
+
+@dataclass
+class Two:
+    """Two organizations on one server, the first with a secret in it."""
+
+    http: httpx.AsyncClient
+    routes: set[tuple[str, str]]
+    owner: dict[str, str]
+    stranger: dict[str, str]
+    reader: dict[str, str]
+    passage_id: str
+    archive_id: str
+
+
+def key_of(tx: Tx, name: str, scope: Scope) -> dict[str, str]:
+    organization = tenants.find_organization(tx, name) or tenants.add_organization(tx, name)
+    user = tenants.add_user(tx, organization.id, f"{name}-{scope}")
+    _, secret = tenants.add_key(tx, user, "test", scope, None)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture
+async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
+    settings = load(home=yiku_home, database_url=database_url, require_key="always")
+    async with build(settings) as app:
+        asgi = build_asgi(app)
+        transport = InProcessTransport(asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            owner, stranger, reader = await app.database.write(
+                LOCAL_ACTOR,
+                lambda tx: (
+                    key_of(tx, "first", Scope.ADMIN),
+                    key_of(tx, "second", Scope.ADMIN),
+                    key_of(tx, "first", Scope.READ),
+                ),
+            )
+            body = {"text": SECRET, "user": "ann", "conversation": "c"}
+            added = await http.post("/memory/passages", json=body, headers=owner)
+            passage = added.json()["passage"]
+            schema = asgi.openapi()
+            routes = {
+                (method.upper(), path)
+                for path, methods in schema["paths"].items()
+                for method in methods
+            }
+            yield Two(http, routes, owner, stranger, reader, passage["id"], passage["archive_id"])
+
+
+REQUESTS: dict[tuple[str, str], object] = {
+    ("POST", "/memory/passages"): {"text": "x y z", "archive_id": "{archive}"},
+    ("POST", "/memory/passages/batch"): {
+        "passages": [{"text": "x y z"}],
+        "archive_id": "{archive}",
+    },
+    ("POST", "/memory/search"): {"query": "vault code", "archive_ids": ["{archive}"]},
+    ("GET", "/memory/passages"): None,
+    ("GET", "/memory/passages/{passage_id}"): None,
+    ("GET", "/memory/passages/{passage_id}/history"): None,
+    ("PATCH", "/memory/passages/{passage_id}"): {"text": "mine now"},
+    ("POST", "/memory/passages/{passage_id}/supersede"): {"text": "mine now"},
+    ("POST", "/memory/passages/{passage_id}/forget"): {},
+    ("POST", "/memory/passages/{passage_id}/undo"): {},
+    ("DELETE", "/memory/passages/{passage_id}"): None,
+    ("POST", "/memory/passages/delete"): {"ids": ["{passage}"]},
+    ("GET", "/memory/export"): None,
+    ("GET", "/memory/archives/{archive_id}"): None,
+    ("PATCH", "/memory/archives/{archive_id}"): {"name": "mine"},
+    ("DELETE", "/memory/archives/{archive_id}"): None,
+}
+"""What a stranger tries, with the right ids of the other's rows: each is answered 404."""
+
+OWN_ROWS_ONLY = {
+    ("GET", "/memory/archives"),
+    ("POST", "/memory/archives"),
+    ("GET", "/memory/jobs/{job_id}"),
+    ("GET", "/memory/health"),
+}
+"""Routes that name no row of another: tested below."""
+
+
+def filled(two: Two, value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("{archive}", two.archive_id).replace("{passage}", two.passage_id)
+    if isinstance(value, list):
+        return [filled(two, one) for one in value]
+    if isinstance(value, dict):
+        return {name: filled(two, one) for name, one in value.items()}
+    return value
+
+
+async def test_every_route_is_walked(two: Two) -> None:
+    assert two.routes == set(REQUESTS) | OWN_ROWS_ONLY
+
+
+async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(two: Two) -> None:
+    for (method, path), body in REQUESTS.items():
+        where = path.format(passage_id=two.passage_id, archive_id=two.archive_id)
+        params = {"archive_id": two.archive_id} if method == "GET" else {}
+        answer = await two.http.request(
+            method, where, json=filled(two, body), params=params, headers=two.stranger
+        )
+        assert answer.status_code == 404, (method, path, answer.text)
+        assert SECRET not in answer.text
+    kept = await two.http.get(f"/memory/passages/{two.passage_id}", headers=two.owner)
+    assert kept.json()["text"] == SECRET
+    assert kept.json()["version"] == 1
+
+
+async def test_names_of_one_organization_mean_nothing_in_another(two: Two) -> None:
+    body = {"query": "vault code", "user": "ann"}
+    answer = await two.http.post("/memory/search", json=body, headers=two.stranger)
+    assert answer.json() == {"hits": []}
+    archives = await two.http.get("/memory/archives", headers=two.stranger)
+    assert archives.json() == {"archives": []}
+    made = await two.http.post(
+        "/memory/passages", json={"text": SECRET, "user": "ann"}, headers=two.stranger
+    )
+    assert made.json()["outcome"] == "added"
+    assert made.json()["passage"]["archive_id"] != two.archive_id
+
+
+async def test_idempotency_keys_and_imports_are_each_organizations_own(two: Two) -> None:
+    body = {"passages": [{"text": "a fact of mine"}], "job": "import-1", "position": 1}
+    for key in (two.owner, two.stranger):
+        headers = {**key, "Idempotency-Key": "k"}
+        position = await two.http.get("/memory/jobs/import-1", headers=key)
+        assert position.json()["position"] == 0
+        answer = await two.http.post("/memory/passages/batch", json=body, headers=headers)
+        assert answer.json()["results"][0]["outcome"] == "added"
+
+
+async def test_a_reading_key_reads_and_cannot_write(two: Two) -> None:
+    found = await two.http.post(
+        "/memory/search", json={"query": "vault", "user": "ann"}, headers=two.reader
+    )
+    assert found.json()["hits"][0]["passage"]["text"] == SECRET
+    for method, path, body in (
+        ("POST", "/memory/passages", {"text": "no"}),
+        ("POST", f"/memory/passages/{two.passage_id}/forget", {}),
+        ("DELETE", f"/memory/passages/{two.passage_id}", None),
+        ("POST", "/memory/search", {"query": "v", "user": "ann", "inject_into": "c"}),
+    ):
+        answer = await two.http.request(method, path, json=body, headers=two.reader)
+        assert (answer.status_code, answer.json()["error"]) == (403, "NotAllowed")
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer yk_wrong"}])
+async def test_without_a_valid_key_nothing_is_answered(two: Two, header: dict[str, str]) -> None:
+    answer = await two.http.get(f"/memory/passages/{two.passage_id}", headers=header)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert SECRET not in answer.text
+
+
+async def test_one_organizations_words_do_not_weigh_in_anothers_ranking(two: Two) -> None:
+    texts = ["the vault is old", "the code is new"]
+    for text in texts:
+        body = {"text": text, "user": "bo"}
+        await two.http.post("/memory/passages", json=body, headers=two.stranger)
+    query = {"query": "vault code", "user": "bo"}
+    before = await two.http.post("/memory/search", json=query, headers=two.stranger)
+    more = {"passages": [{"text": f"vault number {n}"} for n in range(50)], "user": "bo"}
+    await two.http.post("/memory/passages/batch", json=more, headers=two.owner)
+    after = await two.http.post("/memory/search", json=query, headers=two.stranger)
+    assert after.json() == before.json()
