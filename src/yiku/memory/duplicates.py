@@ -109,15 +109,30 @@ def contractions_undone(text: str) -> str:
     return re.sub(r"'ll\b", " will", text)
 
 
-def meaning(text: str) -> bytes:
-    """16 bytes, the same for texts that say the same, no more and no less.
+def same_meaning(a: str, b: str) -> bool:
+    """Whether the texts say the same, no more and no less.
 
     Who said it and when is for the caller to compare.
     """
+    return meaning(a) == meaning(b)
+
+
+def meaning(text: str) -> Essence:
     left = essence(text)
-    words = turned(left.words) if left.words else (text,)
-    plain = "\x1f".join((*words, "", *left.times))
+    return Essence(turned(left.words) if left.words else (text,), left.times)
+
+
+def key(words: Sequence[str]) -> bytes:
+    """16 bytes of a text's `tokens`, the same for all texts of the same meaning, and for some
+    others: it finds what is worth comparing, at a tenth of the cost."""
+    kept = {w for w in words if w.isalpha() and w not in LIGHT_TOKENS and not is_pair(w)}
+    plain = "\x1f".join(sorted(kept))
     return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def is_pair(word: str) -> bool:
+    """Two characters of Chinese: they change with the wording around them."""
+    return len(word) == 2 and not word.isascii() and HAN_PAIR.match(word) is not None
 
 
 def turned(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -128,6 +143,18 @@ def turned(words: tuple[str, ...]) -> tuple[str, ...]:
     first, second = sorted((words[:i], words[i + 1 :]))
     return (*first, "be", *second)
 
+
+HAN_PAIR = re.compile(f"[{HAN}]{{2}}")
+LIGHT_TOKENS = frozenset(
+    tokens(
+        f"{DROPPED_WORDS} well ah hey hi hello so yeah ok okay actually honestly basically by way"
+        " really very totally literally definitely ever every"
+        f" {' '.join(SAME_WORD)} {' '.join(SAME_WORD.values())}"
+    )
+) | frozenset(
+    "其实说话老嗯呃哎呀哦啊嘛哈非常真的特别很您你俺我咱们一点儿哪里零〇二两三四五六七八九十"
+)
+"""What may come and go, or be written otherwise, without a change of meaning."""
 
 FRAMING = frozenset(
     tokens(

@@ -14,8 +14,9 @@ from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, 
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place, participants
 from yiku.memory.draft import check, check_name, passage_of, terms_of
-from yiku.memory.duplicates import meaning
+from yiku.memory.duplicates import key
 from yiku.memory.known import Known, Link, find_links, read_known, repetition
+from yiku.memory.text import tokens
 from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
 
@@ -80,18 +81,18 @@ async def planned(
     vectors: Floats | None,
 ) -> Plan:
     """Everything that can be done before the transaction."""
-    meanings = [meaning(one.text) for one in new]
+    keys = [key(tokens(one.text)) for one in new]
     known = await memory.database.read(
-        actor, lambda tx: read_known(tx, memory, where, new, meanings)
+        actor, lambda tx: read_known(tx, memory, where, new, keys, names=vectors is None)
     )
     contexts = contexts_of(new, known)
     new = [one if c is None else replace(one, context_id=c.id) for one, c in contexts]
-    links = find_links(memory.policy, known, new, meanings)
+    links = find_links(memory.policy, known, new, keys)
     fresh = [i for i in range(len(new)) if i not in links]
     found = await made_findable(memory, known, [contexts[i] for i in fresh], vectors, fresh)
     indexed = {
         i: passages.Indexed(
-            fingerprint=meanings[i],
+            fingerprint=keys[i],
             terms=terms_of(new[i], c.text if (c := contexts[i][1]) else None),
             vector=found.own[place],
             context_vector=found.with_context.get(place),

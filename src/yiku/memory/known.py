@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive, Passage, SightingKind
 from yiku.memory.archival import ArchivalMemory, Place, Policy
-from yiku.memory.duplicates import is_echo
+from yiku.memory.duplicates import is_echo, same_meaning
 from yiku.memory.text import tokens
 from yiku.store import archives, passages, shown
 from yiku.store.database import Tx
@@ -27,8 +27,8 @@ class Known:
     """By conversation."""
     shown: Mapping[str, Sequence[Passage]]
     """What searches put into each conversation lately."""
-    same: Mapping[bytes, Sequence[Passage]]
-    """Passages by what they mean, of the drafts' meanings."""
+    like: Mapping[bytes, Sequence[Passage]]
+    """Passages by `duplicates.key`, of the drafts' keys."""
 
 
 NOTHING = Known(frozenset(), {}, {}, {})
@@ -47,9 +47,14 @@ def read_known(
     memory: ArchivalMemory,
     where: Place | ArchiveId,
     new: Sequence[Passage],
-    meanings: Sequence[bytes],
+    keys: Sequence[bytes],
+    *,
+    names: bool,
 ) -> Known:
-    """Raises: ArchiveNotFound where an id names none, EmbeddingModelMismatch."""
+    """`names`: whether its speakers' names are needed, which loads its index.
+
+    Raises: ArchiveNotFound where an id names none, EmbeddingModelMismatch.
+    """
     if isinstance(where, Place):
         archive = archives.find(tx, where.owner, where.name)
     else:
@@ -60,10 +65,10 @@ def read_known(
     conversations = {p.conversation for p in new if p.conversation}
     turns = {c: passages.last_turn(tx, archive.id, c) for c in conversations}
     return Known(
-        speakers=speakers_of(tx, memory, archive),
+        speakers=speakers_of(tx, memory, archive) if names else frozenset(),
         last_turns={c: turn for c, turn in turns.items() if turn is not None},
         shown=shown_to(tx, memory.policy, archive, conversations),
-        same=same_as(tx, memory.policy, archive, meanings),
+        like=like(tx, memory.policy, archive, keys),
     )
 
 
@@ -82,28 +87,28 @@ def shown_to(
     return {c: hits for c, hits in found.items() if hits}
 
 
-def same_as(
-    tx: Tx, policy: Policy, archive: Archive, meanings: Sequence[bytes]
+def like(
+    tx: Tx, policy: Policy, archive: Archive, keys: Sequence[bytes]
 ) -> dict[bytes, list[Passage]]:
-    """Passages that mean what one of the drafts means, the oldest first."""
+    """Passages that may mean what one of the drafts means, the oldest first."""
     if policy.duplicates == "keep":
         return {}
-    found = {one: passages.same_fingerprint(tx, archive.id, one) for one in set(meanings)}
+    found = {one: passages.same_fingerprint(tx, archive.id, one) for one in set(keys)}
     return {one: there for one, there in found.items() if there}
 
 
 def find_links(
-    policy: Policy, known: Known, new: Sequence[Passage], meanings: Sequence[bytes]
+    policy: Policy, known: Known, new: Sequence[Passage], keys: Sequence[bytes]
 ) -> dict[int, Link]:
     """By position: drafts that say what is known, and where it is."""
     links: dict[int, Link] = {}
     here: dict[bytes, list[Passage]] = {}
-    for i, (one, meaning) in enumerate(zip(new, meanings, strict=True)):
+    for i, (one, key) in enumerate(zip(new, keys, strict=True)):
         link = echo(known, one)
         if link is None and policy.duplicates == "link":
-            link = repetition(one, [*known.same.get(meaning, ()), *here.get(meaning, ())])
+            link = repetition(one, [*known.like.get(key, ()), *here.get(key, ())])
         if link is None:
-            here.setdefault(meaning, []).append(one)
+            here.setdefault(key, []).append(one)
         else:
             links[i] = link
     return links
@@ -118,11 +123,13 @@ def echo(known: Known, one: Passage) -> Link | None:
 
 
 def repetition(one: Passage, others: Sequence[Passage]) -> Link | None:
-    """The first of `others`, which mean the same, that may be one memory with it: of one speaker,
-    and in one context where that matters."""
+    """The first of `others` that means the same and may be one memory with it: of one speaker, and
+    in one context where that matters."""
     for other in others:
-        if one.speaker == other.speaker and (
-            one.context_id == other.context_id or len(set(tokens(one.text))) >= SELF_CONTAINED
+        if (
+            one.speaker == other.speaker
+            and same_meaning(one.text, other.text)
+            and (one.context_id == other.context_id or len(set(tokens(one.text))) >= SELF_CONTAINED)
         ):
             return Link(SightingKind.DUPLICATE, other)
     return None

@@ -9,7 +9,8 @@ from yiku.core.ids import PassageId
 from yiku.core.memory import Passage
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.draft import terms_of
-from yiku.memory.duplicates import meaning
+from yiku.memory.duplicates import key
+from yiku.memory.text import tokens
 from yiku.store import passages
 from yiku.store.database import Tx
 
@@ -59,7 +60,7 @@ async def made_findable(memory: ArchivalMemory, todo: Sequence[Todo]) -> dict[in
             one,
             memory.embedder.model,
             passages.Indexed(
-                fingerprint=meaning(one.text),
+                fingerprint=key(tokens(one.text)),
                 terms=terms_of(one, context),
                 vector=vectors[i],
                 context_vector=next(with_context) if context else None,

@@ -293,7 +293,7 @@ def engine_of(path: Path, busy_timeout_s: float) -> Engine:
             )
             raw.executescript(
                 "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
-                "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384; PRAGMA mmap_size=1073741824;"
+                "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096;"
             )
         except sqlite3.Error as error:
             raise translate(error, path) from error

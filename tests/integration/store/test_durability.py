@@ -1,11 +1,11 @@
 """Never loses: real processes, killed, crowded, out of disk."""
 
+import asyncio
 import os
 import random
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,7 @@ KILLS = 50
 
 @contextmanager
 def writer(
-    home: Path, url: str, name: str, many: int = 0, at_once: int = 3, limit_bytes: int = 0
+    home: Path, url: str, name: str, *, many: int = 0, at_once: int = 3, limit_bytes: int = 0
 ) -> Iterator[subprocess.Popen[str]]:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
@@ -72,7 +72,7 @@ async def test_every_acknowledged_write_survives_fifty_kills_and_none_is_half_th
         with writer(yiku_home, sqlite_url, f"w{round_number}") as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            time.sleep(rng.uniform(0.0, 0.25))
+            await asyncio.sleep(rng.uniform(0.0, 0.25))
             process.kill()
             kept |= acknowledged(process.stdout.read())
         if round_number % 10 == 9:
@@ -86,10 +86,10 @@ async def test_every_acknowledged_write_survives_fifty_kills_and_none_is_half_th
 async def test_four_processes_write_at_once(yiku_home: Path, database_url: str) -> None:
     names = ["north", "south", "east", "west"]
     with (
-        writer(yiku_home, database_url, names[0], 40) as a,
-        writer(yiku_home, database_url, names[1], 40) as b,
-        writer(yiku_home, database_url, names[2], 40) as c,
-        writer(yiku_home, database_url, names[3], 40) as d,
+        writer(yiku_home, database_url, names[0], many=40) as a,
+        writer(yiku_home, database_url, names[1], many=40) as b,
+        writer(yiku_home, database_url, names[2], many=40) as c,
+        writer(yiku_home, database_url, names[3], many=40) as d,
     ):
         outputs = [process.communicate(timeout=120) for process in (a, b, c, d)]
         assert [process.returncode for process in (a, b, c, d)] == [0, 0, 0, 0], outputs
@@ -105,7 +105,7 @@ async def test_a_write_is_found_by_another_process_at_once(
     async with yiku.connect("yiku://", home=yiku_home, database_url=database_url) as memory:
         await memory.add("The index is loaded with this")
         assert len(await memory.search("index")) == 1
-        with writer(yiku_home, database_url, "other", 3, 1) as process:
+        with writer(yiku_home, database_url, "other", many=3, at_once=1) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 if line.startswith("added "):
