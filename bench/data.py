@@ -257,7 +257,7 @@ class Corpus:
     def _drawn(
         rng: np.random.Generator, shares: NDArray[np.float64], words: Sequence[str], count: int
     ) -> list[str]:
-        return [words[rank] for rank in drawn_ranks(rng, shares, count).tolist()]
+        return [words[int(rank)] for rank in drawn_ranks(rng, shares, count)]
 
 
 def drawn_ranks(

@@ -111,7 +111,7 @@ class Lance:
         )
         self._reranker = RRFReranker()
         database = lancedb.connect(str(place.store))
-        self._table = database.create_table("memories", schema=self._schema, exist_ok=True)
+        self._table: Any = database.create_table("memories", schema=self._schema, exist_ok=True)
         since, until = time_range(place.size)
         self._wheres = {
             "tag": f"tag = '{RARE_TAG}'",

@@ -161,10 +161,17 @@ class Bm25:
         for term, pairs in rows.items():
             where = np.array([i for i, _ in pairs])
             f = np.array([count for _, count in pairs], np.float32)
-            idf = math.log(1 + (n - len(pairs) + 0.5) / (len(pairs) + 0.5))
-            weight = np.float32(idf * (K1 + 1))
+            weight = np.float32(self._idf(len(pairs)) * (K1 + 1))
             values = (weight * f / (f + norms[where])).astype(np.float32)
             self._postings[term] = where, values
+
+    def _idf(self, holding: int) -> float:
+        return math.log(1 + (self._n - holding + 0.5) / (holding + 0.5))
+
+    def attainable(self, terms: Sequence[str]) -> float:
+        """Of a passage of mean length that holds each term once."""
+        places = [self._postings.get(term) for term in set(terms)]
+        return sum(self._idf(0 if found is None else len(found[0])) for found in places)
 
     def scores(self, terms: Sequence[str]) -> Floats:
         total = np.zeros(self._n, np.float32)
@@ -222,13 +229,15 @@ def prepare(pool: Pool, vectors: Vectors, gloss: Gloss) -> list[Asked]:
     found: list[Asked] = []
     for q, vector in zip(pool.questions, queries, strict=True):
         speaker = named_speaker(q.text, names)
+        terms = tokens(strip_names(q.text, names))
         facts = QueryFacts(
+            attainable=lexical.attainable(terms),
             speaker=None if speaker is None else names.index(speaker),
             spans=[(micros(s.start), micros(s.end)) for s in spans(q.text, NOW)],
             is_when=is_when_question(q.text),
             glossed=language(q.text) == "zh",
         )
-        scores = lexical.scores(tokens(strip_names(q.text, names)))
+        scores = lexical.scores(terms)
         found.append(Asked(q, facts, replace(columns, lexical=scores, dense=documents @ vector)))
     return found
 

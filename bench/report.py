@@ -53,16 +53,24 @@ class Measure:
             limit = limit.get(size_name(size))
         return None if limit is None else limit + self.per_passage * size
 
-    def met(self, figure: Figure) -> bool | None:
-        """None: there is no target."""
+    def has_target(self, size: int) -> bool:
+        aimed = self.p95_of_p50 is not None or size_name(size) in self.ahead_at
+        return aimed or self.target(size) is not None
+
+    def missed(self, figure: Figure, leads: dict[str, float]) -> list[str]:
+        """What was to be, and isn't."""
+        found: list[str] = []
         target = self.target(figure.size)
-        within: list[bool] = []
         if target is not None:
             low = self.at_least is not None
-            within.append(figure.value >= target if low else figure.value <= target)
-        if self.p95_of_p50 is not None and figure.p95 is not None:
-            within.append(figure.p95 <= self.p95_of_p50 * figure.value)
-        return all(within) if within else None
+            if figure.value < target if low else figure.value > target:
+                found.append(f"{'≥' if low else '≤'} {number(target)}")
+        tail = self.p95_of_p50
+        if tail is not None and figure.p95 is not None and figure.p95 > tail * figure.value:
+            found.append(f"p95 ≤ {tail} p50")
+        if size_name(figure.size) in self.ahead_at:
+            found += [f"ahead of {peer}" for peer, times in leads.items() if times <= 1]
+        return found
 
 
 def measures() -> dict[str, Measure]:
@@ -106,7 +114,8 @@ class Judged:
     figure: Figure
     measure: Measure
     target: float | None
-    met: bool | None
+    missed: list[str] | None
+    """None: there is no target."""
     leads: dict[str, float]
     """Over each peer."""
 
@@ -118,7 +127,7 @@ class Judged:
             "unit": self.measure.unit,
             "target": self.target,
             "of_target": f.value / self.target if self.target else None,
-            "met": self.met,
+            "missed": self.missed,
             "times_better_than": self.leads,
         }
 
@@ -136,10 +145,9 @@ def judge(figures: Sequence[Figure]) -> list[Judged]:
                 for peer in figures
                 if peer.engine != "yiku" and (peer.name, peer.size) == (name, figure.size)
             }
-            met = measure.met(figure)
-            if size_name(figure.size) in measure.ahead_at and leads:
-                met = met is not False and min(leads.values()) > 1
-            found.append(Judged(figure, measure, measure.target(figure.size), met, leads))
+            aimed = measure.has_target(figure.size)
+            missed = measure.missed(figure, leads) if aimed else None
+            found.append(Judged(figure, measure, measure.target(figure.size), missed, leads))
     return found
 
 
@@ -153,10 +161,9 @@ def cell(one: Judged) -> str:
     text = number(one.figure.value)
     if one.figure.p95 is not None:
         text += f" / {number(one.figure.p95)}"
-    if one.met is None:
+    if one.missed is None:
         return text
-    missed = "" if one.target is None else f" ({number(one.target)})"
-    return f"{text} ok" if one.met else f"{text} MISSED{missed}"
+    return f"{text} MISSED {', '.join(one.missed)}" if one.missed else f"{text} ok"
 
 
 def rows_of(judged: Sequence[Judged], engine: str, sizes: Sequence[int]) -> list[list[str]]:
@@ -288,6 +295,8 @@ def draw(judged: Sequence[Judged], path: Path) -> None:
 
 
 def draw_one(axis: Any, judged: Sequence[Judged]) -> None:
+    from matplotlib.ticker import LogLocator
+
     measure = judged[0].measure
     for engine in dict.fromkeys(j.figure.engine for j in judged):
         points = sorted(
@@ -312,10 +321,11 @@ def draw_one(axis: Any, judged: Sequence[Judged]) -> None:
     axis.set_xscale("log")
     axis.set_yscale("log")
     low, high = axis.get_ylim()
-    if high / low < 10:  # else a log axis shows no number
-        axis.set_ylim(low / 2, high * 2)
-    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_xticks(list(SIZES.values()), list(SIZES))
+    if high / low < 4:
+        axis.set_ylim(low / 1.6, high * 1.6)
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.set_xticks(list(SIZES.values()), [name.replace("m", "M") for name in SIZES])
     axis.minorticks_off()
     axis.set_xlim(700, 1_400_000)
     axis.set_title(measure.title, fontsize=10)

@@ -27,6 +27,9 @@ class Weights:
 
     lexical: float = 0.75
     """BM25 (k1 0.9, b 0.6) of the turn before and the text, as a share of the query's best."""
+    enough: float = 0.6
+    """The share of the attainable BM25 below which even the best has said little: where a query's
+    telling words are in no passage, its common ones decide nothing."""
     dense: float = 2.0
     """Mean of the cosines of the text and of the text with the turn before it."""
     glossed: float = 0.75
@@ -77,6 +80,8 @@ class Candidates:
 class QueryFacts:
     """What the words of the query tell beyond what they match."""
 
+    attainable: float = 0.0
+    """BM25 of a passage that holds all it asks for."""
     speaker: int | None = None
     """Code of the one speaker it names."""
     spans: Sequence[tuple[int, int]] = ()
@@ -118,7 +123,8 @@ def rank(
 
 def signals_of(query: QueryFacts, c: Candidates, w: Weights) -> dict[str, Floats]:
     """Signal -> (n,) what it adds, before the sum is brought to 0..1."""
-    lexical = c.lexical / np.float32(max(float(c.lexical.max(initial=0)), 1e-9))
+    best = max(float(c.lexical.max(initial=0)), w.enough * query.attainable, 1e-9)
+    lexical = c.lexical / np.float32(best)
     trust = w.glossed if query.glossed else 1.0
     groups = conversations(c.conversation)
     signals: dict[str, Floats] = {

@@ -138,6 +138,7 @@ def found_in(
     gathered = [target.index.search(looked_for) for target in targets]
     candidates = rank.Candidates(**columns(targets, gathered, asked))
     facts = rank.QueryFacts(
+        attainable=max(found.attainable for found in gathered),
         speaker=0 if asked.speaker is not None else None,
         spans=asked.spans,
         is_when=asked.is_when,

@@ -53,6 +53,12 @@ def test_the_parts_add_up_to_the_score() -> None:
     }
 
 
+def test_common_words_decide_nothing_where_the_telling_ones_are_nowhere() -> None:
+    columns = candidates([1, 0], [0.4, 0.6])
+    assert rank(QueryFacts(), columns).rows.tolist() == [0, 1]
+    assert rank(QueryFacts(attainable=10), columns).rows.tolist() == [1, 0]
+
+
 def test_signals_the_query_does_not_call_on_have_no_part() -> None:
     assert set(rank(QueryFacts(), candidates([1], [0.5])).parts) == {
         *("lexical", "dense", "conversation", "content", "question"),

@@ -61,6 +61,8 @@ class Query:
 class Candidates:
     """One row a candidate: n of each."""
 
+    attainable: float
+    """BM25 of a passage of mean length that holds each of the query's terms once."""
     seq: NDArray[np.int64]
     lexical: Floats
     """BM25 of the turn before and the text together."""
@@ -96,14 +98,17 @@ def statistics(segments: Sequence[Segment]) -> Statistics:
     return Statistics(n, max(length / max(n, 1), 1e-9))
 
 
+def inverse_frequency(rows: int, holding: int) -> float:
+    return math.log(1 + (rows - holding + 0.5) / (holding + 0.5))
+
+
 def weigh(terms: Sequence[int], entries: dict[int, list[Entries]], rows: int) -> list[Weighted]:
     """Inverse document frequencies over the whole archive; common terms left out if they may be."""
     found: list[tuple[int, Weighted]] = []
     for term in terms:
         holding = sum(len(e.rows) for e in entries[term])
         if holding:
-            idf = math.log(1 + (rows - holding + 0.5) / (holding + 0.5))
-            found.append((holding, Weighted(term, idf)))
+            found.append((holding, Weighted(term, inverse_frequency(rows, holding))))
     if rows > COMMON_FROM:
         rare = [pair for pair in found if pair[0] <= COMMON_SHARE * rows]
         # All common: the rarest of them decides, rather than nothing.
@@ -235,21 +240,26 @@ def gather(segments: Sequence[Segment], query: Query) -> Candidates:
     found = {term: [s.postings.find(term) for s in segments] for term in query.terms}
     stats = statistics(segments)
     weights = weigh(query.terms, found, stats.rows)
+    attainable = sum(
+        inverse_frequency(stats.rows, sum(len(e.rows) for e in entries))
+        for entries in found.values()
+    )
     work: list[Callable[[], Scored]] = []
     for number, segment in enumerate(segments):
         parts = [(w, e) for w in weights if len((e := found[w.term][number]).rows)]
         fields = [[segment.postings.find(t) for t in group] for group in query.required]
         work.append(partial(score, segment, query, parts, fields, stats))
     if len(work) == 1:
-        return joined([work[0]()], query)
-    return joined([future.result() for future in [POOL.submit(task) for task in work]], query)
+        return joined([work[0]()], query, attainable)
+    scored = [future.result() for future in [POOL.submit(task) for task in work]]
+    return joined(scored, query, attainable)
 
 
 POOL = ThreadPoolExecutor(2, "yiku-index")
 """NumPy and numkong let go of the interpreter while they scan."""
 
 
-def joined(scored: Sequence[Scored], query: Query) -> Candidates:
+def joined(scored: Sequence[Scored], query: Query, attainable: float) -> Candidates:
     """All segments' candidates; each arm's best of all again where there are several segments."""
 
     def column(name: str) -> NDArray[np.generic]:
@@ -259,12 +269,14 @@ def joined(scored: Sequence[Scored], query: Query) -> Candidates:
         empty = np.empty(0, np.float32)
         whole = np.empty(0, np.int64)
         code = np.empty(0, np.int32)
-        return Candidates(whole, empty, empty, whole, code, code, whole, np.empty(0, np.uint8))
+        flags = np.empty(0, np.uint8)
+        return Candidates(attainable, whole, empty, empty, whole, code, code, whole, flags)
     words = np.concatenate([s.lexical for s in scored])
     dense = np.concatenate([s.dense for s in scored])
     at = column("at").astype(np.int64)
     keep = np.arange(len(at)) if len(scored) == 1 else union(words, dense, at, query)
     return Candidates(
+        attainable=attainable,
         seq=column("seq").astype(np.int64)[keep],
         lexical=words[keep],
         dense=dense[keep],
