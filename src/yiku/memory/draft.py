@@ -149,17 +149,17 @@ def passage_of(draft: Draft, actor: Actor, now: datetime) -> Passage:
 
 
 def scalar(value: Any) -> str:
-    """A metadata value as the field term holds it: `1`, `1.0` and `true` stay apart from text."""
+    """A metadata value as the field term holds it: 1 and true stay apart from "1" and "true"."""
+    if isinstance(value, str):
+        return f'"{value}'
     if isinstance(value, float) and value.is_integer() and math.isfinite(value):
         value = int(value)  # 1.0 == 1, in JSON and for people
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def fields_of(one: Passage) -> list[str]:
-    """The field terms a filter finds the passage by."""
+    """The field terms a filter finds the passage by; speaker and conversation are columns."""
     named = (
-        ("speaker", one.speaker),
-        ("conversation", one.conversation),
         ("message", one.message),
         ("language", one.language),
     )

@@ -211,6 +211,8 @@ def index_query(asked: Asked, wanted: Filter, now: datetime) -> index.Query:
         vector=asked.vector,
         terms=asked.terms,
         required=required_terms(wanted),
+        speakers=wanted.speakers,
+        conversations=wanted.conversations,
         since=None if wanted.since is None else to_micros(wanted.since),
         until=None if wanted.until is None else to_micros(wanted.until),
         as_of=None if wanted.superseded else to_micros(moment),
@@ -222,8 +224,6 @@ def required_terms(wanted: Filter) -> list[list[int]]:
     """Groups of field terms: every group must be met, by any of its terms."""
     groups = [[field_term("tag", tag)] for tag in wanted.tags]
     named = (
-        ("speaker", wanted.speakers),
-        ("conversation", wanted.conversations),
         ("message", wanted.messages),
         ("language", wanted.languages),
     )

@@ -293,7 +293,7 @@ def engine_of(path: Path, busy_timeout_s: float) -> Engine:
             )
             raw.executescript(
                 "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
-                "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096;"
+                "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=8192;"
             )
         except sqlite3.Error as error:
             raise translate(error, path) from error

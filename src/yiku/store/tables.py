@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine, UserDefinedType
 
@@ -96,14 +95,24 @@ class Blob(TypeDecorator[bytes]):
     impl = LargeBinary
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(BYTEA() if dialect.name == "postgresql" else LargeBinary())
-
     def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
         return None if value is None else bytes(value)
 
 
-Document = JSON().with_variant(JSONB(), "postgresql")
+class Document(TypeDecorator[Any]):
+    """JSON: text in SQLite, `jsonb` in Postgres."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB  # 40 ms that SQLite's users needn't wait
+
+        return dialect.type_descriptor(JSONB())
+
+
 Seq = BigInteger().with_variant(Integer(), "sqlite")
 """Ascending row numbers; SQLite hands them out for INTEGER primary keys only."""
 

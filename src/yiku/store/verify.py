@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from sqlalchemy import (
 )
 
 from yiku.store import schema
-from yiku.store.index.terms import FORMAT, HEADER, unpack
+from yiku.store.index.terms import FORMAT, HEADER, TERM_BYTES
 from yiku.store.tables import (
     api_key,
     archive,
@@ -198,12 +197,11 @@ def problems_of(row: Any) -> list[str]:
 
 def readable_terms(blob: bytes) -> bool:
     """Whether it has the layout that `terms` describes."""
-    try:
-        found = unpack(blob)
-    except (struct.error, ValueError):
+    if len(blob) < HEADER.size:
         return False
-    size = HEADER.size + found.hashes.nbytes + found.counts.nbytes
-    return blob[0] == FORMAT and len(blob) == size and found.length <= found.context_length
+    version, _, _, terms, length, context_length = HEADER.unpack_from(blob)
+    whole = len(blob) == HEADER.size + TERM_BYTES * terms
+    return version == FORMAT and whole and length <= context_length
 
 
 def vector_problem(value: bytes | str, dimension: int | None) -> str | None:

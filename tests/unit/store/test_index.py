@@ -9,7 +9,7 @@ import pytest
 from yiku.store.index.archive import ArchiveIndex, IndexRow
 from yiku.store.index.query import Query
 from yiku.store.index.segment import CAPACITY
-from yiku.store.index.terms import field_term, pack, term_hash, unpack
+from yiku.store.index.terms import field_term, pack, term_hash
 
 DIMENSION = 16
 K1, B = 0.9, 0.6
@@ -68,11 +68,12 @@ def row_of(e: Entry) -> IndexRow:
         at=e.at,
         valid_from=0,
         valid_to=e.valid_to,
-        forgotten=e.forgotten,
+        forgotten_at=1 if e.forgotten else None,
         speaker=None,
         conversation=None,
-        terms=unpack(pack(e.words, [], fields, 0)),
-        vector=e.vector,
+        terms=pack(e.words, [], fields, 0),
+        vector=(e.vector / 2).astype("<f4").tobytes(),  # the index holds the sum of both
+        context_vector=None,
     )
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yiku.store.index.query import Candidates, Query, gather
 from yiku.store.index.segment import NEVER, Rows, Segment
-from yiku.store.index.terms import Terms
+from yiku.store.index.terms import unpack
 
 REBUILD_SHARE = 0.5
 """A segment with more than this share of dead rows is packed anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRow:
+class IndexRow(NamedTuple):
     """What the index holds of one passage, as it stands in the database."""
 
     seq: int
@@ -26,12 +25,14 @@ class IndexRow:
     at: int
     valid_from: int
     valid_to: int | None
-    forgotten: bool
+    forgotten_at: int | None
     speaker: str | None
     conversation: str | None
-    terms: Terms
-    vector: NDArray[np.float32]
-    """Of the text, and of the turn before and the text together: their sum."""
+    terms: bytes
+    vector: bytes
+    """float32[d], little-endian: of the text."""
+    context_vector: bytes | None
+    """Of the turn before and the text; None: as the text's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Codes:
 
     def names(self) -> list[str]:
         return list(self.numbers)
+
+    def of(self, names: Sequence[str]) -> list[int] | None:
+        """The numbers of those names that are there; None where none is asked for."""
+        if not names:
+            return None
+        return [self.numbers[name] for name in names if name in self.numbers]
 
 
 class ArchiveIndex:
@@ -76,7 +83,7 @@ class ArchiveIndex:
     def take(self, rows: Sequence[IndexRow]) -> None:
         """Take in new and changed passages, as they are now; the caller holds `lock`."""
         self.drop([r.seq for r in rows if r.seq <= self._max_seq])
-        self._add([r for r in rows if not r.forgotten])
+        self._add([r for r in rows if r.forgotten_at is None])
         self._max_seq = max(self._max_seq, max((r.seq for r in rows), default=0))
 
     def drop(self, seqs: Sequence[int]) -> None:
@@ -100,18 +107,22 @@ class ArchiveIndex:
             start += len(part)
 
     def _columns(self, rows: Sequence[IndexRow]) -> Rows:
-        def numbers(values: list[int]) -> NDArray[np.int64]:
-            return np.array(values, np.int64)
-
+        seq, _, at, valid_from, valid_to, _, speaker, conversation, terms, own, context = zip(
+            *rows, strict=True
+        )
+        shape = (len(rows), self.dimension)
+        vectors = np.frombuffer(b"".join(own), "<f4").reshape(shape)
+        both = np.frombuffer(b"".join(map(or_, context, own)), "<f4").reshape(shape)
         return Rows(
-            seq=numbers([r.seq for r in rows]),
-            at=numbers([r.at for r in rows]),
-            valid_from=numbers([r.valid_from for r in rows]),
-            valid_to=numbers([NEVER if r.valid_to is None else r.valid_to for r in rows]),
-            speaker=np.array([self.speakers.add(r.speaker) for r in rows], np.int32),
-            conversation=np.array([self.conversations.add(r.conversation) for r in rows], np.int32),
-            vectors=np.stack([r.vector for r in rows]),
-            terms=[r.terms for r in rows],
+            seq=np.array(seq, np.int64),
+            at=np.array(at, np.int64),
+            valid_from=np.array(valid_from, np.int64),
+            valid_to=np.array([NEVER if end is None else end for end in valid_to], np.int64),
+            speaker=np.array([self.speakers.add(name) for name in speaker], np.int32),
+            conversation=np.array([self.conversations.add(c) for c in conversation], np.int32),
+            # The sum: its dot product with a query is the sum of both vectors' cosines.
+            vectors=vectors + both,
+            terms=unpack(terms),
         )
 
     @property
@@ -123,4 +134,12 @@ class ArchiveIndex:
 
     def search(self, query: Query) -> Candidates:
         """The candidates of every arm, each with all its signals."""
-        return gather(self._segments, query)
+        return gather(
+            self._segments,
+            query,
+            [self.speakers.of(query.speakers), self.conversations.of(query.conversations)],
+        )
+
+
+def or_(context: bytes | None, own: bytes) -> bytes:
+    return own if context is None else context

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 from collections import OrderedDict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive
 from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.index.archive import ArchiveIndex, IndexRow
-from yiku.store.index.terms import unpack
 
-CHUNK = 4096
+CHUNK = 2048
 """Passages read at a time."""
 
 END = int(np.iinfo(np.int64).max)
@@ -39,13 +39,6 @@ POSTGRES_ROWS = hot.Select(
 ERASED = hot.Select(
     "SELECT passage_seq FROM erased WHERE archive_id = :archive AND version > :version"
 )
-
-
-def vector_of(blob: bytes, postgres: bool) -> NDArray[np.float32]:
-    """Postgres sends a 4-byte header, then big-endian numbers."""
-    if postgres:
-        return np.frombuffer(blob, ">f4", offset=4).astype(np.float32)
-    return np.frombuffer(blob, "<f4")
 
 
 class IndexPool:
@@ -101,12 +94,14 @@ class IndexPool:
         it read, reads again.
         """
         first = index.loading.acquire(blocking=not tx.postgres)  # threads needn't all read it
+        taken = 0
         try:
             while index.version < archive.version:
                 known, start = index.version, index.position
                 rows = self._read(tx, archive, *start)
                 last = len(rows) < CHUNK
                 gone = erased_since(tx, archive, known) if last else []
+                taken += len(rows)
                 with index.lock:
                     if (index.version, index.position) != (known, start):
                         continue
@@ -120,6 +115,8 @@ class IndexPool:
         finally:
             if first:
                 index.loading.release()
+        if taken > CHUNK:
+            give_back_memory()
 
     def _read(self, tx: Tx, archive: Archive, version: int, seq: int) -> list[IndexRow]:
         statement = POSTGRES_ROWS if tx.postgres else SQLITE_ROWS
@@ -132,7 +129,7 @@ class IndexPool:
             seq=seq,
             limit=CHUNK,
         )
-        return [index_row(row, tx.postgres) for row in rows]
+        return [IndexRow._make(plain(row) if tx.postgres else row) for row in rows]
 
 
 def erased_since(tx: Tx, archive: Archive, version: int) -> list[int]:
@@ -140,21 +137,20 @@ def erased_since(tx: Tx, archive: Archive, version: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def index_row(row: tuple[Any, ...], postgres: bool) -> IndexRow:
-    seq, version, at, valid_from, valid_to, forgotten_at, speaker, conversation = row[:8]
-    terms, vector, context = row[8:]
-    own = vector_of(bytes(vector), postgres)
-    # The sum: its dot product with a query is the sum of both vectors' cosines.
-    both = own if context is None else vector_of(bytes(context), postgres)
-    return IndexRow(
-        seq=seq,
-        version=version,
-        at=at,
-        valid_from=valid_from,
-        valid_to=valid_to,
-        forgotten=forgotten_at is not None,
-        speaker=speaker,
-        conversation=conversation,
-        terms=unpack(bytes(terms)),
-        vector=own + both,
-    )
+def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of Postgres with its blobs as SQLite has them."""
+    *fields, terms, vector, context = row
+    return (*fields, bytes(terms), vector_of(vector), context and vector_of(context))
+
+
+def vector_of(sent: bytes) -> bytes:
+    """pgvector sends a 4-byte header, then big-endian numbers."""
+    return np.frombuffer(sent, ">f4", offset=4).astype("<f4").tobytes()
+
+
+def give_back_memory() -> None:
+    """What loading took goes back to the system, where its allocator has a call for that (glibc):
+    rows come in small pieces, which it would keep."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

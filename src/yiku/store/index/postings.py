@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from yiku.store.index.terms import Terms
 
-RUN_ROWS = 4096
-"""Rows gathered in the table before they become a run."""
+TABLE_ROWS = 256
+"""Rows that wait in the table at most; as many at once become a run without it."""
 
-MAX_RUNS = 8
-"""Runs before they are merged into one."""
+TIER = 4
+"""So many runs of one size class are merged: each posting is sorted a few times in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,10 @@ def sort_run(terms: NDArray[np.uint64], entries: Entries) -> Run:
     )
 
 
-def run_of(first_row: int, rows: Sequence[Terms]) -> Run:
+def run_of(first_row: int, terms: Terms) -> Run:
     """The postings of consecutive rows, the first of them `first_row`."""
-    sizes = np.fromiter((len(r.hashes) for r in rows), np.int64, len(rows))
-    numbers = np.repeat(np.arange(first_row, first_row + len(rows), dtype=np.int32), sizes)
-    return sort_run(
-        np.concatenate([r.hashes for r in rows]),
-        Entries(numbers, np.concatenate([r.counts for r in rows])),
-    )
+    rows = np.arange(first_row, first_row + len(terms.sizes), dtype=np.int32)
+    return sort_run(terms.hashes, Entries(np.repeat(rows, terms.sizes), terms.counts))
 
 
 def merge(runs: Sequence[Run]) -> Run:
@@ -87,7 +83,7 @@ def merge(runs: Sequence[Run]) -> Run:
 class Postings:
     """The postings of one segment; rows are added in ascending order.
 
-    A run costs a sort, so the newest rows wait in a table until there are enough of them.
+    A run costs a sort, so the newest few rows wait in a table.
     """
 
     def __init__(self) -> None:
@@ -95,27 +91,33 @@ class Postings:
         self._newest: dict[int, list[tuple[int, int]]] = {}
         self._waiting: list[Terms] = []
         self._first_waiting = 0
+        self._rows_waiting = 0
 
-    def add(self, first_row: int, rows: Sequence[Terms]) -> None:
+    def add(self, first_row: int, terms: Terms) -> None:
+        """Rows from `first_row` on."""
         if not self._waiting:
             self._first_waiting = first_row
-        self._waiting.extend(rows)
-        if len(self._waiting) >= RUN_ROWS:
-            self._runs.append(run_of(self._first_waiting, self._waiting))
-            self._waiting, self._newest = [], {}
-            if len(self._runs) > MAX_RUNS:
-                self._runs = [merge(self._runs)]
+        self._waiting.append(terms)
+        self._rows_waiting += len(terms.sizes)
+        if self._rows_waiting >= TABLE_ROWS:
+            self._close_table()
             return
-        for number, terms in enumerate(rows, first_row):
-            pairs = zip(terms.hashes.tolist(), terms.counts.tolist(), strict=True)
-            for term, count in pairs:
-                self._newest.setdefault(term, []).append((number, count))
+        rows = np.arange(first_row, first_row + len(terms.sizes), dtype=np.int32)
+        numbers = np.repeat(rows, terms.sizes).tolist()
+        postings = zip(terms.hashes.tolist(), numbers, terms.counts.tolist(), strict=True)
+        for term, number, count in postings:
+            self._newest.setdefault(term, []).append((number, count))
+
+    def _close_table(self) -> None:
+        self._runs.append(run_of(self._first_waiting, joined(self._waiting)))
+        self._waiting, self._newest, self._rows_waiting = [], {}, 0
+        while len(self._runs) >= TIER and len({tier(run) for run in self._runs[-TIER:]}) == 1:
+            self._runs[-TIER:] = [merge(self._runs[-TIER:])]
 
     def seal(self) -> None:
         """No more rows will come: everything into one run."""
         if self._waiting:
-            self._runs.append(run_of(self._first_waiting, self._waiting))
-            self._waiting, self._newest = [], {}
+            self._close_table()
         if len(self._runs) > 1:
             self._runs = [merge(self._runs)]
 
@@ -134,5 +136,16 @@ class Postings:
     @property
     def nbytes(self) -> int:
         """About: the table of the newest is counted as 120 bytes a posting."""
-        waiting = sum(len(t.hashes) for t in self._waiting)
+        waiting = sum(len(terms.hashes) for terms in self._waiting)
         return sum(run.nbytes for run in self._runs) + 120 * waiting
+
+
+def tier(run: Run) -> int:
+    """The size class of a run: powers of `TIER`."""
+    return len(run.entries.rows).bit_length() // 2
+
+
+def joined(parts: Sequence[Terms]) -> Terms:
+    if len(parts) == 1:
+        return parts[0]
+    return Terms(*(np.concatenate([getattr(p, f) for p in parts]) for f in Terms.__slots__))

@@ -43,6 +43,9 @@ class Query:
     """Hashes of the query's tokens."""
     required: Sequence[Sequence[int]] = ()
     """All of these groups must be met, each by any of its field terms."""
+    speakers: Sequence[str] = ()
+    conversations: Sequence[str] = ()
+    """Any of these; empty: all."""
     since: int | None = None
     until: int | None = None
     """`at` from and before, microseconds."""
@@ -150,9 +153,21 @@ def best(scores: Floats, k: int, above: float = -math.inf) -> NDArray[np.intp]:
     return rows[np.argpartition(scores[rows], -k)[-k:]]
 
 
-def selected(
-    segment: Segment, query: Query, fields: Sequence[Sequence[Entries]]
-) -> NDArray[np.bool_] | None:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What filters ask for, in one segment's terms."""
+
+    fields: Sequence[Sequence[Entries]]
+    speakers: Sequence[int] | None
+    conversations: Sequence[int] | None
+    """Codes; None: all."""
+
+
+def any_of(column: NDArray[np.int32], codes: Sequence[int]) -> NDArray[np.bool_]:
+    return column == codes[0] if len(codes) == 1 else np.isin(column, codes)
+
+
+def selected(segment: Segment, query: Query, chosen: Chosen) -> NDArray[np.bool_] | None:
     """bool[n]: rows the filters let through; None: all."""
     n = segment.n
     mask: NDArray[np.bool_] | None = None
@@ -161,7 +176,11 @@ def selected(
         nonlocal mask
         mask = part if mask is None else mask & part
 
-    for group in fields:
+    if chosen.speakers is not None:
+        narrow(any_of(segment.speaker[:n], chosen.speakers))
+    if chosen.conversations is not None:
+        narrow(any_of(segment.conversation[:n], chosen.conversations))
+    for group in chosen.fields:
         part = np.zeros(n, bool)
         for e in group:
             part[e.rows] = True
@@ -191,20 +210,20 @@ def score(
     segment: Segment,
     query: Query,
     parts: Sequence[tuple[Weighted, Entries]],
-    fields: Sequence[Sequence[Entries]],
+    chosen: Chosen,
     stats: Statistics,
 ) -> Scored:
     """The segment's candidates: the best of each arm among the rows the filters let through."""
-    mask = selected(segment, query, fields)
+    mask = selected(segment, query, chosen)
     words = lexical(segment, parts, query, stats)
     everything = stats.rows <= query.all_below
-    chosen = None if mask is None else np.flatnonzero(mask)
-    if chosen is not None and (everything or len(chosen) <= SPARSE_SHARE * segment.n):
-        words, dense = words[chosen], dense_of(segment, query, chosen)
+    some = None if mask is None else np.flatnonzero(mask)
+    if some is not None and (everything or len(some) <= SPARSE_SHARE * segment.n):
+        words, dense = words[some], dense_of(segment, query, some)
         if everything:
-            return Scored(segment, chosen, words, dense)
-        places = union(words, dense, segment.at[chosen], query)
-        return Scored(segment, chosen[places], words[places], dense[places])
+            return Scored(segment, some, words, dense)
+        places = union(words, dense, segment.at[some], query)
+        return Scored(segment, some[places], words[places], dense[places])
     dense = dense_of(segment, query, None)
     if everything:
         return Scored(segment, np.arange(segment.n), words, dense)
@@ -235,8 +254,14 @@ def union(words: Floats, dense: Floats, at: NDArray[np.int64], query: Query) -> 
     return np.unique(np.concatenate(arms))
 
 
-def gather(segments: Sequence[Segment], query: Query) -> Candidates:
-    """The candidates of all segments; those of large archives are scored on two threads."""
+def gather(
+    segments: Sequence[Segment], query: Query, codes: Sequence[Sequence[int] | None]
+) -> Candidates:
+    """The candidates of all segments; those of large archives are scored on two threads.
+
+    `codes`: of the speakers and of the conversations asked for.
+    """
+    speakers, conversations = codes
     found = {term: [s.postings.find(term) for s in segments] for term in query.terms}
     stats = statistics(segments)
     weights = weigh(query.terms, found, stats.rows)
@@ -248,7 +273,8 @@ def gather(segments: Sequence[Segment], query: Query) -> Candidates:
     for number, segment in enumerate(segments):
         parts = [(w, e) for w in weights if len((e := found[w.term][number]).rows)]
         fields = [[segment.postings.find(t) for t in group] for group in query.required]
-        work.append(partial(score, segment, query, parts, fields, stats))
+        chosen = Chosen(fields, speakers, conversations)
+        work.append(partial(score, segment, query, parts, chosen, stats))
     if len(work) == 1:
         return joined([work[0]()], query, attainable)
     scored = [future.result() for future in [POOL.submit(task) for task in work]]

@@ -1,4 +1,4 @@
-"""Up to 131,072 passages of an archive as columns: numbers, an int8 matrix, postings.
+"""Up to 65,536 passages of an archive as columns: numbers, an int8 matrix, postings.
 
 Rows are only ever added. A changed passage gets a new row and its old one dies; the index drops
 segments in which most rows are dead. Vectors are kept as int8 with a scale per row: a scan reads
@@ -7,7 +7,6 @@ a quarter of the bytes, and the best are scored again with the exact vectors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numkong
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from yiku.store.index.postings import Postings
 from yiku.store.index.terms import Terms
 
-CAPACITY = 131_072
+CAPACITY = 65_536
+"""Rows of a segment: two threads share the scan of an archive of more."""
 NEVER = np.iinfo(np.int64).max
 FIRST_SIZE = 256
 
@@ -37,7 +37,7 @@ class Rows:
     """Codes of the index's own; −1: none."""
     vectors: NDArray[np.float32]
     """(n, d)"""
-    terms: Sequence[Terms]
+    terms: Terms
 
 
 def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -98,14 +98,14 @@ class Segment:
         self.valid_to[start:end] = rows.valid_to
         self.speaker[start:end] = rows.speaker
         self.conversation[start:end] = rows.conversation
-        self.length[start:end] = [t.length for t in rows.terms]
-        self.context_length[start:end] = [t.context_length for t in rows.terms]
-        self.flags[start:end] = [t.flags for t in rows.terms]
+        self.length[start:end] = rows.terms.lengths
+        self.context_length[start:end] = rows.terms.context_lengths
+        self.flags[start:end] = rows.terms.flags
         self.alive[start:end] = True
         self.matrix[start:end], self.scale[start:end] = quantise(rows.vectors)
         self.postings.add(start, rows.terms)
         self.newest_start = max(self.newest_start, int(rows.valid_from.max(initial=0)))
-        self.total_context_length += sum(t.context_length for t in rows.terms)
+        self.total_context_length += int(rows.terms.context_lengths.sum())
         self.ends = self.ends or bool((rows.valid_to != NEVER).any())
         self.n = end
         if self.full:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 FORMAT = 1
 HEADER = struct.Struct("<BBHIII")
 MAX_COUNT = 255
+TERM_BYTES = 9
 
 
 @lru_cache(maxsize=131_072)
@@ -37,14 +38,18 @@ def field_term(name: str, value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Unpacked: hashes u64[n], counts in context and text u8[n]."""
+    """The terms of n passages, one after the other."""
 
+    sizes: NDArray[np.int64]
+    """(n,) how many terms each has."""
     hashes: NDArray[np.uint64]
     counts: NDArray[np.uint8]
-    length: int
-    """Tokens of the text."""
-    context_length: int
-    flags: int
+    """(sum of sizes,) as the hashes; in context and text together."""
+    lengths: NDArray[np.uint32]
+    """(n,) tokens of the text."""
+    context_lengths: NDArray[np.uint32]
+    """(n,) tokens of context and text together."""
+    flags: NDArray[np.uint8]
 
 
 def pack(tokens: Sequence[str], context: Sequence[str], fields: Iterable[str], flags: int) -> bytes:
@@ -59,13 +64,18 @@ def pack(tokens: Sequence[str], context: Sequence[str], fields: Iterable[str], f
     return b"".join((header, hashes, numbers, bytes(n - len(counts))))
 
 
-def unpack(blob: bytes) -> Terms:
-    _, flags, _, n, length, context_length = HEADER.unpack_from(blob)
-    start = HEADER.size
+def unpack(blobs: Sequence[bytes]) -> Terms:
+    """What `pack` packed, for many passages at once."""
+    headers = [HEADER.unpack_from(blob) for blob in blobs]
+    middles = [HEADER.size + 8 * header[3] for header in headers]
+    hashes = b"".join([blob[HEADER.size : m] for blob, m in zip(blobs, middles, strict=True)])
+    counts = b"".join([blob[m:] for blob, m in zip(blobs, middles, strict=True)])
+    table = np.array(headers, np.int64).reshape(len(headers), 6)
     return Terms(
-        hashes=np.frombuffer(blob, "<u8", n, start),
-        counts=np.frombuffer(blob, np.uint8, n, start + 8 * n),
-        length=length,
-        context_length=context_length,
-        flags=flags,
+        sizes=table[:, 3],
+        hashes=np.frombuffer(hashes, "<u8"),
+        counts=np.frombuffer(counts, np.uint8),
+        lengths=table[:, 4].astype(np.uint32),
+        context_lengths=table[:, 5].astype(np.uint32),
+        flags=table[:, 1].astype(np.uint8),
     )
