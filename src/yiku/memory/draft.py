@@ -97,6 +97,8 @@ def check_tags(tags: Sequence[str]) -> None:
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
     """Raises: Invalid."""
+    if not metadata:
+        return
     for name in metadata:
         check_name("A metadata name", name)
     try:
@@ -171,9 +173,10 @@ def fields_of(one: Passage) -> list[str]:
     return list(dict.fromkeys(fields))
 
 
-def terms_of(one: Passage, context: str | None) -> bytes:
-    """What the lexical index holds of a passage; `context`: the text of the turn before."""
+def terms_of(one: Passage, own: Sequence[str], context: str | None) -> bytes:
+    """What the lexical index holds of a passage: its `own` tokens, those of the text of the turn
+    before it, `context`, and its fields."""
     flags = QUESTION if one.text.rstrip().endswith(("?", "？")) else 0
     if has_time_words(one.text):
         flags |= TIME_WORDS
-    return pack(tokens(one.text), tokens(context) if context else (), fields_of(one), flags)
+    return pack(own, tokens(context) if context else (), fields_of(one), flags)

@@ -81,7 +81,8 @@ async def planned(
     vectors: Floats | None,
 ) -> Plan:
     """Everything that can be done before the transaction."""
-    keys = [key(tokens(one.text)) for one in new]
+    words = [tokens(one.text) for one in new]
+    keys = [key(own) for own in words]
     known = await memory.database.read(
         actor, lambda tx: read_known(tx, memory, where, new, keys, names=vectors is None)
     )
@@ -93,7 +94,7 @@ async def planned(
     indexed = {
         i: passages.Indexed(
             fingerprint=keys[i],
-            terms=terms_of(new[i], c.text if (c := contexts[i][1]) else None),
+            terms=terms_of(new[i], words[i], c.text if (c := contexts[i][1]) else None),
             vector=found.own[place],
             context_vector=found.with_context.get(place),
         )

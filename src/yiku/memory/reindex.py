@@ -56,12 +56,13 @@ async def made_findable(memory: ArchivalMemory, todo: Sequence[Todo]) -> dict[in
     with_context = iter(vectors[len(texts) :])
     found: dict[int, Found] = {}
     for i, (one, context) in enumerate(todo):
+        own = tokens(one.text)
         found[one.seq] = Found(
             one,
             memory.embedder.model,
             passages.Indexed(
-                fingerprint=key(tokens(one.text)),
-                terms=terms_of(one, context),
+                fingerprint=key(own),
+                terms=terms_of(one, own, context),
                 vector=vectors[i],
                 context_vector=next(with_context) if context else None,
             ),

@@ -300,9 +300,9 @@ def language(text: str) -> str:
             return "uk" if name == "ru" and re.search("[іїєґ]", text) else name
     if not LETTER.search(text):
         return "und"
-    words = text.split()
+    words = set(text.split())
     best, most = "en", 0
     for name, known in KNOWN_WORDS:
-        if (votes := sum(map(known.__contains__, words))) > most:
+        if (votes := len(words & known)) > most:
             best, most = name, votes
     return best
