@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from yiku.cli import output
+from yiku.cli import direct, output
 from yiku.cli.options import Asked, Command, Pair, When, given, user_option
-from yiku.cli.running import with_memory
+from yiku.cli.running import is_remote, with_memory
 from yiku.server.wire import HitOut, SearchOut
 
 
@@ -30,7 +30,11 @@ from yiku.server.wire import HitOut, SearchOut
 @click.pass_obj
 def search(asked: Asked, query: str, limit: int, explain: bool, **fields: Any) -> None:
     """Find memories that answer QUERY, best first."""
-    hits = with_memory(asked, lambda memory: memory.search(query, limit=limit, **given(fields)))
+    wanted = given({"limit": limit, **fields})
+    if is_remote(asked):
+        hits = with_memory(asked, lambda memory: memory.search(query, **wanted))
+    else:
+        hits = direct.search(asked, {"query": query, **wanted})
     if asked.as_json:
         output.print_model(SearchOut(hits=hits))
         return

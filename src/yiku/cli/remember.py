@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from yiku.cli import output
+from yiku.cli import direct, output
 from yiku.cli.options import Asked, Command, given, place_options, said_options, text_of
-from yiku.cli.running import with_memory
+from yiku.cli.running import is_remote, with_memory
 from yiku.server.wire import AddOut
 
 
@@ -30,7 +30,11 @@ def add(asked: Asked, text: str | None, file: Path | None, **fields: Any) -> Non
     What is known already is not stored twice: the answer says which passage holds it.
     """
     words = text_of(text, file)
-    added = with_memory(asked, lambda memory: memory.add(words, **given(fields)))
+    said = given(fields)
+    if is_remote(asked):
+        added = with_memory(asked, lambda memory: memory.add(words, **said))
+    else:
+        added = direct.add(asked, {"text": words, **said})
     if asked.as_json:
         output.print_model(added)
     else:

@@ -13,7 +13,7 @@ from yiku.app import App
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.memory import changes, erase, search
-from yiku.memory.archival import Place, resolve
+from yiku.memory.archival import resolve
 from yiku.memory.draft import check_name
 from yiku.server import wire
 from yiku.server.auth import actor_of
@@ -27,6 +27,7 @@ from yiku.server.translate import (
     hit_out,
     passage_out,
     place_of,
+    places_of,
     sighting_out,
 )
 from yiku.store import archives, history, passages, requests, schema
@@ -89,14 +90,10 @@ async def job(job_id: str, app: Here, actor: Asks) -> Response:
 @router.post("/search", response_model=wire.SearchOut, tags=["search"])
 async def search_memory(body: wire.SearchIn, app: Here, actor: Asks) -> Response:
     """Find passages by meaning and by words."""
-    places: list[Place | ArchiveId] = [ArchiveId(i) for i in body.archive_ids]
-    places += [Place(body.user, name) for name in body.archives]
-    if not places:
-        places = [Place(body.user)]
     hits = await search.search(
         app.memory,
         actor,
-        places,
+        places_of(body),
         body.query,
         filter=filter_of(body),
         limit=body.limit,

@@ -18,6 +18,12 @@ def place_of(home: wire.Home) -> Place | ArchiveId:
     return Place(home.user, home.archive)
 
 
+def places_of(body: wire.SearchIn) -> list[Place | ArchiveId]:
+    places: list[Place | ArchiveId] = [ArchiveId(one) for one in body.archive_ids]
+    places += [Place(body.user, name) for name in body.archives]
+    return places or [Place(body.user)]
+
+
 def draft_of(body: wire.PassageIn, user: str) -> Draft:
     """What nobody else is said to have said, the user said."""
     return Draft(
