@@ -325,7 +325,7 @@ TIME_WORDS = frozenset(
         " night just"
     ).split()
 ) - {"may", "march"}
-YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+SAID_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 TIME_PATTERN = re.compile(
     r"\b(?:19|20)\d\d\b|[昨今明后前]天|[昨今明]晚|[今去明前]年|[上下]个?周|[这本]周|周[一二三四五六日末]"
     r"|星期|[上下这]个?月|月份|[\d一二三四五六七八九十]月|\d[号日]|[天周月年]前"
@@ -344,5 +344,5 @@ def has_time_words(text: str) -> bool:
     if not TIME_WORDS.isdisjoint(WORD.findall(text.lower())):
         return True
     if text.isascii():
-        return YEAR.search(text) is not None
+        return SAID_YEAR.search(text) is not None
     return TIME_PATTERN.search(simplify(text)) is not None

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import Conflict, DatabaseBusy, DatabaseDamaged, DatabaseForeign
 from yiku.store import verify
-from yiku.store.sqlite import APPLICATION_ID, check_file, translate, translated
+from yiku.store.sqlite_file import APPLICATION_ID, check_file, translate, translated
 from yiku.store.verify import Progress, Report
 
 WAL_MODE = 2

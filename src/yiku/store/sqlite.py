@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -24,24 +23,29 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import (
-    DatabaseBusy,
-    DatabaseDamaged,
     DatabaseForeign,
-    DatabaseFull,
     DatabaseUnreachable,
     Invalid,
-    StalePassage,
     StoreError,
     YikuError,
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
 from yiku.store.database import Tx, Unit, demand, now_utc
+from yiku.store.sqlite_file import (
+    APPLICATION_ID,
+    check_file,
+    copy_database,
+    translate,
+    translated,
+)
 
 T = TypeVar("T")
 
-APPLICATION_ID = 0x59494B55
-"""`YIKU`, in the file's header: other programs' databases are refused."""
+logger = logging.getLogger(__name__)
+
+OLDEST = (3, 38)
+"""RETURNING came with 3.35, JSON functions in every build with 3.38."""
 
 GROUP = 256
 """Units committed together at most, so that other processes get their turn."""
@@ -50,62 +54,6 @@ READERS = 4
 
 SCRUB_WAIT_MS = 500
 """How long a deletion waits for readers of the log to let it be emptied."""
-
-
-def translate(error: sqlite3.Error, path: Path) -> YikuError:
-    """The error of ours that says what SQLite's means for the user."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return DatabaseBusy(
-                f"Another process is writing to {path} and did not finish in time."
-                " Try again, or raise YIKU_BUSY_TIMEOUT_S.",
-                path=str(path),
-            )
-        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
-            return DatabaseFull(
-                f"{path} can't be written ({error}); nothing of this write was stored."
-                " Is the disk full?",
-                path=str(path),
-            )
-        case sqlite3.SQLITE_CORRUPT:
-            return DatabaseDamaged(
-                f"{path} is damaged ({error}). Restore a backup with `yiku restore`.",
-                path=str(path),
-            )
-        case sqlite3.SQLITE_CONSTRAINT:
-            return StalePassage(
-                "Something that this write refers to was changed or deleted meanwhile; try again."
-            )
-        case sqlite3.SQLITE_NOTADB:
-            return DatabaseForeign(f"{path} is not a SQLite database.", path=str(path))
-        case _:
-            return DatabaseUnreachable(f"{path}: {error}.", path=str(path))
-
-
-def check_file(path: Path) -> None:
-    """Refuse what is plainly not a whole SQLite database before SQLite touches it.
-
-    Raises: DatabaseForeign, DatabaseDamaged, DatabaseUnreachable.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError as error:
-        raise DatabaseUnreachable(f"{path} can't be read: {error.strerror}.") from error
-    if size == 0:
-        return
-    if not header.startswith(b"SQLite format 3\0"):
-        raise DatabaseForeign(f"{path} is not a SQLite database.", path=str(path))
-    page = int.from_bytes(header[16:18], "big")
-    expected = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
-    wal = path.with_name(path.name + "-wal")
-    if len(header) < 100 or (size < expected and not (wal.exists() and wal.stat().st_size)):
-        raise DatabaseDamaged(
-            f"{path} is cut off: {size} bytes of {expected}. Restore a backup with `yiku restore`.",
-            path=str(path),
-        )
 
 
 class Work:
@@ -190,7 +138,8 @@ class SqliteDatabase:
             try:
                 return unit(Tx(connection, actor, now_utc()))
             finally:
-                raw.execute("ROLLBACK")
+                if raw.in_transaction:
+                    raw.execute("ROLLBACK")
         except (DBAPIError, sqlite3.Error) as error:
             raise translated(error, self.path) from error
 
@@ -225,6 +174,11 @@ class SqliteDatabase:
             raw.execute("COMMIT")
         except (DBAPIError, sqlite3.Error) as error:
             fail(raw, [*[work for work, _ in done], first], translated(error, self.path))
+            return
+        # Without its writer the memory would wait forever: a bug fails its group, not the rest.
+        except Exception as error:
+            logger.exception("a group of writes failed", extra={"units": len(done)})
+            fail(raw, [*[work for work, _ in done], first], StoreError(str(error)))
             return
         for work, value in done:
             work.future.set_result(value)
@@ -270,11 +224,6 @@ def driver(connection: Connection) -> sqlite3.Connection:
     return raw
 
 
-def translated(error: DBAPIError | sqlite3.Error, path: Path) -> YikuError:
-    cause = error if isinstance(error, sqlite3.Error) else error.orig
-    return translate(cause, path) if isinstance(cause, sqlite3.Error) else StoreError(str(cause))
-
-
 def dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -314,6 +263,11 @@ def prepare(engine: Engine, path: Path, auto_migrate: bool) -> None:
 
     Raises: DatabaseForeign, DatabaseDamaged, DatabaseBusy, MigrationNeeded.
     """
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise DatabaseUnreachable(
+            f"Yiku needs SQLite {'.'.join(map(str, OLDEST))} or newer; this Python has"
+            f" {sqlite3.sqlite_version}."
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Memories are nobody else's business; SQLite gives its log the rights of the database.
@@ -356,34 +310,3 @@ def _wal(connection: Connection) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
-    """SQLite's online backup: consistent while others write. Whole at `target`, or not there.
-
-    Only the user may read the copy, as the original.
-    """
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)
-    except OSError as error:
-        raise Invalid(f"{partial} can't be written: {error.strerror}.") from error
-    try:
-        with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as origin,
-            closing(sqlite3.connect(partial)) as copy,
-        ):
-            origin.execute("BEGIN")  # pages are copied from one state, however long it takes
-            origin.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            origin.backup(
-                copy, pages=4096, progress=lambda _, left, total: progress(total - left, total)
-            )
-            copy.execute("PRAGMA journal_mode=DELETE")
-        with partial.open("rb+") as written:
-            os.fsync(written.fileno())
-        partial.rename(target)
-    except sqlite3.Error as error:
-        raise translate(error, target) from error
-    finally:
-        partial.unlink(missing_ok=True)
