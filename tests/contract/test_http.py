@@ -1,0 +1,115 @@
+"""The HTTP door: forms, sizes, and who may come in without a key."""
+
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from yiku.app import build
+from yiku.client.transport import InProcessTransport
+from yiku.core import errors
+from yiku.server.http import STATUS, build_asgi, status_of
+from yiku.settings import load
+
+
+@pytest.fixture
+async def asgi(tmp_path: Path, yiku_home: Path) -> AsyncIterator[FastAPI]:
+    settings = load(
+        home=yiku_home,
+        database_url=f"sqlite:///{tmp_path / 'yiku.db'}",
+        max_request_bytes=20_000,
+    )
+    async with build(settings) as app:
+        yield build_asgi(app)
+
+
+@pytest.fixture
+async def http(asgi: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = InProcessTransport(asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+def test_every_error_has_a_status_of_its_own_or_of_its_kind() -> None:
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.YikuError)
+    ]
+    assert len(kinds) > 25
+    for kind in set(kinds) - {errors.YikuError}:
+        assert any(base in STATUS for base in kind.__mro__ if base is not errors.YikuError), kind
+    assert status_of(errors.PassageNotFound()) == 404
+    assert status_of(errors.InvalidText()) == 422
+    assert status_of(errors.DatabaseFull()) == 507
+
+
+def test_the_tree_drawn_in_the_module_is_the_tree_of_its_classes() -> None:
+    drawn = inspect.getdoc(errors) or ""
+    for name, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, errors.YikuError):
+            assert name in drawn
+            assert inspect.getdoc(kind), name
+
+
+async def test_every_error_has_one_form(http: httpx.AsyncClient) -> None:
+    for answer, status, name in (
+        (await http.get("/memory/passages/passage-x"), 404, "PassageNotFound"),
+        (await http.get("/nowhere"), 404, "NotFound"),
+        (await http.put("/memory/search"), 405, "MethodNotAllowed"),
+        (await http.post("/memory/search", json={}), 422, "Invalid"),
+        (await http.post("/memory/search", content=b"{nonsense"), 422, "Invalid"),
+        (await http.post("/memory/passages", json={"text": " "}), 422, "InvalidText"),
+    ):
+        assert answer.status_code == status, answer.text
+        assert answer.json()["error"] == name
+        assert len(answer.json()["message"]) > 5
+
+
+async def test_a_request_over_the_limit_is_refused_before_it_is_read(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.post("/memory/passages", json={"text": "x" * 30_000})
+    assert (answer.status_code, answer.json()["error"]) == (413, "RequestTooLarge")
+    assert "20,000 bytes" in answer.json()["message"]
+    archives = await http.get("/memory/archives")
+    assert archives.json() == {"archives": []}
+
+
+async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI) -> None:
+    transport = InProcessTransport(asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://evil.example") as http:
+        answer = await http.get("/memory/archives")
+    assert answer.status_code == 403
+    assert "YIKU_REQUIRE_KEY" in answer.json()["message"]
+
+
+async def test_health_tells_version_and_model(http: httpx.AsyncClient) -> None:
+    answer = (await http.get("/memory/health")).json()
+    assert answer["status"] == "ok"
+    assert answer["embedding_model"].startswith("local/all-minilm-l6-v2")
+
+
+def test_the_description_of_the_api_has_examples_and_errors(asgi: FastAPI) -> None:
+    described = asgi.openapi()
+    assert described["openapi"].startswith("3.1")
+    forms = described["components"]["schemas"]
+    assert forms["SearchIn"]["examples"]
+    assert forms["AddIn"]["examples"]
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("summary"), (path, method)
+            if path != "/memory/health":
+                assert "422" in operation["responses"], (path, method)
+
+
+async def test_an_export_comes_as_it_is_read(http: httpx.AsyncClient) -> None:
+    for start in range(0, 600, 100):
+        passages = [{"text": f"fact {n} of many"} for n in range(start, start + 100)]
+        await http.post("/memory/passages/batch", json={"passages": passages})
+    async with http.stream("GET", "/memory/export") as answer:
+        first = await anext(answer.aiter_bytes())
+        assert first.count(b"\n") < 600
