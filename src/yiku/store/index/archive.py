@@ -86,6 +86,12 @@ class ArchiveIndex:
         self._add([r for r in rows if r.forgotten_at is None])
         self._max_seq = max(self._max_seq, max((r.seq for r in rows), default=0))
 
+    def settle(self) -> None:
+        """After much was taken in: one run of postings a segment, so that a term is looked up once
+        in each; the caller holds `lock`."""
+        for segment in self._segments:
+            segment.postings.merge_all()
+
     def drop(self, seqs: Sequence[int]) -> None:
         """Passages that are gone, or about to be taken in anew; the caller holds `lock`."""
         if not seqs:

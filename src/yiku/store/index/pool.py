@@ -116,6 +116,8 @@ class IndexPool:
             if first:
                 index.loading.release()
         if taken > CHUNK:
+            with index.lock:
+                index.settle()
             give_back_memory()
 
     def _read(self, tx: Tx, archive: Archive, version: int, seq: int) -> list[IndexRow]:

@@ -114,8 +114,8 @@ class Postings:
         while len(self._runs) >= TIER and len({tier(run) for run in self._runs[-TIER:]}) == 1:
             self._runs[-TIER:] = [merge(self._runs[-TIER:])]
 
-    def seal(self) -> None:
-        """No more rows will come: everything into one run."""
+    def merge_all(self) -> None:
+        """Everything into one run; more may be added after it."""
         if self._waiting:
             self._close_table()
         if len(self._runs) > 1:

@@ -109,7 +109,7 @@ class Segment:
         self.ends = self.ends or bool((rows.valid_to != NEVER).any())
         self.n = end
         if self.full:
-            self.postings.seal()
+            self.postings.merge_all()
 
     def _grow(self, size: int) -> None:
         have = len(self.seq)
