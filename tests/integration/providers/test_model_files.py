@@ -105,7 +105,7 @@ async def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> No
 async def test_unsigned_and_signed_int8_weights_give_the_same(
     tmp_path: Path,
 ) -> None:
-    from onnxruntime import InferenceSession  # pyright: ignore
+    from onnxruntime import InferenceSession
 
     from yiku.providers.architecture import read_architecture
     from yiku.providers.graph import build_graph
