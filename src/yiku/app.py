@@ -54,6 +54,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
 
     Raises: StoreError, SettingInvalid, ModelNotFound.
     """
+    settings.make_home()
     made = embedder(embedder_choice(settings))
     try:
         database = await open_database(

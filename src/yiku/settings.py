@@ -98,6 +98,16 @@ class Settings(BaseSettings):
     def home_dir(self) -> Path:
         return self.home.expanduser()
 
+    def make_home(self) -> None:
+        """The data directory, made so that only its user may read it. Raises: SettingInvalid."""
+        try:
+            self.home_dir.parent.mkdir(parents=True, exist_ok=True)
+            self.home_dir.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise SettingInvalid(
+                f"YIKU_HOME: {self.home_dir} can't be made: {error.strerror}."
+            ) from error
+
     @property
     def database(self) -> str:
         """The database's address: the setting, or `yiku.db` in the data directory."""

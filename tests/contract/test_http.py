@@ -63,6 +63,7 @@ async def test_every_error_has_one_form(http: httpx.AsyncClient) -> None:
         (await http.post("/memory/search", json={}), 422, "Invalid"),
         (await http.post("/memory/search", content=b"{nonsense"), 422, "Invalid"),
         (await http.post("/memory/passages", json={"text": " "}), 422, "InvalidText"),
+        (await http.post("/memory/search", data={"query": "x"}), 422, "Invalid"),
     ):
         assert answer.status_code == status, answer.text
         assert answer.json()["error"] == name
@@ -85,6 +86,10 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
         answer = await http.get("/memory/archives")
     assert answer.status_code == 403
     assert "YIKU_REQUIRE_KEY" in answer.json()["message"]
+
+
+async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/")).headers["location"] == "/docs"
 
 
 async def test_health_tells_version_and_model(http: httpx.AsyncClient) -> None:

@@ -85,6 +85,15 @@ async def test_a_superseded_passage_is_found_as_of_its_time_only(memory: MemoryC
     assert {hit.passage.text for hit in ever} == {"我住北京", "我搬到上海了"}
 
 
+async def test_what_is_superseded_already_is_not_superseded_again(memory: MemoryClient) -> None:
+    old = (await memory.add("The office is in Oslo")).passage
+    with pytest.raises(errors.Invalid, match="is the old one"):
+        await memory.supersede(old.id, "The office is in Oslo")
+    both = await memory.supersede(old.id, "The office is in Bergen")
+    with pytest.raises(errors.AlreadySuperseded, match=both.new.id):
+        await memory.supersede(old.id, "The office is in Rome")
+
+
 async def test_undoing_a_superseding_brings_the_old_back_and_hides_the_new(
     memory: MemoryClient,
 ) -> None:

@@ -20,6 +20,13 @@ def test_what_was_added_is_found_in_chinese_and_english(cli: Cli) -> None:
     assert zh[0]["passage"]["speaker"] == "ann"
 
 
+def test_a_group_without_a_command_shows_its_help(cli: Cli) -> None:
+    for group in ((), ("archive",), ("model",), ("key",)):
+        shown = cli(*group, code=2)
+        assert shown.out.startswith("Usage: yiku")
+        assert shown.err == ""
+
+
 def test_people_see_text_speaker_time_and_id(cli: Cli, remember: Remember) -> None:
     passage = remember(
         "我住在上海", "--user", "ann", "--at", "2026-09-03T20:00+00:00", "--tag", "家"

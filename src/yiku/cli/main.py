@@ -78,6 +78,9 @@ class Commands(click.Group):
         try:
             code = super().main(args, "yiku", standalone_mode=False)
             sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.ctx.get_help() if error.ctx else error.format_message())
+            sys.exit(2)
         except click.ClickException as error:
             fail(told(error), error.exit_code)
         except (KeyboardInterrupt, click.Abort):

@@ -66,6 +66,7 @@ def list_models(asked: Asked) -> None:
 def pull(asked: Asked, name: str, mirror: str | None) -> None:
     """Fetch the files of a local model, checked, into the data directory."""
     settings = local_settings(asked)
+    settings.make_home()
     preset = local_preset(name.removeprefix("local/"))
     with Bar(f"fetching {preset.name}", asked, unit="bytes") as bar:
         path = asyncio.run(
@@ -83,6 +84,7 @@ def pull(asked: Asked, name: str, mirror: str | None) -> None:
 def path(asked: Asked, name: str) -> None:
     """Print the folder that holds a local model's files."""
     settings = local_settings(asked)
+    settings.make_home()
     preset = local_preset(name.removeprefix("local/"))
     found = find_weights(preset, settings.home_dir, settings.model_dir).parent
     if asked.as_json:

@@ -13,6 +13,7 @@ YikuError
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
 │   ├── StalePassage
+│   ├── AlreadySuperseded
 │   ├── NothingToUndo
 │   ├── UndoConflict
 │   ├── IdempotencyConflict
@@ -97,6 +98,10 @@ class ArchiveExists(Conflict):
 
 class StalePassage(Conflict):
     """The passage has changed since it was read."""
+
+
+class AlreadySuperseded(Conflict):
+    """Another passage is in its place already."""
 
 
 class NothingToUndo(Conflict):

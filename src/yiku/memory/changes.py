@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from yiku.core.errors import Invalid, NothingToUndo, StalePassage, UndoConflict
+from yiku.core.errors import (
+    AlreadySuperseded,
+    Invalid,
+    NothingToUndo,
+    StalePassage,
+    UndoConflict,
+)
 from yiku.core.ids import PassageId
 from yiku.core.memory import Action, Archive, Draft, Passage
 from yiku.core.tenant import Actor
@@ -162,11 +168,14 @@ async def supersede(
     now = now_utc()
     old = await memory.database.read(actor, lambda tx: passages.get(tx, passage_id))
     if old.superseded_by is not None:
-        raise Invalid(
+        raise AlreadySuperseded(
             f"Passage {passage_id} is superseded by {old.superseded_by} already; supersede that"
             " one, or undo first.",
             passage_id=passage_id,
+            superseded_by=old.superseded_by,
         )
+    if draft.text == old.text:
+        raise Invalid("The new text is the old one; a superseding says something else.")
     made = passage_of(inherited(draft, old), actor, now)
     if made.valid_from <= old.valid_from:
         if draft.at is not None or draft.valid_from is not None:
@@ -279,7 +288,9 @@ async def undo_adding(
 ) -> Passage:
     if seen.forgotten:
         raise NothingToUndo(
-            f"Passage {seen.id} has no change left to take back.", passage_id=seen.id
+            f"Passage {seen.id} has no change left to take back."
+            " Its adding was taken back too; to have it again, add its text again.",
+            passage_id=seen.id,
         )
 
     def unit(tx: Tx) -> Passage:

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
@@ -57,12 +57,15 @@ async def on_yiku_error(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     problems = [
         f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}"
         for e in error.errors()
     ]
+    kind = request.headers.get("content-type", "")
+    if request.method in ("POST", "PATCH") and not kind.startswith("application/json"):
+        problems = [f"Send JSON, as `Content-Type: application/json`, not {kind or 'nothing'}."]
     return JSONResponse(body_of("Invalid", "; ".join(problems)), 422)
 
 
@@ -129,6 +132,7 @@ def build_asgi(app: App) -> FastAPI:
     )
     asgi.state.app = app
     asgi.include_router(memory.router)
+    asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
     asgi.add_exception_handler(RequestValidationError, on_invalid_request)
@@ -136,6 +140,10 @@ def build_asgi(app: App) -> FastAPI:
     asgi.add_exception_handler(Exception, on_bug)
     asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
     return asgi
+
+
+async def to_docs() -> RedirectResponse:
+    return RedirectResponse("/docs")
 
 
 async def health(request: Request) -> HealthOut:

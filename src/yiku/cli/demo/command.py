@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -136,10 +139,10 @@ def print_changed(told: Story, changed: Changed) -> None:
         ("now 现在", changed.now, changed.new.id),
         (f"as of {told.as_of} 当时", changed.then, changed.old.id),
     ):
-        place = place_told(place_of(hits, {right}))
-        click.echo(f"    {click.style(told.where, fg='cyan')}  {words}  {place}")
-        if hits:
-            print_quote(hits[0].passage)
+        place = place_of(hits, {right})
+        click.echo(f"    {click.style(told.where, fg='cyan')}  {words}  {place_told(place)}")
+        if place is not None:
+            print_hit(hits[place - 1])
     click.echo()
 
 
@@ -170,8 +173,11 @@ def print_end(played: Played) -> None:
         f" {played.search_ms:.1f} ms (medians)\n"
     )
     heading("Next · 接下来")
-    width = max(map(output.width_of, (command for command, _ in NEXT)))
-    for command, why in NEXT:
+    # From a checkout `make demo` runs it out of .venv, which no shell looks into.
+    program = "yiku" if shutil.which("yiku") else os.path.relpath(sys.argv[0])
+    commands = [(command.replace("yiku", program, 1), why) for command, why in NEXT]
+    width = max(output.width_of(command) for command, _ in commands)
+    for command, why in commands:
         gap = " " * (width - output.width_of(command))
         click.echo(f"    {click.style(command, fg='cyan')}{gap}  {why}")
 
