@@ -119,7 +119,7 @@ def facts_of(passage: PassageOut) -> str:
     ]
     if passage.superseded_by:
         facts.append(f"superseded by {passage.superseded_by}")
-    if passage.valid_to and not passage.superseded_by:
+    if passage.valid_to:
         facts.append(f"true until {moment(passage.valid_to)}")
     if passage.forgotten_at:
         facts.append("forgotten")
