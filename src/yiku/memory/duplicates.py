@@ -20,6 +20,10 @@ from hashlib import blake2b
 from yiku.memory.text import EMOJI, HAN, caseless, simplify, tokens
 from yiku.memory.when import numeral
 
+LONGEST_IN_ORDER = 2000
+"""Content words whose order is compared loosely, which takes their square; longer texts echo only
+what they equal."""
+
 ECHO_ORDER = 0.7
 """Share of a text's content words that come in the order of the memory it echoes."""
 
@@ -196,6 +200,10 @@ def is_echo(new_text: str, shown_texts: Sequence[str]) -> int | None:
     for place, shown in enumerate(shown_texts):
         known = content(shown)
         if Counter(new) - Counter(known) or mood != modality(shown):
+            continue
+        if len(new) > LONGEST_IN_ORDER:
+            if new == known:
+                return place
             continue
         blocks = SequenceMatcher(None, new, known, autojunk=False).get_matching_blocks()
         if sum(block.size for block in blocks) >= ECHO_ORDER * len(new):

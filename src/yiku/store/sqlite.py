@@ -150,7 +150,11 @@ class SqliteDatabase:
             try:
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             except sqlite3.Error as error:
-                raise translate(error, self.path) from error
+                raise StoreError(
+                    f"The deletion is done, but SQLite's log could not be emptied ({error}): what"
+                    " was deleted may be in it until the next deletion, or until every process"
+                    " has closed the database."
+                ) from error
 
     def _write_all(self) -> None:
         """The writer thread: groups of units, until told to stop."""
@@ -159,26 +163,27 @@ class SqliteDatabase:
                 self._write_group(connection, first)
 
     def _write_group(self, connection: Connection, first: Work) -> None:
+        taken: list[Work] = [first]
         done: list[tuple[Work, Any]] = []
         raw = driver(connection)
         try:
             raw.execute("BEGIN IMMEDIATE")
-            work: Work | None = first
-            while work is not None:
-                self._write_one(connection, work, done)
-                if len(done) >= GROUP or self._queue.empty():
-                    break
+            self._write_one(connection, first, done)
+            while len(taken) < GROUP and not self._queue.empty():
                 work = self._queue.get()
                 if work is None:  # told to stop: finish this group first
                     self._queue.put(None)
+                    break
+                taken.append(work)
+                self._write_one(connection, work, done)
             raw.execute("COMMIT")
         except (DBAPIError, sqlite3.Error) as error:
-            fail(raw, [*[work for work, _ in done], first], translated(error, self.path))
+            fail(raw, taken, translated(error, self.path))
             return
         # Without its writer the memory would wait forever: a bug fails its group, not the rest.
         except Exception as error:
-            logger.exception("a group of writes failed", extra={"units": len(done)})
-            fail(raw, [*[work for work, _ in done], first], StoreError(str(error)))
+            logger.exception("a group of writes failed", extra={"units": len(taken)})
+            fail(raw, taken, StoreError(str(error)))
             return
         for work, value in done:
             work.future.set_result(value)

@@ -63,3 +63,10 @@ def test_no_text_breaks_it(a: str, b: str) -> None:
     is_echo(a, [b])
     assert meaning(a) == meaning(a)
     assert len(key(tokens(b))) == 16
+
+
+def test_a_very_long_text_is_compared_in_no_time() -> None:
+    long = " ".join(f"thing{n % 997} number{n % 89}" for n in range(20_000))
+    other = " ".join(reversed(long.split()))
+    assert is_echo(long, [long]) == 0
+    assert is_echo(long, [other]) is None
