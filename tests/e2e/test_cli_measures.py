@@ -84,5 +84,5 @@ def test_the_demo_tells_its_tally_and_keeps_nothing(cli: Cli) -> None:
     assert ran.code == (0 if played["among_first_three"] >= 10 else 1)
     assert "能吃什么零食？" in shown
     assert f"{played['first']} of 14 first" in shown
-    assert "yiku add" in shown
+    assert 'add "我对花生过敏" --user ann' in shown  # by the name the program was called by
     assert cli("archive", "list", "--json").json == {"archives": []}

@@ -85,6 +85,19 @@ def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
     if find(tx, owner, name) is not None:
         whose = f" of {owner}" if owner else ""
         raise ArchiveExists(f"There is already an archive {name!r}{whose}.", name=name)
+    return _make(tx, owner, name, description)
+
+
+def ensure(tx: Tx, owner: str, name: str) -> Archive:
+    """The archive of this name, made where there is none.
+
+    Where another process makes it at the same moment, the unique key fails this unit, and the
+    database runs it again.
+    """
+    return find(tx, owner, name) or _make(tx, owner, name, "")
+
+
+def _make(tx: Tx, owner: str, name: str, description: str) -> Archive:
     made = Archive(
         id=ArchiveId(new_id("archive")),
         organization_id=tx.actor.organization_id,
@@ -100,12 +113,6 @@ def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
         insert(archive).values({f: getattr(made, f) for f in made.__dataclass_fields__})
     )
     return made
-
-
-def ensure(tx: Tx, owner: str, name: str) -> Archive:
-    """The archive of this name, made where there is none."""
-    found = find(tx, owner, name)
-    return create(tx, owner, name) if found is None else found
 
 
 def rename(tx: Tx, archive_id: ArchiveId, name: str, description: str | None) -> Archive:

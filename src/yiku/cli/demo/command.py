@@ -173,13 +173,21 @@ def print_end(played: Played) -> None:
         f" {played.search_ms:.1f} ms (medians)\n"
     )
     heading("Next · 接下来")
-    # From a checkout `make demo` runs it out of .venv, which no shell looks into.
-    program = "yiku" if shutil.which("yiku") else os.path.relpath(sys.argv[0])
+    program = called_by()
     commands = [(command.replace("yiku", program, 1), why) for command, why in NEXT]
     width = max(output.width_of(command) for command, _ in commands)
     for command, why in commands:
         gap = " " * (width - output.width_of(command))
         click.echo(f"    {click.style(command, fg='cyan')}{gap}  {why}")
+
+
+def called_by() -> str:
+    """How a shell calls this program: `make demo` runs it out of .venv, where no shell looks."""
+    if shutil.which("yiku"):
+        return "yiku"
+    if Path(sys.argv[0]).name == "__main__.py":
+        return f"{os.path.relpath(sys.executable)} -m yiku"
+    return os.path.relpath(sys.argv[0])
 
 
 def as_json(played: Played, changed: Changed, forgotten: Forgotten) -> dict[str, Any]:
