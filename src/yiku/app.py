@@ -10,6 +10,8 @@ from datetime import timedelta
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
+from yiku.memory.roles.gatings import GateLog
+from yiku.memory.roles.pool import RolePool
 from yiku.memory.text import forget_chunks
 from yiku.providers.cache import CachedEmbedder
 from yiku.providers.choose import EmbedderChoice, embedder
@@ -63,26 +65,39 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             auto_migrate=settings.auto_migrate,
         )
         try:
-            yield App(
-                settings=settings,
-                database=database,
-                memory=ArchivalMemory(
+            gloss = gloss_for(made, settings)
+            roles = RolePool(database, made, gloss, settings.home_dir / "cache")
+            gatings = GateLog(database)
+            try:
+                yield App(
+                    settings=settings,
                     database=database,
-                    embedder=made,
-                    indexes=IndexPool(settings.index_memory_mb),
-                    gloss=gloss_for(made, settings),
-                    forget_cached=forgetting(made),
-                    policy=Policy(
-                        duplicates=settings.duplicates,
-                        echo_guard=timedelta(hours=settings.echo_guard_hours),
-                        max_text_bytes=settings.max_text_bytes,
+                    memory=ArchivalMemory(
+                        database=database,
+                        embedder=made,
+                        indexes=IndexPool(settings.index_memory_mb),
+                        gloss=gloss,
+                        forget_cached=forgetting(made),
+                        policy=policy_of(settings),
+                        roles=roles,
+                        gatings=gatings,
                     ),
-                ),
-            )
+                )
+            finally:
+                await roles.close()
+                await gatings.close()
         finally:
             await database.close()
     finally:
         await made.close()
+
+
+def policy_of(settings: Settings) -> Policy:
+    return Policy(
+        duplicates=settings.duplicates,
+        echo_guard=timedelta(hours=settings.echo_guard_hours),
+        max_text_bytes=settings.max_text_bytes,
+    )
 
 
 def gloss_for(made: Embedder, settings: Settings) -> Callable[[str], str]:
