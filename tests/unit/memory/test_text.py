@@ -92,7 +92,7 @@ def test_words_have_the_stems_that_stored_passages_have() -> None:
     pairs = (
         "hiking=hike generously=generous communications=communic skies=sky dying=die news=news"
         " proceed=proceed arsenal=arsenal ordination=ordin sensational=sensat university=universiti"
-        " emergency=emergenc paste=paste inning=inning красивейшая=красив занимается=занима ёлки=елк"
+        " emergency=emergenc paste=paste inning=inning красивейшая=красив занимается=занима"
     )
     for word, _, stem in (pair.partition("=") for pair in pairs.split()):
         assert tokens(word) == [stem]
