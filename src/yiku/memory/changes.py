@@ -14,7 +14,7 @@ from yiku.core.errors import (
     StalePassage,
     UndoConflict,
 )
-from yiku.core.ids import PassageId
+from yiku.core.ids import PassageId, new_id
 from yiku.core.memory import Action, Archive, Draft, Passage
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
@@ -176,7 +176,7 @@ async def supersede(
         )
     if draft.text == old.text:
         raise Invalid("The new text is the old one; a superseding says something else.")
-    made = passage_of(inherited(draft, old), actor, now)
+    made = passage_of(inherited(draft, old), actor, now, PassageId(new_id("passage")))
     if made.valid_from <= old.valid_from:
         if draft.at is not None or draft.valid_from is not None:
             raise Invalid(
@@ -190,8 +190,8 @@ async def supersede(
     def unit(tx: Tx) -> tuple[Passage, Passage]:
         archive = archives.bump(tx, old.archive_id)
         archives.same_model(archive, found.model)
-        new = passages.New(made, {}, found.indexed)
-        stored = passages.insert_new(tx, archive, found.model, [new])[0]
+        stored = passages.settled(tx, archive, [made], {})[0]
+        passages.insert_new(tx, found.model, [stored], [found.indexed])
         end = min(old.valid_to or stored.valid_from, stored.valid_from)
         values = {"valid_to": end, "superseded_by": stored.id}
         closed = passages.change(tx, old, archive.version, values)

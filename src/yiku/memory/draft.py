@@ -6,13 +6,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from yiku.core.errors import Invalid, InvalidText
-from yiku.core.ids import ArchiveId, OrganizationId, PassageId, UserId, new_id
+from yiku.core.ids import ArchiveId, PassageId, new_ids
 from yiku.core.memory import Draft, Passage
 from yiku.core.tenant import Actor
-from yiku.memory.text import language, tokens
+from yiku.memory.text import language
 from yiku.memory.when import has_time_words
 from yiku.store.index.terms import field_term, pack
 
@@ -23,6 +23,8 @@ MAX_ID = 64
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 MAX_METADATA_BYTES = 65_536
+STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+SORTED_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 QUESTION = 1
 TIME_WORDS = 2
 
@@ -32,7 +34,7 @@ def check_text(text: str, max_bytes: int) -> None:
     if not text.strip():
         raise InvalidText("The text is empty; a memory needs at least one visible character.")
     check_characters("The text", text)
-    size = len(text.encode())
+    size = len(text) if text.isascii() else len(text.encode())
     if size > max_bytes:
         raise InvalidText(
             f"The text is {size:,} bytes long; {max_bytes:,} are allowed (YIKU_MAX_TEXT_BYTES)."
@@ -42,6 +44,8 @@ def check_text(text: str, max_bytes: int) -> None:
 
 def check_characters(what: str, text: str) -> None:
     """What one of the databases couldn't give back as it came. Raises: InvalidText."""
+    if text.isprintable():
+        return  # neither a NUL nor half a character is
     if "\0" in text:
         raise InvalidText(f"{what} has a NUL character at position {text.index(chr(0))}.")
     try:
@@ -67,14 +71,16 @@ def check_name(what: str, name: str | None, longest: int = MAX_NAME) -> None:
 def check(draft: Draft, max_text_bytes: int) -> None:
     """Raises: Invalid, InvalidText."""
     check_text(draft.text, max_text_bytes)
-    for what in ("speaker", "conversation", "message"):
-        check_name(f"The {what}", getattr(draft, what))
+    check_name("The speaker", draft.speaker)
+    check_name("The conversation", draft.conversation)
+    check_name("The message", draft.message)
     check_name("The language", draft.language, MAX_LANGUAGE)
     check_name("The skill's id", draft.skill_id, MAX_ID)
     check_tags(draft.tags)
     check_metadata(draft.metadata)
-    for what in ("at", "valid_from", "valid_to"):
-        check_moment(what, getattr(draft, what))
+    check_moment("at", draft.at)
+    check_moment("valid_from", draft.valid_from)
+    check_moment("valid_to", draft.valid_to)
 
 
 def check_moment(what: str, moment: datetime | None) -> None:
@@ -102,7 +108,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
     for name in metadata:
         check_name("A metadata name", name)
     try:
-        written = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+        written = STRICT_JSON.encode(dict(metadata))
     except (TypeError, ValueError) as error:
         raise Invalid(f"The metadata can't be written as JSON: {error}.") from error
     check_characters("The metadata", written.replace("\\u0000", "\0"))
@@ -112,7 +118,13 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
         )
 
 
-def passage_of(draft: Draft, actor: Actor, now: datetime) -> Passage:
+def passages_of(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[Passage]:
+    """Raises: Invalid where one would end before it begins."""
+    ids = cast(list[PassageId], new_ids("passage", len(drafts)))
+    return [passage_of(draft, actor, now, id) for draft, id in zip(drafts, ids, strict=True)]
+
+
+def passage_of(draft: Draft, actor: Actor, now: datetime, id: PassageId) -> Passage:
     """The passage a draft will be; its archive, number and version are given when it is stored.
 
     Raises: Invalid where it would end before it begins.
@@ -126,9 +138,9 @@ def passage_of(draft: Draft, actor: Actor, now: datetime) -> Passage:
             f" ({valid_from.isoformat()})."
         )
     return Passage(
-        id=PassageId(new_id("passage")),
+        id=id,
         seq=0,
-        organization_id=OrganizationId(actor.organization_id),
+        organization_id=actor.organization_id,
         archive_id=ArchiveId(""),
         version=0,
         text=draft.text,
@@ -137,7 +149,7 @@ def passage_of(draft: Draft, actor: Actor, now: datetime) -> Passage:
         metadata=dict(draft.metadata),
         at=at,
         created_at=now,
-        created_by=UserId(actor.user_id),
+        created_by=actor.user_id,
         speaker=draft.speaker,
         conversation=draft.conversation,
         message=draft.message,
@@ -154,29 +166,28 @@ def scalar(value: Any) -> str:
     """A metadata value as the field term holds it: 1 and true stay apart from "1" and "true"."""
     if isinstance(value, str):
         return f'"{value}'
+    if type(value) is int:
+        return str(value)
     if isinstance(value, float) and value.is_integer() and math.isfinite(value):
         value = int(value)  # 1.0 == 1, in JSON and for people
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return SORTED_JSON.encode(value)
 
 
 def fields_of(one: Passage) -> list[str]:
     """The field terms a filter finds the passage by; speaker and conversation are columns."""
-    named = (
-        ("message", one.message),
-        ("language", one.language),
-    )
-    fields = [field_term(name, value) for name, value in named if value is not None]
+    fields = [] if one.message is None else [field_term("message", one.message)]
+    fields.append(field_term("language", one.language))
     fields += [field_term("tag", tag) for tag in one.tags]
     for name, value in one.metadata.items():
-        for member in value if isinstance(value, list) else [value]:
+        for member in value if isinstance(value, list) else (value,):
             fields.append(field_term(f"metadata.{name}", scalar(member)))
     return list(dict.fromkeys(fields))
 
 
-def terms_of(one: Passage, own: Sequence[str], context: str | None) -> bytes:
-    """What the lexical index holds of a passage: its `own` tokens, those of the text of the turn
-    before it, `context`, and its fields."""
+def terms_of(one: Passage, own: Sequence[str], context: Sequence[str]) -> bytes:
+    """What the lexical index holds of a passage: its `own` tokens, those of the turn before it,
+    `context`, and its fields."""
     flags = QUESTION if one.text.rstrip().endswith(("?", "？")) else 0
     if has_time_words(one.text):
         flags |= TIME_WORDS
-    return pack(own, tokens(context) if context else (), fields_of(one), flags)
+    return pack(own, context, fields_of(one), flags)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place, participants
-from yiku.memory.draft import check, check_name, passage_of, terms_of
+from yiku.memory.draft import check, check_name, passages_of, terms_of
 from yiku.memory.duplicates import key
 from yiku.memory.known import Known, Link, find_links, read_known, repetition
 from yiku.memory.text import tokens
@@ -64,7 +64,7 @@ async def add(
         check_name("The user", where.owner or None)
 
     now = now_utc()
-    new = [passage_of(draft, actor, now) for draft in drafts]
+    new = passages_of(drafts, actor, now)
     for attempt in range(TRIES):
         plan = await planned(memory, actor, where, new, vectors)
         try:
@@ -88,31 +88,33 @@ async def planned(
     known = await memory.database.read(
         actor, lambda tx: read_known(tx, memory, where, new, keys, names=vectors is None)
     )
-    contexts = contexts_of(new, known)
-    new = [one if c is None else replace(one, context_id=c.id) for one, c in contexts]
-    links = find_links(memory.policy, known, new, keys)
+    before = turns_before(new, known)
+    contexts = {one.id: turn.id for one, turn in zip(new, before, strict=True) if turn}
+    links = find_links(memory.policy, known, new, keys, contexts)
     fresh = [i for i in range(len(new)) if i not in links]
-    found = await made_findable(memory, known, [contexts[i] for i in fresh], vectors, fresh)
+    found = await made_findable(memory, known, [(new[i], before[i]) for i in fresh], vectors, fresh)
+    words_of = {one.id: own for one, own in zip(new, words, strict=True)}
+    words_of |= {turn.id: tokens(turn.text) for turn in known.last_turns.values()}
     indexed = {
         i: passages.Indexed(
             fingerprint=keys[i],
-            terms=terms_of(new[i], words[i], c.text if (c := contexts[i][1]) else None),
+            terms=terms_of(new[i], words[i], words_of[turn.id] if (turn := before[i]) else ()),
             vector=found.own[place],
             context_vector=found.with_context.get(place),
         )
         for place, i in enumerate(fresh)
     }
     own = {one.id for one in new}
-    seen = [c for _, c in contexts if c is not None] + [link.passage for link in links.values()]
-    return Plan(where, new, links, indexed, [one for one in seen if one.id not in own])
+    seen = [*(turn for turn in before if turn), *(link.passage for link in links.values())]
+    return Plan(where, new, contexts, links, indexed, [one for one in seen if one.id not in own])
 
 
-def contexts_of(new: Sequence[Passage], known: Known) -> list[tuple[Passage, Passage | None]]:
-    """Each with the turn before it: earlier in this call, or stored last in its conversation."""
+def turns_before(new: Sequence[Passage], known: Known) -> list[Passage | None]:
+    """The turn before each: earlier in this call, or stored last in its conversation."""
     latest = dict(known.last_turns)
-    found: list[tuple[Passage, Passage | None]] = []
+    found: list[Passage | None] = []
     for one in new:
-        found.append((one, latest.get(one.conversation) if one.conversation else None))
+        found.append(latest.get(one.conversation) if one.conversation else None)
         if one.conversation:
             latest[one.conversation] = one
     return found
@@ -166,6 +168,8 @@ class Plan:
 
     where: Place | ArchiveId
     new: Sequence[Passage]
+    contexts: Mapping[PassageId, PassageId]
+    """Of `new`, the turn before each that has one."""
     links: Mapping[int, Link]
     indexed: Mapping[int, passages.Indexed]
     seen: Sequence[Passage]
@@ -185,19 +189,14 @@ def store(tx: Tx, memory: ArchivalMemory, plan: Plan, also: Also | None) -> list
         archive = archives.bump(tx, archive.id)
         archives.settle_model(tx, archive, memory.embedder.model, memory.embedder.dimension)
     homes = homes_of(plan.new, links)
-    to_store = [passages.New(plan.new[i], homes, plan.indexed[i]) for i in fresh]
-    stored = passages.insert_new(tx, archive, memory.embedder.model, to_store)
-    by_id = {one.id: one for one in stored}
-    results: list[Added] = []
-    for i, one in enumerate(plan.new):
-        link = links.get(i)
-        if link is None:
-            results.append(Added(outcome=Outcome.ADDED, passage=by_id[one.id]))
-            continue
-        target = by_id.get(homes[one.id]) or link.passage
-        history.add_sighting(tx, target, sighting_of(one, target.id, link))
-        outcome = Outcome.ECHO if link.kind is SightingKind.ECHO else Outcome.DUPLICATE
-        results.append(Added(outcome=outcome, passage=target))
+    contexts = {one: homes.get(turn, turn) for one, turn in plan.contexts.items()}
+    stored = passages.settled(tx, archive, [plan.new[i] for i in fresh], contexts)
+    indexed = [plan.indexed[i] for i in fresh]
+    passages.insert_new(tx, memory.embedder.model, stored, indexed)
+    results = [Added(outcome=Outcome.ADDED, passage=one) for one in stored]
+    if links:
+        results = with_links(plan.new, links, homes, stored)
+        history.add_sightings(tx, sightings_of(plan.new, links, results))
     if also is not None:
         also(tx, archive, results)
     return results
@@ -217,20 +216,51 @@ def stored_meanwhile(
     if memory.policy.duplicates == "keep":
         return {}
     found: dict[int, Link] = {}
-    for i, indexed in plan.indexed.items():
-        there = passages.same_fingerprint(tx, archive.id, indexed.fingerprint)
-        if there and (link := repetition(plan.new[i], there)) is not None:
+    there = passages.by_fingerprint(
+        tx, archive.id, [indexed.fingerprint for indexed in plan.indexed.values()]
+    )
+    for i, indexed in plan.indexed.items() if there else ():
+        link = repetition(plan.new[i], there.get(indexed.fingerprint, ()), plan.contexts)
+        if link is not None:
             found[i] = link
     return found
 
 
 def homes_of(new: Sequence[Passage], links: Mapping[int, Link]) -> dict[PassageId, PassageId]:
-    """Which passage holds each draft in the end; a link may lead to another draft of this call."""
+    """Which passage holds each linked draft in the end; a link may lead to another draft of this
+    call, and on from there."""
     homes: dict[PassageId, PassageId] = {}
-    for i, one in enumerate(new):
-        target = links[i].passage.id if i in links else one.id
-        homes[one.id] = homes.get(target, target)
+    for i in sorted(links):
+        target = links[i].passage.id
+        homes[new[i].id] = homes.get(target, target)
     return homes
+
+
+def with_links(
+    new: Sequence[Passage],
+    links: Mapping[int, Link],
+    homes: Mapping[PassageId, PassageId],
+    stored: Sequence[Passage],
+) -> list[Added]:
+    """What became of each draft, in order."""
+    there = {link.passage.id: link.passage for link in links.values()}
+    there |= {one.id: one for one in stored}
+    results: list[Added] = []
+    for i, one in enumerate(new):
+        outcome = Outcome.ADDED
+        if i in links:
+            is_echo = links[i].kind is SightingKind.ECHO
+            outcome = Outcome.ECHO if is_echo else Outcome.DUPLICATE
+        results.append(Added(outcome=outcome, passage=there[homes.get(one.id, one.id)]))
+    return results
+
+
+def sightings_of(
+    new: Sequence[Passage], links: Mapping[int, Link], results: Sequence[Added]
+) -> list[tuple[Passage, Sighting]]:
+    """The repetitions, each with the passage that holds it."""
+    held = [(i, results[i].passage) for i in sorted(links)]
+    return [(passage, sighting_of(new[i], passage.id, links[i])) for i, passage in held]
 
 
 def sighting_of(one: Passage, target: PassageId, link: Link) -> Sighting:

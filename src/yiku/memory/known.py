@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from yiku.core.ids import ArchiveId
+from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage, SightingKind
 from yiku.memory.archival import ArchivalMemory, Place, Policy
 from yiku.memory.duplicates import is_echo, same_meaning
@@ -83,8 +83,8 @@ def shown_to(
     if not policy.echo_guard:
         return {}
     since = tx.now - policy.echo_guard
-    found = {c: shown.latest(tx, archive.id, c, since) for c in conversations}
-    return {c: hits for c, hits in found.items() if hits}
+    lately = conversations & shown.conversations(tx, archive.id, since) if conversations else ()
+    return {c: hits for c in lately if (hits := shown.latest(tx, archive.id, c, since))}
 
 
 def like(
@@ -93,20 +93,23 @@ def like(
     """Passages that may mean what one of the drafts means, the oldest first."""
     if policy.duplicates == "keep":
         return {}
-    found = {one: passages.same_fingerprint(tx, archive.id, one) for one in set(keys)}
-    return {one: there for one, there in found.items() if there}
+    return passages.by_fingerprint(tx, archive.id, keys)
 
 
 def find_links(
-    policy: Policy, known: Known, new: Sequence[Passage], keys: Sequence[bytes]
+    policy: Policy,
+    known: Known,
+    new: Sequence[Passage],
+    keys: Sequence[bytes],
+    contexts: Mapping[PassageId, PassageId],
 ) -> dict[int, Link]:
-    """By position: drafts that say what is known, and where it is."""
+    """By position: drafts that say what is known, and where it is. `contexts`: of `new`."""
     links: dict[int, Link] = {}
     here: dict[bytes, list[Passage]] = {}
     for i, (one, key) in enumerate(zip(new, keys, strict=True)):
         link = echo(known, one)
         if link is None and policy.duplicates == "link":
-            link = repetition(one, [*known.like.get(key, ()), *here.get(key, ())])
+            link = repetition(one, [*known.like.get(key, ()), *here.get(key, ())], contexts)
         if link is None:
             here.setdefault(key, []).append(one)
         else:
@@ -122,14 +125,19 @@ def echo(known: Known, one: Passage) -> Link | None:
     return None if place is None else Link(SightingKind.ECHO, injected[place])
 
 
-def repetition(one: Passage, others: Sequence[Passage]) -> Link | None:
+def repetition(
+    one: Passage, others: Sequence[Passage], contexts: Mapping[PassageId, PassageId]
+) -> Link | None:
     """The first of `others` that means the same and may be one memory with it: of one speaker, and
-    in one context where that matters."""
+    in one context where that matters. `contexts`: of what isn't stored yet."""
     for other in others:
         if (
             one.speaker == other.speaker
             and same_meaning(one.text, other.text)
-            and (one.context_id == other.context_id or len(set(tokens(one.text))) >= SELF_CONTAINED)
+            and (
+                contexts.get(one.id) == contexts.get(other.id, other.context_id)
+                or len(set(tokens(one.text))) >= SELF_CONTAINED
+            )
         ):
             return Link(SightingKind.DUPLICATE, other)
     return None

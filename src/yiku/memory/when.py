@@ -344,5 +344,5 @@ def has_time_words(text: str) -> bool:
     if not TIME_WORDS.isdisjoint(WORD.findall(text.lower())):
         return True
     if text.isascii():
-        return SAID_YEAR.search(text) is not None
+        return ("19" in text or "20" in text) and SAID_YEAR.search(text) is not None
     return TIME_PATTERN.search(simplify(text)) is not None

@@ -202,19 +202,25 @@ def forget_changes(tx: Tx, seqs: Sequence[int]) -> None:
             )
 
 
-def add_sighting(tx: Tx, found: Passage, seen: Sighting) -> None:
+def add_sightings(tx: Tx, seen: Sequence[tuple[Passage, Sighting]]) -> None:
+    if not seen:
+        return
     tx.connection.execute(
-        insert(sighting).values(
-            id=seen.id,
-            organization_id=tx.actor.organization_id,
-            passage_seq=found.seq,
-            kind=seen.kind,
-            text=seen.text,
-            at=seen.at,
-            speaker=seen.speaker,
-            conversation=seen.conversation,
-            message=seen.message,
-        )
+        insert(sighting),
+        [
+            {
+                "id": one.id,
+                "organization_id": tx.actor.organization_id,
+                "passage_seq": found.seq,
+                "kind": one.kind,
+                "text": one.text,
+                "at": one.at,
+                "speaker": one.speaker,
+                "conversation": one.conversation,
+                "message": one.message,
+            }
+            for found, one in seen
+        ],
     )
 
 

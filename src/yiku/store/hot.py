@@ -36,16 +36,18 @@ class Indexed:
 
 
 class Select:
-    """SQL with `:name` parameters, and `:name*` for lists; the same rows from both drivers.
+    """SQL with `:name` parameters, `:name*` for lists and `:name**` for lists of bytes; the same
+    rows from both drivers.
 
     Moments come as microseconds, JSON as text from SQLite and as values from Postgres.
     """
 
     def __init__(self, sql: str) -> None:
-        lists = set(re.findall(r":(\w+)\*", sql))
-        self._lists = frozenset(lists)
-        self._sqlite = re.sub(r":(\w+)\*", r"(SELECT value FROM json_each(:\1))", sql)
-        ours = re.sub(r"IN :(\w+)\*", r"= ANY(:\1)", sql)
+        self._bytes = tuple(set(re.findall(r":(\w+)\*\*", sql)))
+        self._lists = tuple(set(re.findall(r":(\w+)\*(?!\*)", sql)))
+        ours = re.sub(r":(\w+)\*\*", r"({\1})", sql)
+        self._sqlite = re.sub(r":(\w+)\*", r"(SELECT value FROM json_each(:\1))", ours)
+        ours = re.sub(r"IN :(\w+)\*+", r"= ANY(:\1)", sql)
         self._postgres = re.sub(r"(?<!:):(\w+)", r"%(\1)s", ours)
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[tuple[Any, ...]]:
@@ -53,9 +55,20 @@ class Select:
         if isinstance(raw, sqlite3.Connection):
             for name in self._lists:
                 values[name] = dumped(values[name])
-            return raw.execute(self._sqlite, values).fetchall()
+            return raw.execute(*self._spread(values)).fetchall()
         found = connection.exec_driver_sql(self._postgres, values)
         return [tuple(row) for row in found]
+
+    def _spread(self, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """SQLite's statement and parameters. JSON holds no bytes: each has a parameter."""
+        if not self._bytes:
+            return self._sqlite, values
+        marks: dict[str, str] = {}
+        for name in self._bytes:
+            each = {f"{name}_{i}": one for i, one in enumerate(values.pop(name))}
+            values |= each
+            marks[name] = ", ".join(f":{mark}" for mark in each)
+        return self._sqlite.format(**marks), values
 
 
 def statement(table: Table) -> str:
@@ -75,8 +88,11 @@ def micros(moment: datetime | None) -> int | None:
     return (apart.days * 86_400 + apart.seconds) * 1_000_000 + apart.microseconds
 
 
+COMPACT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return COMPACT_JSON.encode(value)
 
 
 def passage_row(p: Passage, found_by: Indexed) -> tuple[Any, ...]:

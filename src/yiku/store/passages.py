@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,24 +94,31 @@ def last_turn(tx: Tx, archive_id: ArchiveId, conversation: str) -> Passage | Non
 
 
 _BY_FINGERPRINT = hot.Select(
-    f"SELECT {hot.COLUMNS} FROM passage p"
+    f"SELECT {hot.COLUMNS}, p.fingerprint FROM passage p"
     " WHERE p.archive_id = :archive AND p.organization_id = :organization"
-    " AND p.fingerprint = :fingerprint AND p.forgotten_at IS NULL"
+    " AND p.fingerprint IN :fingerprints** AND p.forgotten_at IS NULL"
     " AND (p.valid_to IS NULL OR p.valid_to > :now)"
     " ORDER BY p.seq"
 )
 
 
-def same_fingerprint(tx: Tx, archive_id: ArchiveId, fingerprint: bytes) -> list[Passage]:
-    """Passages of this fingerprint that are true still, the oldest first."""
-    rows = _BY_FINGERPRINT.rows(
-        tx.connection,
-        archive=archive_id,
-        organization=tx.actor.organization_id,
-        fingerprint=fingerprint,
-        now=to_micros(tx.now),
-    )
-    return [hot.passage_of(row) for row in rows]
+def by_fingerprint(
+    tx: Tx, archive_id: ArchiveId, fingerprints: Iterable[bytes]
+) -> dict[bytes, list[Passage]]:
+    """Passages of these fingerprints that are true still, the oldest first."""
+    wanted = list({*fingerprints})
+    found: dict[bytes, list[Passage]] = {}
+    for start in range(0, len(wanted), CHUNK):
+        rows = _BY_FINGERPRINT.rows(
+            tx.connection,
+            archive=archive_id,
+            organization=tx.actor.organization_id,
+            fingerprints=wanted[start : start + CHUNK],
+            now=to_micros(tx.now),
+        )
+        for row in rows:
+            found.setdefault(bytes(row[-1]), []).append(hot.passage_of(row))
+    return found
 
 
 _VECTORS = hot.Select(
@@ -181,70 +187,62 @@ def next_seqs(tx: Tx, count: int) -> range | list[int]:
     return range(first, first + count)
 
 
-@dataclass(frozen=True, slots=True)
-class New:
-    """A passage that is to be stored, its context perhaps another than it was drafted with."""
-
-    passage: Passage
-    homes: Mapping[PassageId, PassageId]
-    """Where drafts of the same call ended up: its context may be one that was not stored anew."""
-    indexed: Indexed
-
-
-def insert_new(tx: Tx, archive: Archive, model: str, new: Sequence[New]) -> list[Passage]:
-    """Store passages; archive, `seq` and `version` are given here."""
-    if not new:
-        return []
-    stored = [
-        settled(one, archive, seq) for seq, one in zip(next_seqs(tx, len(new)), new, strict=True)
+def settled(
+    tx: Tx, archive: Archive, new: Sequence[Passage], contexts: Mapping[PassageId, PassageId]
+) -> list[Passage]:
+    """The passages as they are to be stored: with archive, `seq`, `version`, and their context."""
+    return [
+        # `replace` would do it too, at three times the cost.
+        Passage(
+            id=p.id,
+            seq=seq,
+            organization_id=archive.organization_id,
+            archive_id=archive.id,
+            version=archive.version,
+            text=p.text,
+            language=p.language,
+            tags=p.tags,
+            metadata=p.metadata,
+            at=p.at,
+            created_at=p.created_at,
+            created_by=p.created_by,
+            speaker=p.speaker,
+            conversation=p.conversation,
+            message=p.message,
+            context_id=contexts.get(p.id),
+            valid_from=p.valid_from,
+            valid_to=p.valid_to,
+            superseded_by=p.superseded_by,
+            skill_id=p.skill_id,
+            forgotten_at=p.forgotten_at,
+        )
+        for seq, p in zip(next_seqs(tx, len(new)), new, strict=True)
     ]
-    indexed = [one.indexed for one in new]
-    if tx.postgres:
-        rows = [
-            {**values_of(p), "fingerprint": i.fingerprint, "terms": i.terms}
-            for p, i in zip(stored, indexed, strict=True)
-        ]
-        tx.connection.execute(insert(passage), rows)
-        vectors = [
+
+
+def insert_new(tx: Tx, model: str, stored: Sequence[Passage], indexed: Sequence[Indexed]) -> None:
+    """Store `settled` passages with what they are found by."""
+    if not stored:
+        return
+    if not tx.postgres:
+        hot.insert(tx.connection, model, stored, indexed)
+        return
+    pairs = list(zip(stored, indexed, strict=True))
+    tx.connection.execute(
+        insert(passage),
+        [{**values_of(p), "fingerprint": i.fingerprint, "terms": i.terms} for p, i in pairs],
+    )
+    tx.connection.execute(
+        insert(embedding),
+        [
             {
                 "passage_seq": p.seq,
                 "model": model,
                 "vector": i.vector,
                 "context_vector": i.context_vector,
             }
-            for p, i in zip(stored, indexed, strict=True)
-        ]
-        tx.connection.execute(insert(embedding), vectors)
-    else:
-        hot.insert(tx.connection, model, stored, indexed)
-    return stored
-
-
-def settled(one: New, archive: Archive, seq: int) -> Passage:
-    """The passage as it is stored. `replace` would do it too, at three times the cost."""
-    p = one.passage
-    return Passage(
-        id=p.id,
-        seq=seq,
-        organization_id=archive.organization_id,
-        archive_id=archive.id,
-        version=archive.version,
-        text=p.text,
-        language=p.language,
-        tags=p.tags,
-        metadata=p.metadata,
-        at=p.at,
-        created_at=p.created_at,
-        created_by=p.created_by,
-        speaker=p.speaker,
-        conversation=p.conversation,
-        message=p.message,
-        context_id=p.context_id and one.homes.get(p.context_id, p.context_id),
-        valid_from=p.valid_from,
-        valid_to=p.valid_to,
-        superseded_by=p.superseded_by,
-        skill_id=p.skill_id,
-        forgotten_at=p.forgotten_at,
+            for p, i in pairs
+        ],
     )
 
 

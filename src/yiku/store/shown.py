@@ -9,9 +9,10 @@ from sqlalchemy import delete, insert, select, update
 
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Passage
+from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.passages import COLUMNS, of_row
-from yiku.store.tables import passage, shown
+from yiku.store.tables import passage, shown, to_micros
 
 LATEST = 50
 
@@ -51,6 +52,17 @@ def latest(tx: Tx, archive_id: ArchiveId, conversation: str, since: datetime) ->
         .limit(LATEST)
     )
     return [of_row(row) for row in rows]
+
+
+_CONVERSATIONS = hot.Select(
+    "SELECT DISTINCT conversation FROM shown WHERE archive_id = :archive AND at >= :since"
+)
+
+
+def conversations(tx: Tx, archive_id: ArchiveId, since: datetime) -> frozenset[str]:
+    """Those that were shown something since then."""
+    rows = _CONVERSATIONS.rows(tx.connection, archive=archive_id, since=to_micros(since))
+    return frozenset(row[0] for row in rows)
 
 
 def expire(tx: Tx, archive_id: ArchiveId, before: datetime) -> None:
