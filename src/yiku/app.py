@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
@@ -15,6 +18,7 @@ from yiku.providers.cache import CachedEmbedder
 from yiku.providers.choose import EmbedderChoice, embedder
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
+from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
 
@@ -62,6 +66,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             busy_timeout_s=settings.busy_timeout_s,
             auto_migrate=settings.auto_migrate,
         )
+        indexes = IndexPool(settings.index_memory_mb, index_files(settings))
         try:
             yield App(
                 settings=settings,
@@ -69,7 +74,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
                 memory=ArchivalMemory(
                     database=database,
                     embedder=made,
-                    indexes=IndexPool(settings.index_memory_mb),
+                    indexes=indexes,
                     gloss=gloss_for(made, settings),
                     forget_cached=forgetting(made),
                     policy=Policy(
@@ -81,8 +86,21 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             )
         finally:
             await database.close()
+            await asyncio.to_thread(indexes.close)
     finally:
         await made.close()
+
+
+def index_files(settings: Settings) -> IndexFiles | None:
+    """Where indexes stay between processes: beside a SQLite file, else in the data directory."""
+    if not SUPPORTED:
+        return None
+    address = settings.database
+    if address.startswith("sqlite:///"):
+        return IndexFiles(folder_beside(Path(address.removeprefix("sqlite:///"))))
+    # Not the address itself, which may have a password in it.
+    name = hashlib.sha256(address.encode()).hexdigest()[:32]
+    return IndexFiles(settings.home_dir / "cache" / "index" / name)
 
 
 def gloss_for(made: Embedder, settings: Settings) -> Callable[[str], str]:

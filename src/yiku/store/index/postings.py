@@ -80,6 +80,16 @@ def merge(runs: Sequence[Run]) -> Run:
     )
 
 
+def without(run: Run, alive: NDArray[np.bool_]) -> Run:
+    """The run without dead rows, and the living numbered anew from 0."""
+    number = np.cumsum(alive, dtype=np.int64) - 1
+    rows = run.entries.rows
+    keep = alive[rows]
+    terms = np.repeat(run.terms, np.diff(run.starts))[keep]
+    entries = Entries(number[rows[keep]].astype(rows.dtype), run.entries.counts[keep])
+    return sort_run(terms, entries)
+
+
 class Postings:
     """The postings of one segment; rows are added in ascending order.
 
@@ -113,6 +123,28 @@ class Postings:
         self._waiting, self._newest, self._rows_waiting = [], {}, 0
         while len(self._runs) >= TIER and len({tier(run) for run in self._runs[-TIER:]}) == 1:
             self._runs[-TIER:] = [merge(self._runs[-TIER:])]
+
+    def runs(self) -> list[Run]:
+        """All there is, oldest first; the runs are never changed."""
+        waiting = [run_of(self._first_waiting, joined(self._waiting))] if self._waiting else []
+        return [*self._runs, *waiting]
+
+    @classmethod
+    def of(cls, run: Run) -> Postings:
+        made = cls()
+        made._runs = [run]
+        return made
+
+    def copy_runs(self) -> None:
+        """Leave the file that the runs are mapped from."""
+        self._runs = [
+            Run(
+                r.terms.copy(),
+                r.starts.copy(),
+                Entries(r.entries.rows.copy(), r.entries.counts.copy()),
+            )
+            for r in self._runs
+        ]
 
     def merge_all(self) -> None:
         """Everything into one run; more may be added after it."""
