@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
@@ -17,6 +20,7 @@ from yiku.providers.cache import CachedEmbedder
 from yiku.providers.choose import EmbedderChoice, embedder
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
+from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
 
@@ -57,39 +61,36 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
     Raises: StoreError, SettingInvalid, ModelNotFound.
     """
     settings.make_home()
-    made = embedder(embedder_choice(settings))
-    try:
+    async with AsyncExitStack() as opened:  # closed in the opposite order
+        made = embedder(embedder_choice(settings))
+        opened.push_async_callback(made.close)
+        indexes = IndexPool(settings.index_memory_mb, index_files(settings))
+        opened.push_async_callback(asyncio.to_thread, indexes.close)
         database = await open_database(
             settings.database,
             busy_timeout_s=settings.busy_timeout_s,
             auto_migrate=settings.auto_migrate,
         )
-        try:
-            gloss = gloss_for(made, settings)
-            roles = RolePool(database, made, gloss, settings.home_dir / "cache")
-            gatings = GateLog(database)
-            try:
-                yield App(
-                    settings=settings,
-                    database=database,
-                    memory=ArchivalMemory(
-                        database=database,
-                        embedder=made,
-                        indexes=IndexPool(settings.index_memory_mb),
-                        gloss=gloss,
-                        forget_cached=forgetting(made),
-                        policy=policy_of(settings),
-                        roles=roles,
-                        gatings=gatings,
-                    ),
-                )
-            finally:
-                await roles.close()
-                await gatings.close()
-        finally:
-            await database.close()
-    finally:
-        await made.close()
+        opened.push_async_callback(database.close)
+        gloss = gloss_for(made, settings)
+        gatings = GateLog(database)
+        opened.push_async_callback(gatings.close)
+        roles = RolePool(database, made, gloss, settings.home_dir / "cache")
+        opened.push_async_callback(roles.close)
+        yield App(
+            settings=settings,
+            database=database,
+            memory=ArchivalMemory(
+                database=database,
+                embedder=made,
+                indexes=indexes,
+                gloss=gloss,
+                forget_cached=forgetting(made),
+                policy=policy_of(settings),
+                roles=roles,
+                gatings=gatings,
+            ),
+        )
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -98,6 +99,18 @@ def policy_of(settings: Settings) -> Policy:
         echo_guard=timedelta(hours=settings.echo_guard_hours),
         max_text_bytes=settings.max_text_bytes,
     )
+
+
+def index_files(settings: Settings) -> IndexFiles | None:
+    """Where indexes stay between processes: beside a SQLite file, else in the data directory."""
+    if not SUPPORTED:
+        return None
+    address = settings.database
+    if address.startswith("sqlite:///"):
+        return IndexFiles(folder_beside(Path(address.removeprefix("sqlite:///"))))
+    # Not the address itself, which may have a password in it.
+    name = hashlib.sha256(address.encode()).hexdigest()[:32]
+    return IndexFiles(settings.home_dir / "cache" / "index" / name)
 
 
 def gloss_for(made: Embedder, settings: Settings) -> Callable[[str], str]:
