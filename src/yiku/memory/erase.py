@@ -13,7 +13,7 @@ from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.changes import apply
 from yiku.memory.reindex import Found, made_findable
-from yiku.store import archives, history, passages
+from yiku.store import archives, history, passages, roles
 from yiku.store.database import Tx
 
 TRIES = 3
@@ -63,6 +63,7 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
         break
     memory.forget_cached()
     for archive_id, version in versions.items():
+        memory.roles.drop(archive_id)
         seqs = [one.seq for one in gone if one.archive_id == archive_id]
         others = [one.seq for one in orphans if one.archive_id == archive_id]
         await asyncio.to_thread(memory.indexes.erase, archive_id, version, seqs, others)
@@ -97,6 +98,8 @@ def erase(
         )
         history.forget_changes(tx, [one.seq for one in part])
         passages.erase(tx, part, archive.version)
+        if roles.versions(tx, archive.id).all:
+            roles.bump(tx, archive, roles=True)  # every process makes its experts without them
         versions[archive.id] = archive.version
     return versions
 
@@ -105,6 +108,7 @@ async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: Archi
     """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
     deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
     await asyncio.to_thread(memory.indexes.erase_all, archive_id)
+    memory.roles.drop(archive_id)
     memory.forget_cached()
     await memory.database.scrub()
     return deleted

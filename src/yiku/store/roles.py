@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -116,8 +117,8 @@ def get(tx: Tx, archive_id: ArchiveId, role_id: str) -> Role:
     return found
 
 
-def create(tx: Tx, archive: Archive, config: EmbeddingRoleConfig) -> Role:
-    """Raises: RoleExists."""
+def create(tx: Tx, archive: Archive, config: EmbeddingRoleConfig, place: int = 0) -> Role:
+    """`place`: among roles made at once, which keep their order. Raises: RoleExists."""
     if find(tx, archive.id, config.role_id) is not None:
         raise RoleExists(
             f"There is already a role {config.role_id!r} in archive {archive.name!r}."
@@ -130,7 +131,7 @@ def create(tx: Tx, archive: Archive, config: EmbeddingRoleConfig) -> Role:
         archive_id=archive.id,
         version=1,
         config=config,
-        created_at=tx.now,
+        created_at=tx.now + timedelta(microseconds=place),
         updated_at=tx.now,
     )
     values = {name: getattr(made, name) for name in NAMES}

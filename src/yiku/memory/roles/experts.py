@@ -82,7 +82,9 @@ class Experts:
         self.starts = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
         self.vectors = np.concatenate([one.vectors for one in roles])
         self.kinds = np.concatenate([one.kinds for one in roles])
-        self.means = np.stack([mean_of(one) for one in roles])
+        sums = np.stack([sum_of(one) for one in roles])
+        self._lengths = np.maximum(np.linalg.norm(sums, axis=1), 1e-9)
+        self.means = (sums / self._lengths[:, None]).astype(np.float32)
         self._places = places(self.starts, self.sizes)
         self._words = Words([one.tokens for one in roles], background)
 
@@ -116,10 +118,8 @@ class Experts:
         near = SIGNS[kinds[best]] * cosines[best] / len(best)
         shares = np.bincount(kinds[best], near, minlength=len(KINDS))
         # The mean's direction is the phrases' sum, scaled; what each kind gave it is its share.
-        weights = mean_weights(kinds)
-        sums = np.bincount(kinds, cosines * weights, minlength=len(KINDS))
-        length = np.linalg.norm((self.vectors[own] * weights[:, None]).sum(axis=0))
-        found = shares + sums / max(float(length), 1e-9)
+        sums = np.bincount(kinds, cosines * mean_weights(kinds), minlength=len(KINDS))
+        found = shares + sums / self._lengths[role]
         given = {name: float(found[i]) for i, name in enumerate(KINDS) if (kinds == i).any()}
         return given | {"words": float(raw.words[text, role])}
 
@@ -139,10 +139,15 @@ def mean_weights(kinds: NDArray[np.int8]) -> Floats:
     return weights
 
 
+def sum_of(one: Phrases) -> Floats:
+    """(d,): the phrases by their weights."""
+    return mean_weights(one.kinds) @ one.vectors
+
+
 def mean_of(one: Phrases) -> Floats:
     """(d,), of unit length."""
-    found = (one.vectors * mean_weights(one.kinds)[:, None]).sum(axis=0)
-    return (found / max(float(np.linalg.norm(found)), 1e-9)).astype(np.float32)
+    found = sum_of(one)
+    return found / np.float32(max(float(np.linalg.norm(found)), 1e-9))
 
 
 def drift(one: Phrases) -> float:

@@ -46,7 +46,7 @@ async def add(
         archives.settle_model(tx, archive, model, dimension)
         if roles.count(tx, archive.id) + len(configs) > MAX_ROLES:
             raise Invalid(f"An archive has at most {MAX_ROLES:,} roles.")
-        made = [roles.create(tx, archive, one) for one in configs]
+        made = [roles.create(tx, archive, one, place) for place, one in enumerate(configs)]
         for role, own in zip(made, vectors, strict=True):
             roles.put_embedded(tx, role, roles.Embedded(role.version, model, own))
         if made:

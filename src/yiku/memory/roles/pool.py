@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from yiku.core.errors import YikuError
 from yiku.core.ids import ArchiveId, RoleKey
 from yiku.core.memory import Archive
 from yiku.core.ports import Embedder
@@ -21,8 +23,12 @@ from yiku.memory.roles.state import Loaded, RoleState, build, load, texts_of
 from yiku.store import archives, memberships, roles
 from yiku.store.database import Database, Tx
 
+logger = logging.getLogger(__name__)
+
 Floats = NDArray[np.float32]
 
+PAUSE_S = 1.0
+"""Between one renewal of an archive's experts and the next: many memories may come at once."""
 KEPT = 64
 """Archives whose roles stay in memory."""
 BATCH = 64
@@ -91,6 +97,10 @@ class RolePool:
             return None
         self._slots.move_to_end(archive.id)
         return Current(archive, slot.versions, slot.state, slot.members)
+
+    async def learn(self, actor: Actor, archive: Archive) -> None:
+        """Make the archive's experts anew of what they have now, without the usual pause."""
+        await self._renewed(actor, archive.id)
 
     def drop(self, archive_id: ArchiveId) -> None:
         """After a deletion nothing made from the text may stay."""
@@ -188,7 +198,10 @@ class RolePool:
             slot.renewing = asyncio.create_task(self._renew(actor, archive.id, slot))
 
     async def _renew(self, actor: Actor, archive_id: ArchiveId, slot: Slot) -> None:
+        """Beside the work; who waits for nothing hears of a failure by the log."""
+        await asyncio.sleep(PAUSE_S)
         try:
             await self._renewed(actor, archive_id)
-        finally:
-            slot.renewing = None
+        except YikuError:
+            slot.renewing = None  # the next change tries again
+            logger.warning("roles could not be made anew", exc_info=True)

@@ -24,7 +24,7 @@ EXEMPLARS = 48
 """Accepted texts a role learns from: the newest it was given or corrected about, then routed."""
 LEARN_FROM = 0.8
 """Calibrated score from which a role learns from what was routed to it: from nothing doubtful."""
-TURNOVER = 0.1
+TURNOVER = 0.2
 """Share of a role's exemplars that may be new before its expert is made anew."""
 
 
