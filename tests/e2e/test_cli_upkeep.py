@@ -116,6 +116,31 @@ def test_verify_lists_what_is_wrong(cli: Cli, remember: Remember, fresh_home: Pa
     assert all(passage in problem for problem in found["problems"])
 
 
+def test_verify_tells_how_much_there_is_in_words_of_its_users(
+    cli: Cli, remember: Remember
+) -> None:
+    moved = remember("我住在北京", "--user", "ann")
+    hidden = remember("My passport number is EX0000427")
+    remember("My passport number is EX0000427 ")
+    cli("supersede", moved, "我搬到上海了")
+    cli("forget", hidden)
+
+    shown = cli("verify").out
+
+    told = [" ".join(line.split()) for line in shown.splitlines()]
+    assert told[:-1] == [
+        "2 archives",
+        "3 passages",
+        "1 of them forgotten",
+        "1 of them superseded",
+        "2 history entries",
+        "1 repetition",
+        "0 API keys",
+    ]
+    counts = cli("verify", "--json").json["counts"]
+    assert (counts["organization"], counts["change"], counts["superseded"]) == (1, 2, 1)
+
+
 def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
     cli: Cli, fresh_home: Path
 ) -> None:
@@ -186,6 +211,15 @@ def test_local_models_are_listed_and_found(cli: Cli) -> None:
     assert configured["path"] == path
     assert (Path(path) / "model.safetensors").exists()
     cli("model", "path", "no-such-model", code=1)
+
+
+def test_people_see_which_languages_a_model_knows(cli: Cli) -> None:
+    shown = cli("model", "list").out.splitlines()
+
+    (chinese,) = (line for line in shown if "local/bge-small-zh" in line)
+    assert "Chinese, some English" in chinese
+    (several,) = (line for line in shown if "local/multilingual" in line)
+    assert "many" in several
 
 
 def test_a_model_is_pulled_from_a_mirror(cli: Cli, fresh_home: Path) -> None:

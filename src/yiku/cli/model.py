@@ -36,6 +36,7 @@ def list_models(asked: Asked) -> None:
             "name": preset.name,
             "handle": f"local/{preset.name}",
             "dimension": preset.dimension,
+            "languages": preset.languages,
             "multilingual": preset.multilingual,
             "path": None if (path := folder_of(preset, settings)) is None else str(path),
             "configured": settings.embedding == f"local/{preset.name}",
@@ -51,7 +52,7 @@ def list_models(asked: Asked) -> None:
             [
                 f"{one['handle']}{'  (configured)' if one['configured'] else ''}",
                 str(one["dimension"]),
-                "many" if one["multilingual"] else "English",
+                str(one["languages"]),
                 str(one["path"] or f"not here: yiku model pull {one['name']}"),
             ]
             for one in found

@@ -24,6 +24,16 @@ from yiku.store.database import now_utc, open_database
 from yiku.store.verify import Report
 
 SQLITE = "sqlite:///"
+SHOWN = {
+    "archive": ("archive", "archives"),
+    "passage": ("passage", "passages"),
+    "forgotten": ("of them forgotten", "of them forgotten"),
+    "superseded": ("of them superseded", "of them superseded"),
+    "change": ("history entry", "history entries"),
+    "sighting": ("repetition", "repetitions"),
+    "api_key": ("API key", "API keys"),
+}
+"""Which counts of a report people are told, and how one and several are called."""
 
 
 @click.command(cls=Command)
@@ -113,8 +123,10 @@ async def verify_database(settings: Settings, bar: Bar) -> Report:
 
 
 def print_report(report: Report) -> None:
-    for name, count in report.counts.items():
-        click.echo(f"{count:>12,}  {name.replace('_', ' ')}")
+    for name, (one, several) in SHOWN.items():
+        if name in report.counts:
+            count = report.counts[name]
+            click.echo(f"{count:>12,}  {one if count == 1 else several}")
     for problem in report.problems:
         click.secho(f"{output.INDENT}{problem}", fg="red")
     if report.problems:
