@@ -243,6 +243,13 @@ def test_wrong_usage_ends_with_two_and_one_line(cli: Cli) -> None:
         ("--url", "http://127.0.0.1:1", "backup", "x.db"),
         ("import", "notes.unknown"),
         ("bench", "locomo", "nothing.json"),
+        ("add", " "),
+        ("add", "x", "--valid-from", "2026-05-02", "--valid-to", "2026-05-01"),
+        ("search", " "),
+        ("search", "x", "--since", "2026-05-02", "--until", "2026-05-01"),
+        ("archive", "create", " "),
+        ("get", ""),
+        ("model", "path", "unknown"),
     ):
         done = cli(*words, code=2)
         assert len(done.err.splitlines()) == 1, done.err
@@ -251,13 +258,13 @@ def test_wrong_usage_ends_with_two_and_one_line(cli: Cli) -> None:
 def test_errors_are_one_line_and_have_their_code(cli: Cli) -> None:
     (cli.folder / "latin.txt").write_bytes(b"caf\xe9")
 
-    empty = cli("add", " ", code=1)
-    broken = cli("add", "\udcff", code=1)
+    empty = cli("add", " ", code=2)
+    broken = cli("add", "\udcff", code=2)
     latin = cli("add", "--file", "latin.txt", code=1)
     unknown = cli("get", "passage-1", code=3)
     odd = cli("get", "../archives", code=3)
     unreachable = cli("--url", "http://127.0.0.1:1", "search", "x", code=5)
-    wrong = cli("search", "x", code=1, YIKU_DUPLICATES="maybe")
+    wrong = cli("search", "x", code=2, YIKU_DUPLICATES="maybe")
 
     for done in (empty, broken, latin, unknown, odd, unreachable, wrong):
         assert done.out == ""

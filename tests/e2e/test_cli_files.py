@@ -206,10 +206,26 @@ def test_a_forgotten_passage_is_not_brought_back_by_an_import(cli: Cli) -> None:
     assert "forgotten" in cli("import", "all.jsonl", "--archive", "copy", code=1).err
 
 
+def test_an_export_writes_over_a_file_by_force_only(cli: Cli) -> None:
+    cli("add", "tea")
+    (cli.folder / "all.jsonl").write_text("what was there")
+
+    refused = cli("export", "-o", "all.jsonl", code=4)
+    kept = (cli.folder / "all.jsonl").read_text()
+    cli("export", "-o", "all.jsonl", "--force")
+    cli("export", "-o", "new.jsonl")
+
+    assert "all.jsonl exists already; --force" in refused.err
+    assert kept == "what was there"
+    assert json.loads((cli.folder / "all.jsonl").read_text())["text"] == "tea"
+    assert (cli.folder / "new.jsonl").read_text() == (cli.folder / "all.jsonl").read_text()
+    assert sorted(os.listdir(cli.folder)) == ["all.jsonl", "new.jsonl"]
+
+
 def test_an_export_that_fails_leaves_the_old_file(cli: Cli) -> None:
     (cli.folder / "all.jsonl").write_text("what was there")
 
-    cli("export", "--archive", "nothing", "-o", "all.jsonl", code=3)
+    cli("export", "--archive", "nothing", "-o", "all.jsonl", "--force", code=3)
 
     assert (cli.folder / "all.jsonl").read_text() == "what was there"
     assert os.listdir(cli.folder) == ["all.jsonl"]

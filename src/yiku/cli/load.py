@@ -219,7 +219,7 @@ def refuse(source: Path, bad: Sequence[Record]) -> None:
 def write_rejected(source: Path, bad: Sequence[Record]) -> None:
     name = Path("stdin") if str(source) == "-" else source
     target = name.with_name(f"{name.name}.rejected.jsonl")
-    with whole_file(target) as file:
+    with whole_file(target, replace=True) as file:
         for one in bad:
             row = {"line": one.line, "problem": one.problem, "source": one.source}
             text = json.dumps(row, ensure_ascii=False)

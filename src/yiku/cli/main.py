@@ -44,6 +44,8 @@ COMMANDS = {
 """Name, where it is below `yiku.cli`, and what `yiku --help` says of it."""
 
 EXIT_CODES: dict[type[BaseException], int] = {
+    errors.InvalidFile: 1,
+    errors.Invalid: 2,
     errors.NotFound: 3,
     errors.Conflict: 4,
     errors.DatabaseBusy: 5,

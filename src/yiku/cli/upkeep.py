@@ -10,10 +10,10 @@ import click
 from yiku.app import build
 from yiku.cli import output
 from yiku.cli.change import counted
-from yiku.cli.options import Asked, Command, user_option
+from yiku.cli.options import Asked, Command, NewFile, user_option
 from yiku.cli.progress import Bar
 from yiku.cli.running import local_settings
-from yiku.core.errors import Invalid
+from yiku.core.errors import Invalid, NotFound
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory.archival import Place
 from yiku.memory.reembed import reembed as move
@@ -37,7 +37,7 @@ SHOWN = {
 
 
 @click.command(cls=Command)
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", type=NewFile())
 @click.pass_obj
 def backup(asked: Asked, target: Path) -> None:
     """Copy the database to the file TARGET, one consistent state, while it is in use."""
@@ -175,6 +175,6 @@ def sqlite_path(settings: Settings) -> Path:
 
 
 def existing(settings: Settings) -> None:
-    """Raises: Invalid where there is no database file: opening it would make an empty one."""
+    """Raises: NotFound where there is no database file: opening it would make an empty one."""
     if settings.database.startswith(SQLITE) and not sqlite_path(settings).exists():
-        raise Invalid(f"There is no database at {sqlite_path(settings)} yet.")
+        raise NotFound(f"There is no database at {sqlite_path(settings)} yet.")

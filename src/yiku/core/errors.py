@@ -81,7 +81,7 @@ class InvalidFilter(Invalid):
 
 
 class InvalidFile(Invalid):
-    """The file can't be read."""
+    """The file can't be used."""
 
 
 class SettingInvalid(Invalid):

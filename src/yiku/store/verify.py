@@ -76,9 +76,7 @@ def counts_of(connection: Connection) -> dict[str, int]:
     queries = {table.name: select(func.count()).select_from(table) for table in COUNTED}
     for name, column in (("forgotten", "forgotten_at"), ("superseded", "superseded_by")):
         queries[name] = select(func.count()).where(passage.c[column].is_not(None))
-    return {
-        name: int(connection.execute(query).scalar_one()) for name, query in queries.items()
-    }
+    return {name: int(connection.execute(query).scalar_one()) for name, query in queries.items()}
 
 
 def file_problems(connection: Connection, *, quick: bool = False) -> list[str]:
