@@ -110,6 +110,21 @@ def test_what_is_known_already_is_said_to_be(cli: Cli, remember: Remember) -> No
     assert first in again.out
 
 
+def test_a_text_that_begins_with_a_dash_is_given_after_two(cli: Cli, remember: Remember) -> None:
+    passage = remember("a first text")
+
+    for words in (
+        ("add", "-5 degrees"),
+        ("search", "-5 degrees"),
+        ("edit", passage, "- a list"),
+        ("supersede", passage, "--5 degrees"),
+    ):
+        assert "`--` before a text" in cli(*words, code=2).err, words
+    assert "`--` before" not in cli("add", "x", "--usr", "ann", code=2).err
+    added = cli("add", "--user", "ann", "--json", "--", "-5 degrees").json
+    assert added["passage"]["text"] == "-5 degrees"
+
+
 def test_an_edit_keeps_what_was(cli: Cli, remember: Remember) -> None:
     passage = remember(
         "The dentist is on Friday", "--tag", "health", "--meta", "a=1", "--meta", "b=2"
@@ -174,6 +189,7 @@ def test_nothing_is_deleted_without_a_yes(cli: Cli, remember: Remember) -> None:
     assert deleted == {"deleted": 1}
     cli("get", passage, code=3)
     cli("delete", passage, "--yes", code=3)
+    assert "There is no passage" in cli("delete", passage, code=3).err
 
 
 def test_somebody_at_a_terminal_is_asked_before_a_deletion(cli: Cli, remember: Remember) -> None:
@@ -222,6 +238,10 @@ def test_archives_are_made_listed_renamed_and_deleted(cli: Cli, remember: Rememb
     cli("archive", "create", "trips", "--user", "ann", code=4)
     renamed = cli("archive", "rename", "trips", "旅行", "--user", "ann", "--json").json
     listed = cli("archive", "list", "--json").json["archives"]
+    remember("tea", "--user", "ann")
+    taken = cli("archive", "rename", "旅行", "default", "--user", "ann", code=4)
+    assert "There is already an archive 'default' of 'ann'." in taken.err
+    cli("archive", "delete", "default", "--user", "ann", "--yes")
     cli("archive", "delete", "旅行", "--user", "ann", code=2)
     deleted = cli("archive", "delete", "旅行", "--user", "ann", "--yes", "--json").json
 
@@ -229,6 +249,7 @@ def test_archives_are_made_listed_renamed_and_deleted(cli: Cli, remember: Rememb
     assert [(a["user"], a["name"], a["passages"]) for a in listed] == [("ann", "旅行", 1)]
     assert deleted == {"deleted": 1}
     cli("archive", "delete", "旅行", "--user", "ann", "--yes", code=3)
+    cli("archive", "delete", "旅行", "--user", "ann", code=3)
     assert cli("archive", "list", "--json").json == {"archives": []}
 
 

@@ -145,18 +145,23 @@ def undo(asked: Asked, passage_id: str, reason: str | None) -> None:
 @click.pass_obj
 def delete(asked: Asked, passage_ids: Sequence[str], yes: bool) -> None:
     """Erase passages for good, with vectors, tokens and history; all of them or none."""
-    confirm(f"Erase {counted(len(passage_ids), 'passage')} for good?", yes)
-    deleted = with_memory(asked, lambda memory: memory.delete(*passage_ids))
+
+    async def work(memory: MemoryClient) -> int:
+        if not yes:  # nobody is asked about what isn't there
+            for one in passage_ids:
+                await memory.get(one)
+            confirm(f"Erase {counted(len(set(passage_ids)), 'passage')} for good?")
+        return await memory.delete(*passage_ids)
+
+    deleted = with_memory(asked, work)
     if asked.as_json:
         output.print_json({"deleted": deleted})
     else:
         click.echo(f"{click.style('erased', fg='green')}  {counted(deleted, 'passage')}")
 
 
-def confirm(question: str, yes: bool) -> None:
-    """Ask, unless told not to. Raises: UsageError where nobody can be asked; ClickException."""
-    if yes:
-        return
+def confirm(question: str) -> None:
+    """Raises: UsageError where nobody can be asked, ClickException where the answer is no."""
     if not sys.stdin.isatty():
         raise click.UsageError(
             "Nobody is there to be asked: give --yes", click.get_current_context()
