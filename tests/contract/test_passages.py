@@ -1,5 +1,6 @@
 """What every memory does with its passages, through the client, on both databases."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -245,6 +246,28 @@ async def test_an_idempotency_key_stores_once(memory: MemoryClient) -> None:
     assert (await memory.history(first[0].passage.id)).sightings == []
     with pytest.raises(errors.IdempotencyConflict):
         await memory.add_many(["I was born in Oslo"], idempotency_key="k1")
+
+
+async def test_a_job_that_another_run_has_moved_on_stores_nothing(memory: MemoryClient) -> None:
+    first = {"job": "file-1", "position": 1, "seen_position": 0}
+    await memory.add_many(["line one is here"], **first)
+    with pytest.raises(errors.JobConflict, match="from 0 to 1"):
+        await memory.add_many(["line one is here, says another run"], **first)
+    await memory.add_many(["line two is here"], job="file-1", position=2, seen_position=1)
+    assert await memory.job_position("file-1") == 2
+    assert [one.text async for one in memory.export()] == ["line one is here", "line two is here"]
+
+
+async def test_of_runs_that_store_the_same_step_at_once_one_does(memory: MemoryClient) -> None:
+    step = {"job": "file-1", "position": 3, "seen_position": 0}
+    texts = [f"line {n} is about {n * n}" for n in range(3)]
+    results = await asyncio.gather(
+        *(memory.add_many(texts, **step) for _ in range(6)), return_exceptions=True
+    )
+    refused = [one for one in results if isinstance(one, BaseException)]
+    assert [type(one) for one in refused] == [errors.JobConflict] * 5
+    (stored,) = (one for one in results if not isinstance(one, BaseException))
+    assert (await memory.history(stored[0].passage.id)).sightings == []
 
 
 async def test_an_import_keeps_its_position_with_what_it_stores(memory: MemoryClient) -> None:

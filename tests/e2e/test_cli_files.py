@@ -148,6 +148,20 @@ def test_an_import_that_was_killed_goes_on_where_it_stood(cli: Cli, fresh_home: 
     assert cli("verify", "--json").json["problems"] == []
 
 
+def test_two_imports_of_a_file_at_once_store_nothing_twice(cli: Cli) -> None:
+    wanted = [f"note {n}: the square of {n} is {n * n}" for n in range(1600)]
+    write(cli.folder / "a.jsonl", *({"text": text} for text in wanted))
+    cli("add", "the database is there before", "--archive", "other")
+
+    both = [cli.start("import", "a.jsonl", YIKU_DUPLICATES="keep") for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+
+    assert sorted(process.returncode for process in both) == [0, 4], told
+    assert any("Another run is importing the same" in err for err in told)
+    assert texts(cli) == wanted
+    assert cli("import", "a.jsonl", "--json").json["skipped"] == len(wanted)
+
+
 def wait_for_passages(home: Path) -> int:
     """How many passages of the default archive are there, as soon as there are some."""
     with yiku.connect(f"yiku://{home.as_posix()}/yiku.db") as memory:

@@ -80,10 +80,13 @@ class MemoryClient:
         idempotency_key: str | None = None,
         job: str | None = None,
         position: int | None = None,
+        seen_position: int | None = None,
     ) -> list[wire.AddOut]:
         """Remember up to 1,000 texts, in order; all of them or none.
 
-        With `job`, `position` is kept in the same transaction, for `job_position`.
+        With `job`, `position` is kept in the same transaction, for `job_position`;
+        `seen_position`: refuse if the job isn't there any more, because another run goes on with
+        it (`JobConflict`).
         """
         body = {
             "passages": [{"text": p} if isinstance(p, str) else sendable(p) for p in passages],
@@ -92,6 +95,8 @@ class MemoryClient:
             "job": job,
             "position": position,
         }
+        if seen_position is not None:  # a server that is older doesn't know it
+            body["seen_position"] = seen_position
         headers = key_header(idempotency_key)
         path = "/memory/passages/batch"
         return (await self._call(wire.BatchOut, "POST", path, json=body, headers=headers)).results

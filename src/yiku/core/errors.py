@@ -17,6 +17,7 @@ YikuError
 │   ├── NothingToUndo
 │   ├── UndoConflict
 │   ├── IdempotencyConflict
+│   ├── JobConflict
 │   └── EmbeddingModelMismatch
 ├── NotAllowed
 │   └── KeyRefused
@@ -114,6 +115,10 @@ class UndoConflict(Conflict):
 
 class IdempotencyConflict(Conflict):
     """This idempotency key was used before with another request."""
+
+
+class JobConflict(Conflict):
+    """Another run of this job has gone on meanwhile."""
 
 
 class EmbeddingModelMismatch(Conflict):

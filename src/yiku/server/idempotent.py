@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +20,15 @@ from yiku.store import passages, requests
 from yiku.store.database import Tx
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a job is with a request, and how far it was before, where that is known."""
+
+    job: str
+    position: int
+    seen: int | None
+
+
 class DoneMeanwhile(Exception):
     """The same request was carried out while this one was prepared."""
 
@@ -30,14 +40,13 @@ async def once(
     body: BaseModel,
     where: Place | ArchiveId,
     drafts: Sequence[Draft],
-    job: str | None = None,
-    position: int | None = None,
+    step: Step | None = None,
 ) -> list[Added]:
     """Add `drafts`, unless a request with this key did; then what that one stored.
 
     Key and position are kept in the transaction that stores the drafts.
 
-    Raises: IdempotencyConflict, and what `ingest.add` raises.
+    Raises: IdempotencyConflict, JobConflict, and what `ingest.add` raises.
     """
     content = sha256(body.model_dump_json().encode()).hexdigest()
     if key is not None and (done := await replayed(app, actor, key, content)) is not None:
@@ -48,8 +57,8 @@ async def once(
             if requests.find(tx, key, content) is not None:
                 raise DoneMeanwhile
             requests.add(tx, key, content, [remembered(one) for one in results])
-        if job is not None and position is not None:
-            requests.set_job(tx, job, archive.id, position)
+        if step is not None:
+            requests.set_job(tx, step.job, archive.id, step.position, step.seen)
 
     try:
         return await ingest.add(app.memory, actor, where, drafts, also=also)

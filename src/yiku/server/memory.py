@@ -17,7 +17,7 @@ from yiku.memory.archival import resolve
 from yiku.memory.draft import check_name
 from yiku.server import wire
 from yiku.server.auth import actor_of
-from yiku.server.idempotent import once
+from yiku.server.idempotent import Step, once
 from yiku.server.translate import (
     added_out,
     archive_out,
@@ -74,9 +74,10 @@ async def add_many(
 ) -> Response:
     """Remember texts, in order; all of them or none."""
     drafts = [draft_of(one, body.user) for one in body.passages]
-    results = await once(
-        app, actor, idempotency_key, body, place_of(body), drafts, body.job, body.position
-    )
+    step = None
+    if body.job is not None and body.position is not None:
+        step = Step(body.job, body.position, body.seen_position)
+    results = await once(app, actor, idempotency_key, body, place_of(body), drafts, step)
     return answer(wire.BatchOut(results=[added_out(one) for one in results]), 201)
 
 

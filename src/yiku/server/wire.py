@@ -88,6 +88,11 @@ class BatchIn(Home):
     passages: list[PassageIn] = Field(max_length=1000)
     job: str | None = Field(default=None, description="Name of a resumable import.", max_length=128)
     position: int | None = Field(default=None, ge=0, description="How far the import is with this.")
+    seen_position: int | None = Field(
+        default=None,
+        ge=0,
+        description="How far it was before: refuse this if another run has brought it elsewhere.",
+    )
 
 
 class PassageOut(Out):
