@@ -207,6 +207,18 @@ async def test_pages_and_exports_hold_every_passage_in_order(memory: MemoryClien
     assert [one.text async for one in memory.export()] == texts
 
 
+async def test_paging_goes_on_after_a_passage_that_was_deleted(memory: MemoryClient) -> None:
+    added = await memory.add_many([f"fact number {n}: {n * n}" for n in range(6)])
+    first = await memory.passages(limit=2)
+    await memory.delete(*(one.passage.id for one in added[1:3]))
+    rest = await memory.passages(after=first.next)
+    assert [one.id for one in rest.passages] == [one.passage.id for one in added[3:]]
+    by_id = await memory.passages(after=added[3].passage.id)
+    assert [one.id for one in by_id.passages] == [one.passage.id for one in added[4:]]
+    with pytest.raises(errors.PassageNotFound):
+        await memory.passages(after=added[1].passage.id)
+
+
 async def test_archives_are_apart(memory: MemoryClient) -> None:
     await memory.add("Ann likes jasmine tea", user="ann")
     await memory.add("Bo likes black coffee", user="bo")

@@ -56,7 +56,7 @@ class Passage:
 
     id: PassageId
     seq: int
-    """Order of storing inside one database; never leaves the server."""
+    """Order of storing inside one database; leaves the server in a page's cursor only."""
     organization_id: OrganizationId
     archive_id: ArchiveId
     version: int

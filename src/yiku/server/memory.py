@@ -22,12 +22,14 @@ from yiku.server.translate import (
     added_out,
     archive_out,
     change_out,
+    cursor_of,
     draft_of,
     filter_of,
     hit_out,
     passage_out,
     place_of,
     places_of,
+    seq_of,
     sighting_out,
 )
 from yiku.store import archives, history, passages, requests, schema
@@ -116,7 +118,9 @@ async def list_passages(
 
     def unit(tx: passages.Tx) -> list[passages.Passage]:
         archive = resolve(tx, place_of(home))
-        seq = passages.get(tx, PassageId(after)).seq if after else 0
+        seq = seq_of(after) if after else 0
+        if seq is None:
+            seq = passages.get(tx, PassageId(after or "")).seq
         return passages.page(tx, archive.id, after=seq, limit=limit + 1, forgotten=forgotten)
 
     found = await app.database.read(actor, unit)
@@ -124,7 +128,8 @@ async def list_passages(
     found = found[:limit]
     return answer(
         wire.PassagesOut(
-            passages=[passage_out(one) for one in found], next=found[-1].id if more else None
+            passages=[passage_out(one) for one in found],
+            next=cursor_of(found[-1]) if more else None,
         )
     )
 

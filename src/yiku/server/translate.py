@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,19 @@ from yiku.core.ids import ArchiveId
 from yiku.core.memory import Added, Archive, Change, Draft, Filter, Hit, Passage, Sighting
 from yiku.memory.archival import Place
 from yiku.server import wire
+
+CURSOR = re.compile(r".+~([0-9]{1,18})")
+
+
+def cursor_of(one: Passage) -> str:
+    """Where the page after it begins: known by its number also when the passage is deleted."""
+    return f"{one.id}~{one.seq}"
+
+
+def seq_of(cursor: str) -> int | None:
+    """The number in a cursor; None where it is a passage's id alone."""
+    found = CURSOR.fullmatch(cursor)
+    return int(found[1]) if found else None
 
 
 def place_of(home: wire.Home) -> Place | ArchiveId:

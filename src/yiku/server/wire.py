@@ -201,7 +201,9 @@ class ReasonIn(Wire):
 
 class PassagesOut(Out):
     passages: list[PassageOut]
-    next: str | None = Field(default=None, description="`after` of the next page.")
+    next: str | None = Field(
+        default=None, description="`after` of the next page; holds when passages are deleted."
+    )
 
 
 class DeleteIn(Wire):
