@@ -129,12 +129,31 @@ async def test_what_is_forgotten_is_not_found_and_can_come_back(memory: MemoryCl
 async def test_what_is_deleted_is_gone_with_its_history(memory: MemoryClient) -> None:
     passage = (await memory.add("My PIN is 8264")).passage
     await memory.edit(passage.id, text="My PIN is 1357")
-    assert await memory.delete(passage.id) == 1
+    assert (await memory.delete(passage.id)).deleted == 1
     with pytest.raises(errors.PassageNotFound):
         await memory.get(passage.id)
     with pytest.raises(errors.PassageNotFound):
         await memory.history(passage.id)
     assert await memory.search("PIN 8264 1357") == []
+
+
+async def test_what_a_deleted_passage_had_superseded_stays_ended_and_is_named(
+    memory: MemoryClient,
+) -> None:
+    old = (await memory.add("The office is in Oslo", at="2026-01-01")).passage
+    both = await memory.supersede(old.id, "The office is in Bergen", at="2026-03-01")
+
+    erased = await memory.delete(both.new.id)
+
+    assert erased.ended == [old.id]
+    kept = await memory.get(old.id)
+    assert (kept.valid_to, kept.superseded_by) == (both.old.valid_to, None)
+    assert await memory.search("Where is the office?") == []
+    await memory.undo(old.id)
+    hits = await memory.search("Where is the office?")
+    assert [hit.passage.text for hit in hits] == ["The office is in Oslo"]
+    both = await memory.supersede(old.id, "The office is in Rome")
+    assert (await memory.delete(both.new.id, old.id)).ended == []
 
 
 async def test_deleting_an_unknown_passage_deletes_none(memory: MemoryClient) -> None:

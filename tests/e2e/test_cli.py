@@ -186,10 +186,21 @@ def test_nothing_is_deleted_without_a_yes(cli: Cli, remember: Remember) -> None:
     deleted = cli("delete", passage, "--yes", "--json").json
 
     assert "--yes" in refused.err
-    assert deleted == {"deleted": 1}
+    assert deleted == {"deleted": 1, "ended": []}
     cli("get", passage, code=3)
     cli("delete", passage, "--yes", code=3)
     assert "There is no passage" in cli("delete", passage, code=3).err
+
+
+def test_a_deletion_names_what_stays_ended(cli: Cli, remember: Remember) -> None:
+    old = remember("我住在北京")
+    new = cli("supersede", old, "我搬到上海了", "--json").json["new"]["id"]
+
+    shown = cli("delete", new, "--yes").out
+
+    assert f"`yiku undo {old}` makes it true again" in shown
+    cli("undo", old)
+    assert cli("search", "住在哪里", "--json").json["hits"][0]["passage"]["id"] == old
 
 
 def test_somebody_at_a_terminal_is_asked_before_a_deletion(cli: Cli, remember: Remember) -> None:

@@ -23,7 +23,7 @@ from yiku.cli.options import (
 )
 from yiku.cli.running import with_memory
 from yiku.client.memory import MemoryClient
-from yiku.server.wire import PassageOut, PassagesOut
+from yiku.server.wire import DeleteOut, PassageOut, PassagesOut
 
 text_file = click.option(
     "--file",
@@ -146,18 +146,23 @@ def undo(asked: Asked, passage_id: str, reason: str | None) -> None:
 def delete(asked: Asked, passage_ids: Sequence[str], yes: bool) -> None:
     """Erase passages for good, with vectors, tokens and history; all of them or none."""
 
-    async def work(memory: MemoryClient) -> int:
+    async def work(memory: MemoryClient) -> DeleteOut:
         if not yes:  # nobody is asked about what isn't there
             for one in passage_ids:
                 await memory.get(one)
             confirm(f"Erase {counted(len(set(passage_ids)), 'passage')} for good?")
         return await memory.delete(*passage_ids)
 
-    deleted = with_memory(asked, work)
+    erased = with_memory(asked, work)
     if asked.as_json:
-        output.print_json({"deleted": deleted})
-    else:
-        click.echo(f"{click.style('erased', fg='green')}  {counted(deleted, 'passage')}")
+        output.print_model(erased)
+        return
+    click.echo(f"{click.style('erased', fg='green')}  {counted(erased.deleted, 'passage')}")
+    for one in erased.ended:
+        click.echo(
+            f"{output.INDENT}{one} stays superseded, though what superseded it is gone:"
+            f" `yiku undo {one}` makes it true again"
+        )
 
 
 def confirm(question: str) -> None:

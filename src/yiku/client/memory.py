@@ -174,11 +174,11 @@ class MemoryClient:
         found = await self._call(wire.PassagesOut, "POST", path, json={"reason": reason})
         return found.passages
 
-    async def delete(self, *passage_ids: str) -> int:
+    async def delete(self, *passage_ids: str) -> wire.DeleteOut:
         """Erase passages for good, with vectors, tokens and history; all of them or none."""
         path = "/memory/passages/delete"
         body = {"ids": list(passage_ids)}
-        return (await self._call(wire.DeleteOut, "POST", path, json=body)).deleted
+        return await self._call(wire.DeleteOut, "POST", path, json=body)
 
     async def passages(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
@@ -19,8 +19,18 @@ TRIES = 3
 """A deletion that lost a race against a new turn is planned again this often."""
 
 
-async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]) -> int:
-    """Erase passages for good: text, vectors, tokens, history, repetitions. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What a deletion did."""
+
+    deleted: int
+    ended: tuple[PassageId, ...]
+    """Passages that what was deleted had superseded. They stay ended: what was true of them until
+    then is not for a deletion to say. `undo` takes the superseding back."""
+
+
+async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]) -> Erased:
+    """Erase passages for good: text, vectors, tokens, history, repetitions.
 
     What was indexed with one of them as its context is indexed without it. All or none: one
     unknown id erases nothing. Raises: PassageNotFound.
@@ -39,6 +49,7 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
         return list(known.values()), orphans
 
     gone: list[Passage] = []
+    ended: list[PassageId] = []
     for attempt in range(TRIES):
         gone, orphans = await memory.database.read(actor, look)
         found = await made_findable(memory, [(replace(p, context_id=None), None) for p in orphans])
@@ -48,11 +59,11 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
             gone: Sequence[Passage] = gone,
             orphans: Sequence[Passage] = orphans,
             found: Mapping[int, Found] = found,
-        ) -> None:
-            erase(tx, gone, orphans, found)
+        ) -> list[PassageId]:
+            return erase(tx, gone, orphans, found)
 
         try:
-            await memory.database.write(actor, unit)
+            ended = await memory.database.write(actor, unit)
         except StalePassage:
             if attempt == TRIES - 1:
                 raise
@@ -60,13 +71,17 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
         break
     memory.forget_cached()
     await memory.database.scrub()
-    return len(gone)
+    return Erased(len(gone), tuple(ended))
 
 
 def erase(
     tx: Tx, gone: Sequence[Passage], orphans: Sequence[Passage], found: Mapping[int, Found]
-) -> None:
-    """Raises: StalePassage where another turn came to follow one of them meanwhile."""
+) -> list[PassageId]:
+    """Returns what they had superseded, and is still there.
+
+    Raises: StalePassage where another turn came to follow one of them meanwhile.
+    """
+    ended: list[PassageId] = []
     by_archive: dict[str, list[Passage]] = {}
     for one in gone:
         by_archive.setdefault(one.archive_id, []).append(one)
@@ -85,7 +100,8 @@ def erase(
             {seq: f for seq, f in found.items() if seq in expected},
         )
         history.forget_changes(tx, [one.seq for one in part])
-        passages.erase(tx, part, archive.version)
+        ended += passages.erase(tx, part, archive.version)
+    return [one for one in ended if one not in ids]
 
 
 async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:

@@ -24,6 +24,7 @@ from yiku.server.translate import (
     change_out,
     cursor_of,
     draft_of,
+    erased_out,
     filter_of,
     hit_out,
     passage_out,
@@ -212,16 +213,15 @@ async def undo(
 @router.delete("/passages/{passage_id}", response_model=wire.DeleteOut, tags=["changes"])
 async def delete(passage_id: str, app: Here, actor: Asks) -> Response:
     """Erase a passage for good, with its vectors, tokens and history."""
-    return answer(
-        wire.DeleteOut(deleted=await erase.delete(app.memory, actor, [PassageId(passage_id)]))
-    )
+    erased = await erase.delete(app.memory, actor, [PassageId(passage_id)])
+    return answer(erased_out(erased))
 
 
 @router.post("/passages/delete", response_model=wire.DeleteOut, tags=["changes"])
 async def delete_many(body: wire.DeleteIn, app: Here, actor: Asks) -> Response:
     """Erase passages for good; all of them or none."""
     ids = [PassageId(one) for one in body.ids]
-    return answer(wire.DeleteOut(deleted=await erase.delete(app.memory, actor, ids)))
+    return answer(erased_out(await erase.delete(app.memory, actor, ids)))
 
 
 @router.get("/export", tags=["archives"], response_class=StreamingResponse)

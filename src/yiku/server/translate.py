@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Added, Archive, Change, Draft, Filter, Hit, Passage, Sighting
 from yiku.memory.archival import Place
 from yiku.server import wire
+
+if TYPE_CHECKING:  # `yiku add` needs these forms, and no deletion
+    from yiku.memory.erase import Erased
 
 CURSOR = re.compile(r".+~([0-9]{1,18})")
 
@@ -88,6 +91,10 @@ def hit_out(hit: Hit) -> wire.HitOut:
 
 def added_out(one: Added) -> wire.AddOut:
     return wire.AddOut.model_construct(outcome=one.outcome.value, passage=passage_out(one.passage))
+
+
+def erased_out(one: Erased) -> wire.DeleteOut:
+    return wire.DeleteOut(deleted=one.deleted, ended=list(one.ended))
 
 
 def archive_out(one: Archive, count: int | None) -> wire.ArchiveOut:

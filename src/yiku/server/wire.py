@@ -212,6 +212,11 @@ class DeleteIn(Wire):
 
 class DeleteOut(Out):
     deleted: int
+    ended: list[str] = Field(
+        default=[],
+        description="Passages that were superseded by deleted ones: they stay ended, and `undo`"
+        " takes the superseding back.",
+    )
 
 
 class ChangeOut(Out):
