@@ -161,6 +161,18 @@ def test_a_superseded_fact_is_found_as_of_then(cli: Cli, remember: Remember) -> 
     assert "superseded by" in cli("get", old).out
 
 
+def test_superseding_by_what_is_known_says_so(cli: Cli, remember: Remember) -> None:
+    old = remember("我住在北京")
+    known = remember("我搬到上海了")
+
+    shown = cli("supersede", old, "我搬到上海了").out
+
+    assert known in shown
+    assert "known already" in shown
+    cli("undo", old)
+    assert cli("get", old, "--json").json["superseded_by"] is None
+
+
 def test_what_is_forgotten_comes_back_with_undo(cli: Cli, remember: Remember) -> None:
     passage = remember("My passport number is EX0000427")
 

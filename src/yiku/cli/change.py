@@ -99,7 +99,8 @@ def supersede(
 ) -> None:
     """Put a newer TEXT in a passage's place.
 
-    The old one is kept: `yiku search --as-of` finds what was true before.
+    The old one is kept: `yiku search --as-of` finds what was true before. A passage that says the
+    TEXT already takes the place; nothing is stored twice.
     """
     words = text_of(text, file)
     both = with_memory(
@@ -110,6 +111,12 @@ def supersede(
     else:
         output.print_passage(both.old, click.style("old  ", fg="yellow"))
         output.print_passage(both.new, click.style("new  ", fg="green"))
+        if both.outcome == "duplicate":
+            click.secho(
+                f"{output.INDENT}known already: this passage takes the old one's place; `yiku undo"
+                f" {both.old.id}` takes that back",
+                fg="yellow",
+            )
 
 
 @click.command(cls=Command)

@@ -156,12 +156,22 @@ class MemoryClient:
         )
 
     async def supersede(
-        self, passage_id: str, text: str, *, reason: str | None = None, **said: Unpack[Said]
+        self,
+        passage_id: str,
+        text: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        **said: Unpack[Said],
     ) -> wire.SupersedeOut:
-        """Put a newer text in the passage's place; the old one is kept for `as_of`."""
+        """Put a newer text in the passage's place; the old one is kept for `as_of`.
+
+        A passage that says the same already takes the place: see `outcome`.
+        """
         body = {"text": text, "reason": reason, **sendable(said)}
         path = f"/memory/passages/{part(passage_id)}/supersede"
-        return await self._call(wire.SupersedeOut, "POST", path, json=body)
+        headers = key_header(idempotency_key)
+        return await self._call(wire.SupersedeOut, "POST", path, json=body, headers=headers)
 
     async def forget(self, passage_id: str, *, reason: str | None = None) -> wire.PassageOut:
         """Hide the passage from every search; `undo` brings it back."""

@@ -175,3 +175,13 @@ class Added:
 
     outcome: Outcome
     passage: Passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """What became of a superseding: the older passage, and the one in its place."""
+
+    outcome: Outcome
+    """Whether the newer one was added, or is one that said the same already (duplicate)."""
+    old: Passage
+    new: Passage

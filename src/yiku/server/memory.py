@@ -17,7 +17,7 @@ from yiku.memory.archival import resolve
 from yiku.memory.draft import check_name
 from yiku.server import wire
 from yiku.server.auth import actor_of
-from yiku.server.idempotent import Step, once
+from yiku.server.idempotent import Step, once, supersede_once
 from yiku.server.translate import (
     added_out,
     archive_out,
@@ -32,6 +32,7 @@ from yiku.server.translate import (
     places_of,
     seq_of,
     sighting_out,
+    superseded_out,
 )
 from yiku.store import archives, history, passages, requests, schema
 
@@ -182,12 +183,16 @@ async def edit(passage_id: str, body: wire.EditIn, app: Here, actor: Asks) -> Re
     response_model=wire.SupersedeOut,
     tags=["changes"],
 )
-async def supersede(passage_id: str, body: wire.SupersedeIn, app: Here, actor: Asks) -> Response:
+async def supersede(
+    passage_id: str,
+    body: wire.SupersedeIn,
+    app: Here,
+    actor: Asks,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Put a newer text in a passage's place; the old one is kept for `as_of`."""
-    old, new = await changes.supersede(
-        app.memory, actor, PassageId(passage_id), draft_of(body, ""), reason=body.reason
-    )
-    return answer(wire.SupersedeOut(old=passage_out(old), new=passage_out(new)), 201)
+    done = await supersede_once(app, actor, idempotency_key, PassageId(passage_id), body)
+    return answer(superseded_out(done), 201)
 
 
 @router.post("/passages/{passage_id}/forget", response_model=wire.PassageOut, tags=["changes"])

@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from yiku.core.ids import ArchiveId
-from yiku.core.memory import Added, Archive, Change, Draft, Filter, Hit, Passage, Sighting
+from yiku.core.memory import (
+    Added,
+    Archive,
+    Change,
+    Draft,
+    Filter,
+    Hit,
+    Passage,
+    Sighting,
+    Superseded,
+)
 from yiku.memory.archival import Place
 from yiku.server import wire
 
@@ -91,6 +101,12 @@ def hit_out(hit: Hit) -> wire.HitOut:
 
 def added_out(one: Added) -> wire.AddOut:
     return wire.AddOut.model_construct(outcome=one.outcome.value, passage=passage_out(one.passage))
+
+
+def superseded_out(one: Superseded) -> wire.SupersedeOut:
+    return wire.SupersedeOut.model_construct(
+        outcome=one.outcome.value, old=passage_out(one.old), new=passage_out(one.new)
+    )
 
 
 def erased_out(one: Erased) -> wire.DeleteOut:

@@ -191,6 +191,11 @@ class SupersedeIn(PassageIn):
 
 
 class SupersedeOut(Out):
+    outcome: Literal["added", "duplicate"] = Field(
+        default="added",
+        description="`duplicate`: the memory held the text already, in `new`, which takes the"
+        " place.",
+    )
     old: PassageOut
     new: PassageOut
 
