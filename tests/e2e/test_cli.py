@@ -110,6 +110,21 @@ def test_what_is_known_already_is_said_to_be(cli: Cli, remember: Remember) -> No
     assert first in again.out
 
 
+def test_a_text_that_begins_with_a_dash_is_given_after_two(cli: Cli, remember: Remember) -> None:
+    passage = remember("a first text")
+
+    for words in (
+        ("add", "-5 degrees"),
+        ("search", "-5 degrees"),
+        ("edit", passage, "- a list"),
+        ("supersede", passage, "--5 degrees"),
+    ):
+        assert "`--` before a text" in cli(*words, code=2).err, words
+    assert "`--` before" not in cli("add", "x", "--usr", "ann", code=2).err
+    added = cli("add", "--user", "ann", "--json", "--", "-5 degrees").json
+    assert added["passage"]["text"] == "-5 degrees"
+
+
 def test_an_edit_keeps_what_was(cli: Cli, remember: Remember) -> None:
     passage = remember(
         "The dentist is on Friday", "--tag", "health", "--meta", "a=1", "--meta", "b=2"
@@ -146,6 +161,18 @@ def test_a_superseded_fact_is_found_as_of_then(cli: Cli, remember: Remember) -> 
     assert "superseded by" in cli("get", old).out
 
 
+def test_superseding_by_what_is_known_says_so(cli: Cli, remember: Remember) -> None:
+    old = remember("我住在北京")
+    known = remember("我搬到上海了")
+
+    shown = cli("supersede", old, "我搬到上海了").out
+
+    assert known in shown
+    assert "known already" in shown
+    cli("undo", old)
+    assert cli("get", old, "--json").json["superseded_by"] is None
+
+
 def test_what_is_forgotten_comes_back_with_undo(cli: Cli, remember: Remember) -> None:
     passage = remember("My passport number is EX0000427")
 
@@ -171,9 +198,21 @@ def test_nothing_is_deleted_without_a_yes(cli: Cli, remember: Remember) -> None:
     deleted = cli("delete", passage, "--yes", "--json").json
 
     assert "--yes" in refused.err
-    assert deleted == {"deleted": 1}
+    assert deleted == {"deleted": 1, "ended": []}
     cli("get", passage, code=3)
     cli("delete", passage, "--yes", code=3)
+    assert "There is no passage" in cli("delete", passage, code=3).err
+
+
+def test_a_deletion_names_what_stays_ended(cli: Cli, remember: Remember) -> None:
+    old = remember("我住在北京")
+    new = cli("supersede", old, "我搬到上海了", "--json").json["new"]["id"]
+
+    shown = cli("delete", new, "--yes").out
+
+    assert f"`yiku undo {old}` makes it true again" in shown
+    cli("undo", old)
+    assert cli("search", "住在哪里", "--json").json["hits"][0]["passage"]["id"] == old
 
 
 def test_somebody_at_a_terminal_is_asked_before_a_deletion(cli: Cli, remember: Remember) -> None:
@@ -222,6 +261,10 @@ def test_archives_are_made_listed_renamed_and_deleted(cli: Cli, remember: Rememb
     cli("archive", "create", "trips", "--user", "ann", code=4)
     renamed = cli("archive", "rename", "trips", "旅行", "--user", "ann", "--json").json
     listed = cli("archive", "list", "--json").json["archives"]
+    remember("tea", "--user", "ann")
+    taken = cli("archive", "rename", "旅行", "default", "--user", "ann", code=4)
+    assert "There is already an archive 'default' of 'ann'." in taken.err
+    cli("archive", "delete", "default", "--user", "ann", "--yes")
     cli("archive", "delete", "旅行", "--user", "ann", code=2)
     deleted = cli("archive", "delete", "旅行", "--user", "ann", "--yes", "--json").json
 
@@ -229,6 +272,7 @@ def test_archives_are_made_listed_renamed_and_deleted(cli: Cli, remember: Rememb
     assert [(a["user"], a["name"], a["passages"]) for a in listed] == [("ann", "旅行", 1)]
     assert deleted == {"deleted": 1}
     cli("archive", "delete", "旅行", "--user", "ann", "--yes", code=3)
+    cli("archive", "delete", "旅行", "--user", "ann", code=3)
     assert cli("archive", "list", "--json").json == {"archives": []}
 
 
@@ -243,6 +287,13 @@ def test_wrong_usage_ends_with_two_and_one_line(cli: Cli) -> None:
         ("--url", "http://127.0.0.1:1", "backup", "x.db"),
         ("import", "notes.unknown"),
         ("bench", "locomo", "nothing.json"),
+        ("add", " "),
+        ("add", "x", "--valid-from", "2026-05-02", "--valid-to", "2026-05-01"),
+        ("search", " "),
+        ("search", "x", "--since", "2026-05-02", "--until", "2026-05-01"),
+        ("archive", "create", " "),
+        ("get", ""),
+        ("model", "path", "unknown"),
     ):
         done = cli(*words, code=2)
         assert len(done.err.splitlines()) == 1, done.err
@@ -251,13 +302,13 @@ def test_wrong_usage_ends_with_two_and_one_line(cli: Cli) -> None:
 def test_errors_are_one_line_and_have_their_code(cli: Cli) -> None:
     (cli.folder / "latin.txt").write_bytes(b"caf\xe9")
 
-    empty = cli("add", " ", code=1)
-    broken = cli("add", "\udcff", code=1)
+    empty = cli("add", " ", code=2)
+    broken = cli("add", "\udcff", code=2)
     latin = cli("add", "--file", "latin.txt", code=1)
     unknown = cli("get", "passage-1", code=3)
     odd = cli("get", "../archives", code=3)
     unreachable = cli("--url", "http://127.0.0.1:1", "search", "x", code=5)
-    wrong = cli("search", "x", code=1, YIKU_DUPLICATES="maybe")
+    wrong = cli("search", "x", code=2, YIKU_DUPLICATES="maybe")
 
     for done in (empty, broken, latin, unknown, odd, unreachable, wrong):
         assert done.out == ""

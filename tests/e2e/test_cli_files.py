@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ def test_json_lines_keep_their_fields(cli: Cli) -> None:
     assert (second["speaker"], second["tags"]) == ("bo", ["old"])
 
 
+def test_an_array_of_objects_is_imported_as_its_lines_would_be(cli: Cli) -> None:
+    rows = [{"text": "我对花生过敏", "speaker": "ann"}, {"text": "two\nlines"}]
+    (cli.folder / "a.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+
+    done = cli("import", "a.json", "--json").json
+
+    assert (done["passages"], done["added"]) == (2, 2)
+    assert texts(cli) == ["我对花生过敏", "two\nlines"]
+
+
 def test_plain_text_is_cut_into_lines_or_paragraphs(cli: Cli) -> None:
     (cli.folder / "a.txt").write_bytes("\ufeff一行\r\n\r\ntwo\nthree\n".encode())
 
@@ -81,7 +92,7 @@ def test_a_bad_line_stops_the_import_before_anything_is_stored(cli: Cli) -> None
 
     done = cli("import", "a.jsonl", code=1)
 
-    assert "line 2: `text` is missing; `txt` is no field of a passage" in done.err
+    assert "line 2: `text` is missing; `txt` is no field of a passage (`text` is)" in done.err
     assert "line 3: no valid JSON" in done.err
     assert cli("archive", "list", "--json").json == {"archives": []}
 
@@ -137,6 +148,20 @@ def test_an_import_that_was_killed_goes_on_where_it_stood(cli: Cli, fresh_home: 
     assert cli("verify", "--json").json["problems"] == []
 
 
+def test_two_imports_of_a_file_at_once_store_nothing_twice(cli: Cli) -> None:
+    wanted = [f"note {n}: the square of {n} is {n * n}" for n in range(1600)]
+    write(cli.folder / "a.jsonl", *({"text": text} for text in wanted))
+    cli("add", "the database is there before", "--archive", "other")
+
+    both = [cli.start("import", "a.jsonl", YIKU_DUPLICATES="keep") for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+
+    assert sorted(process.returncode for process in both) == [0, 4], told
+    assert any("Another run is importing the same" in err for err in told)
+    assert texts(cli) == wanted
+    assert cli("import", "a.jsonl", "--json").json["skipped"] == len(wanted)
+
+
 def wait_for_passages(home: Path) -> int:
     """How many passages of the default archive are there, as soon as there are some."""
     with yiku.connect(f"yiku://{home.as_posix()}/yiku.db") as memory:
@@ -162,12 +187,15 @@ def test_an_import_is_shown_at_a_terminal_only(cli: Cli) -> None:
         check=False,
     )
     os.close(theirs)
-    shown = os.read(ours, 100_000).decode()
+    shown = b""
+    with suppress(OSError):  # how a terminal ends that nobody writes to any more
+        while block := os.read(ours, 4096):
+            shown += block
     os.close(ours)
 
     assert done.returncode == 0
-    assert "importing a.jsonl" in shown
-    assert "20/20" in shown
+    assert b"importing a.jsonl" in shown
+    assert b"20/20" in shown
     assert cli("import", "a.jsonl", "--again", "--archive", "b").err == ""
 
 
@@ -206,10 +234,26 @@ def test_a_forgotten_passage_is_not_brought_back_by_an_import(cli: Cli) -> None:
     assert "forgotten" in cli("import", "all.jsonl", "--archive", "copy", code=1).err
 
 
+def test_an_export_writes_over_a_file_by_force_only(cli: Cli) -> None:
+    cli("add", "tea")
+    (cli.folder / "all.jsonl").write_text("what was there")
+
+    refused = cli("export", "-o", "all.jsonl", code=4)
+    kept = (cli.folder / "all.jsonl").read_text()
+    cli("export", "-o", "all.jsonl", "--force")
+    cli("export", "-o", "new.jsonl")
+
+    assert "all.jsonl exists already; --force" in refused.err
+    assert kept == "what was there"
+    assert json.loads((cli.folder / "all.jsonl").read_text())["text"] == "tea"
+    assert (cli.folder / "new.jsonl").read_text() == (cli.folder / "all.jsonl").read_text()
+    assert sorted(os.listdir(cli.folder)) == ["all.jsonl", "new.jsonl"]
+
+
 def test_an_export_that_fails_leaves_the_old_file(cli: Cli) -> None:
     (cli.folder / "all.jsonl").write_text("what was there")
 
-    cli("export", "--archive", "nothing", "-o", "all.jsonl", code=3)
+    cli("export", "--archive", "nothing", "-o", "all.jsonl", "--force", code=3)
 
     assert (cli.folder / "all.jsonl").read_text() == "what was there"
     assert os.listdir(cli.folder) == ["all.jsonl"]

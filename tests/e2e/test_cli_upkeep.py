@@ -18,7 +18,7 @@ def test_a_backup_is_verified_and_restored(cli: Cli, remember: Remember, fresh_h
     made = cli("backup", "b.db", "--json").json
     later = remember("The cat is called Momo.")
 
-    cli("backup", "b.db", code=1)
+    assert "b.db exists already" in cli("backup", "b.db", code=4).err
     assert cli("verify", "b.db", "--json").json["problems"] == []
     cli("restore", "b.db", code=4)
     restored = cli("restore", "b.db", "--replace", "--json").json
@@ -91,11 +91,50 @@ def test_what_is_no_sound_database_is_neither_verified_nor_restored(
                 broken.execute("UPDATE embedding SET vector = x'00'")
             broken.close()
 
-    cli("verify", bad, code=1)
-    cli("restore", bad, "--replace", code=1)
+    for refused in (cli("verify", bad, code=1), cli("restore", bad, "--replace", code=1)):
+        assert "bad.db" in refused.err or "vector" in refused.out
+        assert "Restore a backup" not in refused.err
 
     assert cli("get", passage, "--json").json["text"] == "tea"
     assert cli("verify", "--json").json["problems"] == []
+
+
+def test_a_page_of_a_backup_that_is_damaged_is_no_reason_to_restore_one(
+    cli: Cli, remember: Remember
+) -> None:
+    remember("tea")
+    cli("backup", "b.db")
+    content = bytearray((cli.folder / "b.db").read_bytes())
+    content[100:104] = b"\xff\xff\xff\xff"  # the first page's header: of no kind there is
+    (cli.folder / "b.db").write_bytes(content)
+
+    refused = cli("verify", "b.db", code=1)
+
+    assert "b.db is damaged" in refused.err
+    assert "Use another backup" in refused.err
+    assert "yiku restore" not in refused.err
+
+
+def test_a_folder_that_is_not_there_is_named_as_it_was_given(cli: Cli, remember: Remember) -> None:
+    remember("tea")
+
+    for words in (("backup", "nowhere/b.db"), ("export", "-o", "nowhere/a.jsonl")):
+        refused = cli(*words, code=2)
+        assert "there is no folder 'nowhere'" in refused.err
+        assert "partial" not in refused.err
+    assert os.listdir(cli.folder) == []
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_by_the_files_own_name(
+    cli: Cli, remember: Remember
+) -> None:
+    remember("tea")
+    # Even root can't make a file of a name this long.
+    name = "n" * 250
+
+    for words in (("backup", name), ("export", "-o", name)):
+        refused = cli(*words, code=1)
+        assert f"{name} can't be written" in refused.err
 
 
 def test_verify_lists_what_is_wrong(cli: Cli, remember: Remember, fresh_home: Path) -> None:
@@ -116,11 +155,34 @@ def test_verify_lists_what_is_wrong(cli: Cli, remember: Remember, fresh_home: Pa
     assert all(passage in problem for problem in found["problems"])
 
 
+def test_verify_tells_how_much_there_is_in_words_of_its_users(cli: Cli, remember: Remember) -> None:
+    moved = remember("我住在北京", "--user", "ann")
+    hidden = remember("My passport number is EX0000427")
+    remember("My passport number is EX0000427 ")
+    cli("supersede", moved, "我搬到上海了")
+    cli("forget", hidden)
+
+    shown = cli("verify").out
+
+    told = [" ".join(line.split()) for line in shown.splitlines()]
+    assert told[:-1] == [
+        "2 archives",
+        "3 passages",
+        "1 of them forgotten",
+        "1 of them superseded",
+        "2 history entries",
+        "1 repetition",
+        "0 API keys",
+    ]
+    counts = cli("verify", "--json").json["counts"]
+    assert (counts["organization"], counts["change"], counts["superseded"]) == (1, 2, 1)
+
+
 def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
     cli: Cli, fresh_home: Path
 ) -> None:
-    cli("backup", "b.db", code=1)
-    cli("verify", code=1)
+    cli("backup", "b.db", code=3)
+    cli("verify", code=3)
 
     assert not (fresh_home / "yiku.db").exists()
 
@@ -185,7 +247,16 @@ def test_local_models_are_listed_and_found(cli: Cli) -> None:
     assert configured["handle"] == "local/all-minilm-l6-v2"
     assert configured["path"] == path
     assert (Path(path) / "model.safetensors").exists()
-    cli("model", "path", "no-such-model", code=1)
+    assert "no-such-model" in cli("model", "path", "no-such-model", code=2).err
+
+
+def test_people_see_which_languages_a_model_knows(cli: Cli) -> None:
+    shown = cli("model", "list").out.splitlines()
+
+    (chinese,) = (line for line in shown if "local/bge-small-zh" in line)
+    assert "Chinese, some English" in chinese
+    (several,) = (line for line in shown if "local/multilingual" in line)
+    assert "many" in several
 
 
 def test_a_model_is_pulled_from_a_mirror(cli: Cli, fresh_home: Path) -> None:
@@ -238,9 +309,9 @@ def test_a_postgres_database_is_verified_and_examined(cli: Cli, postgres_url: st
     assert report["problems"] == []
     assert report["counts"]["passage"] == 2
     assert any("Postgres 16" in one["found"] for one in examined["findings"])
-    cli("backup", "b.db", code=1, **there)
+    cli("backup", "b.db", code=2, **there)
     (cli.folder / "b.db").write_bytes(b"")
-    cli("restore", "b.db", code=1, **there)
+    cli("restore", "b.db", code=2, **there)
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as broken:
         broken.execute("UPDATE passage SET context_id = 'passage-gone'")
         broken.execute("UPDATE embedding SET vector = '[1,2,3]'")

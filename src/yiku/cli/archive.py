@@ -72,10 +72,13 @@ def rename(asked: Asked, name: str, new_name: str, user: str, description: str |
 @click.pass_obj
 def delete(asked: Asked, name: str, user: str, yes: bool) -> None:
     """Erase the archive NAME and all it holds, for good."""
-    confirm(f"Erase the archive {name!r} and all it holds for good?", yes)
 
     async def work(memory: MemoryClient) -> int:
-        return await memory.delete_archive((await named(memory, user, name)).id)
+        found = await named(memory, user, name)
+        if not yes:
+            held = counted(found.passages or 0, "passage")
+            confirm(f"Erase the archive {name!r} and all it holds, {held}, for good?")
+        return await memory.delete_archive(found.id)
 
     deleted = with_memory(asked, work)
     if asked.as_json:

@@ -15,7 +15,7 @@ import click
 
 from yiku.cli import output
 from yiku.cli.export import whole_file
-from yiku.cli.options import Asked, Group
+from yiku.cli.options import Asked, Group, NewFile
 from yiku.cli.pools import ADVERSARIAL, Pool, locomo, qa
 from yiku.cli.progress import Bar
 from yiku.cli.running import home_of, local_settings
@@ -27,7 +27,7 @@ LIMIT = 20
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 misses_option = click.option(
     "--misses",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="Write questions whose evidence isn't all in the first ten to this file.",
 )
 
@@ -170,7 +170,7 @@ def show(asked: Asked, path: Path, measured: Measured, misses: Path | None) -> N
 
 
 def write_misses(path: Path, answered: Sequence[Answered]) -> None:
-    with whole_file(path) as file:
+    with whole_file(path, replace=True) as file:
         for one in answered:
             if not set(one.evidence) <= set(one.found[:10]):
                 row = {name: getattr(one, name) for name in Answered.__slots__}

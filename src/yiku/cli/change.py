@@ -23,7 +23,7 @@ from yiku.cli.options import (
 )
 from yiku.cli.running import with_memory
 from yiku.client.memory import MemoryClient
-from yiku.server.wire import PassageOut, PassagesOut
+from yiku.server.wire import DeleteOut, PassageOut, PassagesOut
 
 text_file = click.option(
     "--file",
@@ -99,7 +99,8 @@ def supersede(
 ) -> None:
     """Put a newer TEXT in a passage's place.
 
-    The old one is kept: `yiku search --as-of` finds what was true before.
+    The old one is kept: `yiku search --as-of` finds what was true before. A passage that says the
+    TEXT already takes the place; nothing is stored twice.
     """
     words = text_of(text, file)
     both = with_memory(
@@ -110,6 +111,12 @@ def supersede(
     else:
         output.print_passage(both.old, click.style("old  ", fg="yellow"))
         output.print_passage(both.new, click.style("new  ", fg="green"))
+        if both.outcome == "duplicate":
+            click.secho(
+                f"{output.INDENT}known already: this passage takes the old one's place; `yiku undo"
+                f" {both.old.id}` takes that back",
+                fg="yellow",
+            )
 
 
 @click.command(cls=Command)
@@ -145,18 +152,28 @@ def undo(asked: Asked, passage_id: str, reason: str | None) -> None:
 @click.pass_obj
 def delete(asked: Asked, passage_ids: Sequence[str], yes: bool) -> None:
     """Erase passages for good, with vectors, tokens and history; all of them or none."""
-    confirm(f"Erase {counted(len(passage_ids), 'passage')} for good?", yes)
-    deleted = with_memory(asked, lambda memory: memory.delete(*passage_ids))
+
+    async def work(memory: MemoryClient) -> DeleteOut:
+        if not yes:  # nobody is asked about what isn't there
+            for one in passage_ids:
+                await memory.get(one)
+            confirm(f"Erase {counted(len(set(passage_ids)), 'passage')} for good?")
+        return await memory.delete(*passage_ids)
+
+    erased = with_memory(asked, work)
     if asked.as_json:
-        output.print_json({"deleted": deleted})
-    else:
-        click.echo(f"{click.style('erased', fg='green')}  {counted(deleted, 'passage')}")
-
-
-def confirm(question: str, yes: bool) -> None:
-    """Ask, unless told not to. Raises: UsageError where nobody can be asked; ClickException."""
-    if yes:
+        output.print_model(erased)
         return
+    click.echo(f"{click.style('erased', fg='green')}  {counted(erased.deleted, 'passage')}")
+    for one in erased.ended:
+        click.echo(
+            f"{output.INDENT}{one} stays superseded, though what superseded it is gone:"
+            f" `yiku undo {one}` makes it true again"
+        )
+
+
+def confirm(question: str) -> None:
+    """Raises: UsageError where nobody can be asked, ClickException where the answer is no."""
     if not sys.stdin.isatty():
         raise click.UsageError(
             "Nobody is there to be asked: give --yes", click.get_current_context()

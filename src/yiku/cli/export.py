@@ -14,9 +14,10 @@ import click
 
 from yiku.cli import output
 from yiku.cli.change import counted
-from yiku.cli.options import Asked, Command, place_options
+from yiku.cli.options import Asked, Command, NewFile, place_options
 from yiku.cli.running import with_memory
 from yiku.client.memory import MemoryClient
+from yiku.core.errors import Conflict, InvalidFile
 
 
 @click.command(cls=Command)
@@ -26,11 +27,14 @@ from yiku.client.memory import MemoryClient
     "-o",
     "--output",
     "target",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="Write to this file: all of it, or nothing. Default: stdout.",
 )
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.pass_obj
-def export(asked: Asked, target: Path | None, user: str, archive: str, forgotten: bool) -> None:
+def export(
+    asked: Asked, target: Path | None, force: bool, user: str, archive: str, forgotten: bool
+) -> None:
     """Write an archive as JSON Lines, in the order it was stored; `yiku import` reads them."""
 
     async def work(memory: MemoryClient, file: TextIO) -> int:
@@ -45,7 +49,7 @@ def export(asked: Asked, target: Path | None, user: str, archive: str, forgotten
         with_memory(asked, lambda memory: work(memory, stdout))
         stdout.flush()
         return
-    with whole_file(target) as file:
+    with whole_file(target, replace=force) as file:
         count = with_memory(asked, lambda memory: work(memory, file))
     if asked.as_json:
         output.print_json({"passages": count, "path": str(target)})
@@ -54,15 +58,42 @@ def export(asked: Asked, target: Path | None, user: str, archive: str, forgotten
 
 
 @contextmanager
-def whole_file(target: Path) -> Generator[TextIO]:
-    """A file that appears complete and durable, in the place of what was there; or not at all."""
-    handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
+def whole_file(target: Path, *, replace: bool) -> Generator[TextIO]:
+    """A file that appears complete and durable, or not at all.
+
+    Raises: Conflict where there is one and it may not be replaced, InvalidFile.
+    """
+    if target.exists() and not replace:
+        raise taken(target)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise InvalidFile(f"{target} can't be written: {error.strerror}.") from error
+    written = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        if replace:
+            os.replace(written, target)
+        else:
+            put(written, target)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def put(written: Path, target: Path) -> None:
+    """Give the file its name, where nothing has it. Raises: Conflict."""
+    try:
+        os.link(written, target)
+    except FileExistsError as error:
+        raise taken(target) from error
+    except OSError as error:  # a file system without links
+        if target.exists():
+            raise taken(target) from error
+        os.replace(written, target)
+
+
+def taken(target: Path) -> Conflict:
+    return Conflict(f"{target} exists already; --force writes over it.")

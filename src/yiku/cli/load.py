@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, TypedDict, cast
 
 import click
 
@@ -24,7 +24,7 @@ from yiku.cli.progress import Bar
 from yiku.cli.records import FORMATS, SUFFIXES, Format, Reading, Record, Split, records
 from yiku.cli.running import home_of, with_memory
 from yiku.client.memory import MemoryClient
-from yiku.core.errors import InvalidFile
+from yiku.core.errors import InvalidFile, JobConflict
 from yiku.settings import load
 
 CHUNK = 256
@@ -106,7 +106,7 @@ def import_file(
         if checked.bad:
             write_rejected(source, checked.bad)
         job = job_name(checked.digest, how, user, archive)
-        where = {"user": user, "archive": archive}
+        where: Where = {"user": user, "archive": archive}
         plan = Plan(file, how, job, where, checked.good, again)
         started = time.perf_counter()
         with Bar(f"importing {source.name}", asked, unit="passages") as bar:
@@ -116,6 +116,13 @@ def import_file(
     show(asked, source, done)
 
 
+class Where(TypedDict):
+    """The archive, as the client takes it."""
+
+    user: str
+    archive: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be stored, and under which job."""
@@ -123,23 +130,35 @@ class Plan:
     file: BinaryIO
     how: Reading
     job: str
-    where: dict[str, str]
+    where: Where
     passages: int
     again: bool
 
 
 async def store(memory: MemoryClient, plan: Plan, bar: Bar) -> Outcome:
-    """Store what no earlier run has stored; a chunk and how far it goes are one transaction."""
-    position = 0 if plan.again else await memory.job_position(plan.job)
+    """Store what no earlier run has stored; a chunk and how far it goes are one transaction.
+
+    Raises: JobConflict where another run stores the same file at this moment.
+    """
+    seen = await memory.job_position(plan.job)
+    position = 0 if plan.again else seen
     outcome = Outcome(passages=plan.passages, skipped=min(position, plan.passages))
     plan.file.seek(0)
     good = (one for one in records(plan.file, plan.how) if one.problem is None)
     for chunk in chunks(islice(good, position, None)):
         bar.update(position, plan.passages)
         position += len(chunk)
-        stored = await memory.add_many(
-            [one.fields for one in chunk], job=plan.job, position=position, **plan.where
-        )
+        fields = [one.fields for one in chunk]
+        try:
+            stored = await memory.add_many(
+                fields, job=plan.job, position=position, seen_position=seen, **plan.where
+            )
+        except JobConflict as error:
+            raise JobConflict(
+                f"Another run is importing the same, after {counted(outcome.added, 'passage')} of"
+                " this one. Wait for its end; then a second run stores what is left."
+            ) from error
+        seen = position
         outcome.added += sum(one.outcome == "added" for one in stored)
         outcome.known += sum(one.outcome != "added" for one in stored)
     bar.update(position, plan.passages)
@@ -219,7 +238,7 @@ def refuse(source: Path, bad: Sequence[Record]) -> None:
 def write_rejected(source: Path, bad: Sequence[Record]) -> None:
     name = Path("stdin") if str(source) == "-" else source
     target = name.with_name(f"{name.name}.rejected.jsonl")
-    with whole_file(target) as file:
+    with whole_file(target, replace=True) as file:
         for one in bad:
             row = {"line": one.line, "problem": one.problem, "source": one.source}
             text = json.dumps(row, ensure_ascii=False)

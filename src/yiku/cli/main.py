@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,6 +45,8 @@ COMMANDS = {
 """Name, where it is below `yiku.cli`, and what `yiku --help` says of it."""
 
 EXIT_CODES: dict[type[BaseException], int] = {
+    errors.InvalidFile: 1,
+    errors.Invalid: 2,
     errors.NotFound: 3,
     errors.Conflict: 4,
     errors.DatabaseBusy: 5,
@@ -54,6 +57,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
 """The nearest class of an error decides."""
 
 INTERRUPTED = 130
+OPTION = re.compile("--[a-z-]+")
 GC_THRESHOLD = 100_000
 """New objects between two garbage collections: at Python's own 700, starting takes 0.1 s longer."""
 
@@ -99,9 +103,19 @@ class Commands(click.Group):
 def told(error: click.ClickException) -> str:
     """The message, with where the command is explained when it was called wrongly."""
     message = error.format_message()
+    if isinstance(error, click.NoSuchOption) and is_text(error):
+        return f"{message.rstrip('.')}. Put `--` before a text that begins with a dash."
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{message.rstrip('.')}. See `{error.ctx.command_path} --help`."
     return message
+
+
+def is_text(error: click.NoSuchOption) -> bool:
+    """Whether what was taken for an option is likely a text that begins with a dash."""
+    takes_text = error.ctx is not None and any(
+        param.name in ("text", "query") for param in error.ctx.command.params
+    )
+    return takes_text and not OPTION.fullmatch(error.option_name)
 
 
 def exit_code(error: errors.YikuError) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,23 @@ from yiku.providers.weights import find_weights
 from yiku.settings import Settings
 
 DEFAULT = "all-minilm-l6-v2"
-model_name = click.argument("name", default=DEFAULT)
+
+
+class KnownModel(click.ParamType[LocalPreset]):
+    """A local model by its name or its handle."""
+
+    name = "name"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> LocalPreset:
+        try:
+            return local_preset(str(value).removeprefix("local/"))
+        except ModelNotFound as error:
+            self.fail(error.message, param, ctx)
+
+
+model_name = click.argument("preset", metavar="[NAME]", type=KnownModel(), default=DEFAULT)
 
 
 @click.group(cls=Group)
@@ -36,6 +53,7 @@ def list_models(asked: Asked) -> None:
             "name": preset.name,
             "handle": f"local/{preset.name}",
             "dimension": preset.dimension,
+            "languages": preset.languages,
             "multilingual": preset.multilingual,
             "path": None if (path := folder_of(preset, settings)) is None else str(path),
             "configured": settings.embedding == f"local/{preset.name}",
@@ -51,7 +69,7 @@ def list_models(asked: Asked) -> None:
             [
                 f"{one['handle']}{'  (configured)' if one['configured'] else ''}",
                 str(one["dimension"]),
-                "many" if one["multilingual"] else "English",
+                str(one["languages"]),
                 str(one["path"] or f"not here: yiku model pull {one['name']}"),
             ]
             for one in found
@@ -63,11 +81,10 @@ def list_models(asked: Asked) -> None:
 @model_name
 @click.option("--mirror", help="Base address of a model hub; default: YIKU_MODEL_MIRROR.")
 @click.pass_obj
-def pull(asked: Asked, name: str, mirror: str | None) -> None:
+def pull(asked: Asked, preset: LocalPreset, mirror: str | None) -> None:
     """Fetch the files of a local model, checked, into the data directory."""
     settings = local_settings(asked)
     settings.make_home()
-    preset = local_preset(name.removeprefix("local/"))
     with Bar(f"fetching {preset.name}", asked, unit="bytes") as bar:
         path = asyncio.run(
             pull_files(preset, settings.home_dir, bar.update, hub=mirror or settings.model_mirror)
@@ -81,11 +98,10 @@ def pull(asked: Asked, name: str, mirror: str | None) -> None:
 @model.command()
 @model_name
 @click.pass_obj
-def path(asked: Asked, name: str) -> None:
+def path(asked: Asked, preset: LocalPreset) -> None:
     """Print the folder that holds a local model's files."""
     settings = local_settings(asked)
     settings.make_home()
-    preset = local_preset(name.removeprefix("local/"))
     found = find_weights(preset, settings.home_dir, settings.model_dir).parent
     if asked.as_json:
         output.print_json({"name": preset.name, "path": str(found)})

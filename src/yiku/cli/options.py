@@ -99,6 +99,20 @@ class When(click.ParamType[datetime]):
             )
 
 
+class NewFile(click.Path):
+    """A file that is to be written, in a folder that is there."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        super().convert(value, param, ctx)
+        folder = Path(value).parent
+        if not folder.is_dir():
+            self.fail(f"there is no folder {str(folder)!r} to write it to", param, ctx)
+        return Path(value)
+
+
 class Pair(click.ParamType[tuple[str, Any]]):
     """`name=value`; a value that is a JSON number, boolean, null, list or object is that."""
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from json import JSONDecodeError, JSONDecoder
 from typing import Any, BinaryIO, Literal, get_args
 
 from pydantic import ValidationError
 
+from yiku.cli.problems import OURS, no_json, told
 from yiku.core.errors import Invalid
-from yiku.memory.draft import check
+from yiku.core.tenant import LOCAL_ACTOR
+from yiku.memory.draft import check, passages_of
 from yiku.server.translate import draft_of
-from yiku.server.wire import PassageIn, PassageOut
+from yiku.server.wire import PassageIn
+from yiku.store.database import now_utc
 
 Format = Literal["jsonl", "text", "markdown"]
 Split = Literal["line", "paragraph"]
@@ -28,9 +33,10 @@ SUFFIXES: dict[str, Format] = {
     ".markdown": "markdown",
 }
 
-OURS = frozenset(PassageOut.model_fields) - frozenset(PassageIn.model_fields)
-"""What `yiku export` writes and a passage gets anew when it is stored."""
-
+BOM = b"\xef\xbb\xbf"
+PEEK = 4096
+"""Bytes in which an array begins, if the file is one."""
+SPACE = re.compile(r"[ \t\r\n]*")
 HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
@@ -65,7 +71,7 @@ def records(file: BinaryIO, how: Reading) -> Iterator[Record]:
     """The file's passages in order, good and bad."""
     match how.format:
         case "jsonl":
-            yield from json_lines(file, how)
+            yield from json_objects(file, how)
         case "text":
             parts = (lines if how.split == "line" else paragraphs)(decoded_lines(file))
             yield from (record(line, {"text": text}, text, how) for line, text in parts)
@@ -73,26 +79,70 @@ def records(file: BinaryIO, how: Reading) -> Iterator[Record]:
             yield from markdown(decoded_lines(file), how)
 
 
-def json_lines(file: BinaryIO, how: Reading) -> Iterator[Record]:
+def json_objects(file: BinaryIO, how: Reading) -> Iterator[Record]:
+    """Each line's object; or each element's, where the file is one array."""
+    is_array = file.read(PEEK).removeprefix(BOM).lstrip().startswith(b"[")
+    file.seek(0)
+    try:
+        for line, content in (elements if is_array else filled_lines)(file):
+            yield json_object(line, content, how)
+    except JSONDecodeError as error:
+        rest = error.doc[error.pos :].partition("\n")[0]
+        yield Record(error.lineno, {}, no_json(error.colno), rest)
+
+
+def filled_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     for number, raw in enumerate(file, 1):
-        content = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-        if not content.strip():
-            continue
-        source = content.decode("utf-8", "replace").rstrip("\r\n")
+        content = (raw.removeprefix(BOM) if number == 1 else raw).rstrip()
+        if content:
+            yield number, content
+
+
+def elements(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """An array's elements as they are written, each with the line it begins in.
+
+    Raises: JSONDecodeError where it is no array any more.
+    """
+    text = file.read().removeprefix(BOM).decode("utf-8", "surrogateescape")
+    decoder, line, counted = JSONDecoder(), 1, 0
+    at = past_space(text, text.index("[") + 1)
+    while text[at : at + 1] != "]":
         try:
-            made = PassageIn.model_validate_json(without_ours(content))
-        except ValidationError as error:
-            yield Record(number, {}, told(error), source)
-        else:
-            yield record(number, made.model_dump(mode="json", exclude_unset=True), source, how)
+            end = decoder.raw_decode(text, at)[1]
+        except RecursionError as error:
+            raise JSONDecodeError("too deep", text, at) from error
+        line, counted = line + text.count("\n", counted, at), at
+        yield line, text[at:end].encode("utf-8", "surrogateescape")
+        at = past_space(text, end)
+        if text[at : at + 1] == ",":
+            at = past_space(text, at + 1)
+        elif text[at : at + 1] != "]":
+            raise JSONDecodeError("neither , nor ]", text, at)
+    if past_space(text, at + 1) < len(text):
+        raise JSONDecodeError("more after the array", text, past_space(text, at + 1))
+
+
+def past_space(text: str, at: int) -> int:
+    found = SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def json_object(line: int, content: bytes, how: Reading) -> Record:
+    source = content.decode("utf-8", "replace")
+    try:
+        content.decode()
+        made = PassageIn.model_validate_json(without_ours(content))
+    except UnicodeDecodeError as error:
+        return Record(line, {}, f"it isn't UTF-8: byte 0x{content[error.start]:02X}", source)
+    except ValidationError as error:
+        return Record(line, {}, told(error), source)
+    return record(line, made.model_dump(mode="json", exclude_unset=True), source, how)
 
 
 def without_ours(content: bytes) -> bytes:
     """An exported line without what it gets anew; any other line as it is."""
     if b'"archive_id"' not in content:
         return content
-    import json
-
     try:
         found: Any = json.loads(content)
     except ValueError:
@@ -103,36 +153,16 @@ def without_ours(content: bytes) -> bytes:
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def told(error: ValidationError) -> str:
-    """What is wrong with a line, in one line."""
-    found: list[str] = []
-    for one in error.errors(include_url=False, include_input=False)[:3]:
-        where = ".".join(str(part) for part in one["loc"])
-        match one["type"]:
-            case "json_invalid":
-                found.append(f"no valid JSON ({one['ctx']['error'] if 'ctx' in one else ''})")
-            case "model_type" | "model_attributes_type" | "dict_type":
-                found.append(
-                    'no JSON object like {"text": "…"}' if not where else f"{where}: {one['msg']}"
-                )
-            case "missing":
-                found.append(f"`{where}` is missing")
-            case "extra_forbidden" if where in OURS:
-                found.append("it is a forgotten passage")
-            case "extra_forbidden":
-                found.append(f"`{where}` is no field of a passage")
-            case _:
-                found.append(f"`{where}`: {one['msg']}")
-    return "; ".join(dict.fromkeys(found))
-
-
 def record(line: int, fields: dict[str, Any], source: str, how: Reading) -> Record:
     """The record with the defaults filled in, checked as the memory would check it."""
     if wrong := next((c for c in source if "\udc80" <= c <= "\udcff"), None):
         return Record(line, {}, f"it isn't UTF-8: byte 0x{ord(wrong) - 0xDC00:02X}", source)
     full = {**how.defaults, **fields}
     try:
-        check(draft_of(PassageIn(**full), ""), how.max_text_bytes)
+        draft = draft_of(PassageIn(**full), "")
+        check(draft, how.max_text_bytes)
+        if draft.valid_to is not None:
+            passages_of([draft], LOCAL_ACTOR, now_utc())  # refuses an end before the beginning
     except Invalid as error:
         return Record(line, {}, error.message, source)
     except ValidationError as error:

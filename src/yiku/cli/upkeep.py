@@ -10,10 +10,10 @@ import click
 from yiku.app import build
 from yiku.cli import output
 from yiku.cli.change import counted
-from yiku.cli.options import Asked, Command, user_option
+from yiku.cli.options import Asked, Command, NewFile, user_option
 from yiku.cli.progress import Bar
 from yiku.cli.running import local_settings
-from yiku.core.errors import Invalid
+from yiku.core.errors import Invalid, NotFound
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory.archival import Place
 from yiku.memory.reembed import reembed as move
@@ -24,10 +24,20 @@ from yiku.store.database import now_utc, open_database
 from yiku.store.verify import Report
 
 SQLITE = "sqlite:///"
+SHOWN = {
+    "archive": ("archive", "archives"),
+    "passage": ("passage", "passages"),
+    "forgotten": ("of them forgotten", "of them forgotten"),
+    "superseded": ("of them superseded", "of them superseded"),
+    "change": ("history entry", "history entries"),
+    "sighting": ("repetition", "repetitions"),
+    "api_key": ("API key", "API keys"),
+}
+"""Which counts of a report people are told, and how one and several are called."""
 
 
 @click.command(cls=Command)
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", type=NewFile())
 @click.pass_obj
 def backup(asked: Asked, target: Path) -> None:
     """Copy the database to the file TARGET, one consistent state, while it is in use."""
@@ -113,8 +123,10 @@ async def verify_database(settings: Settings, bar: Bar) -> Report:
 
 
 def print_report(report: Report) -> None:
-    for name, count in report.counts.items():
-        click.echo(f"{count:>12,}  {name.replace('_', ' ')}")
+    for name, (one, several) in SHOWN.items():
+        if name in report.counts:
+            count = report.counts[name]
+            click.echo(f"{count:>12,}  {one if count == 1 else several}")
     for problem in report.problems:
         click.secho(f"{output.INDENT}{problem}", fg="red")
     if report.problems:
@@ -163,6 +175,6 @@ def sqlite_path(settings: Settings) -> Path:
 
 
 def existing(settings: Settings) -> None:
-    """Raises: Invalid where there is no database file: opening it would make an empty one."""
+    """Raises: NotFound where there is no database file: opening it would make an empty one."""
     if settings.database.startswith(SQLITE) and not sqlite_path(settings).exists():
-        raise Invalid(f"There is no database at {sqlite_path(settings)} yet.")
+        raise NotFound(f"There is no database at {sqlite_path(settings)} yet.")

@@ -80,10 +80,13 @@ class MemoryClient:
         idempotency_key: str | None = None,
         job: str | None = None,
         position: int | None = None,
+        seen_position: int | None = None,
     ) -> list[wire.AddOut]:
         """Remember up to 1,000 texts, in order; all of them or none.
 
-        With `job`, `position` is kept in the same transaction, for `job_position`.
+        With `job`, `position` is kept in the same transaction, for `job_position`;
+        `seen_position`: refuse if the job isn't there any more, because another run goes on with
+        it (`JobConflict`).
         """
         body = {
             "passages": [{"text": p} if isinstance(p, str) else sendable(p) for p in passages],
@@ -92,6 +95,8 @@ class MemoryClient:
             "job": job,
             "position": position,
         }
+        if seen_position is not None:  # a server that is older doesn't know it
+            body["seen_position"] = seen_position
         headers = key_header(idempotency_key)
         path = "/memory/passages/batch"
         return (await self._call(wire.BatchOut, "POST", path, json=body, headers=headers)).results
@@ -151,12 +156,22 @@ class MemoryClient:
         )
 
     async def supersede(
-        self, passage_id: str, text: str, *, reason: str | None = None, **said: Unpack[Said]
+        self,
+        passage_id: str,
+        text: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        **said: Unpack[Said],
     ) -> wire.SupersedeOut:
-        """Put a newer text in the passage's place; the old one is kept for `as_of`."""
+        """Put a newer text in the passage's place; the old one is kept for `as_of`.
+
+        A passage that says the same already takes the place: see `outcome`.
+        """
         body = {"text": text, "reason": reason, **sendable(said)}
         path = f"/memory/passages/{part(passage_id)}/supersede"
-        return await self._call(wire.SupersedeOut, "POST", path, json=body)
+        headers = key_header(idempotency_key)
+        return await self._call(wire.SupersedeOut, "POST", path, json=body, headers=headers)
 
     async def forget(self, passage_id: str, *, reason: str | None = None) -> wire.PassageOut:
         """Hide the passage from every search; `undo` brings it back."""
@@ -169,11 +184,11 @@ class MemoryClient:
         found = await self._call(wire.PassagesOut, "POST", path, json={"reason": reason})
         return found.passages
 
-    async def delete(self, *passage_ids: str) -> int:
+    async def delete(self, *passage_ids: str) -> wire.DeleteOut:
         """Erase passages for good, with vectors, tokens and history; all of them or none."""
         path = "/memory/passages/delete"
         body = {"ids": list(passage_ids)}
-        return (await self._call(wire.DeleteOut, "POST", path, json=body)).deleted
+        return await self._call(wire.DeleteOut, "POST", path, json=body)
 
     async def passages(
         self,

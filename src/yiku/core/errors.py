@@ -23,6 +23,7 @@ YikuError
 │   ├── NothingToUndo
 │   ├── UndoConflict
 │   ├── IdempotencyConflict
+│   ├── JobConflict
 │   └── EmbeddingModelMismatch
 ├── NotAllowed
 │   └── KeyRefused
@@ -103,7 +104,7 @@ class InvalidFilter(Invalid):
 
 
 class InvalidFile(Invalid):
-    """The file can't be read."""
+    """The file can't be used."""
 
 
 class SettingInvalid(Invalid):
@@ -144,6 +145,10 @@ class UndoConflict(Conflict):
 
 class IdempotencyConflict(Conflict):
     """This idempotency key was used before with another request."""
+
+
+class JobConflict(Conflict):
+    """Another run of this job has gone on meanwhile."""
 
 
 class EmbeddingModelMismatch(Conflict):

@@ -66,7 +66,7 @@ class Passage:
 
     id: PassageId
     seq: int
-    """Order of storing inside one database; never leaves the server."""
+    """Order of storing inside one database; leaves the server in a page's cursor only."""
     organization_id: OrganizationId
     archive_id: ArchiveId
     version: int
@@ -191,3 +191,13 @@ class Added:
     """The roles it came to."""
     decision: DecisionId | None = None
     """Why; None where there are no roles, or the caller named them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """What became of a superseding: the older passage, and the one in its place."""
+
+    outcome: Outcome
+    """Whether the newer one was added, or is one that said the same already (duplicate)."""
+    old: Passage
+    new: Passage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from yiku.core.errors import (
     UndoConflict,
 )
 from yiku.core.ids import PassageId, new_id
-from yiku.core.memory import Action, Archive, Draft, Passage
+from yiku.core.memory import Action, Added, Archive, Draft, Outcome, Passage, Superseded
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.draft import (
@@ -28,7 +28,11 @@ from yiku.memory.draft import (
     check_text,
     passage_of,
 )
+from yiku.memory.ingest import ROUTE, sighting_of
+from yiku.memory.known import Link, repetition
 from yiku.memory.reindex import Found, made_findable, with_followers
+from yiku.memory.roles.arrive import Arrival, home_of, routes_of, with_roles
+from yiku.memory.roles.edited import move, reconsidered
 from yiku.memory.text import language
 from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
@@ -37,6 +41,7 @@ from yiku.store.history import Recorded
 EDITABLE = frozenset(
     {"text", "language", "tags", "metadata", "at", "speaker", "valid_from", "valid_to"}
 )
+Also = Callable[[Tx, Superseded], None]
 INDEXED = frozenset({"text", "language", "tags", "metadata", "speaker"})
 """Fields that a passage is found by: when one changes, it is indexed anew."""
 
@@ -74,10 +79,13 @@ async def edit(
     if not values:
         return seen
     found = await refound(memory, actor, [(seen, edited)])
+    again = await reconsidered(memory, actor, edited, found) if "text" in values else None
 
     def unit(tx: Tx) -> Passage:
         archive = archives.bump(tx, seen.archive_id)
         changed = apply(tx, archive, [(seen, values)], found)
+        if again is not None:
+            move(tx, again)
         before = {name: getattr(seen, name) for name in values}
         history.record(tx, archive.id, Action.EDIT, [(seen, before, values)], reason)
         return changed[0]
@@ -156,55 +164,101 @@ async def supersede(
     draft: Draft,
     *,
     reason: str | None = None,
-) -> tuple[Passage, Passage]:
-    """Put a newer passage in an older one's place: (old, new).
+    also: Also | None = None,
+) -> Superseded:
+    """Put a newer passage in an older one's place.
 
     The old one stays, true until the new one begins (`as_of` finds it), and is no longer found by
-    default. What the draft leaves open (speaker, tags) is taken from the old one.
+    default. What the draft leaves open (speaker, tags) is taken from the old one. Where its
+    speaker has said the same in another passage that is true still, that one takes the place, and
+    the draft is linked to it as `ingest.add` would link it. `also` runs in the same transaction.
 
-    Raises: PassageNotFound, Invalid, InvalidText, StalePassage, EmbeddingModelMismatch.
+    Raises: PassageNotFound, Invalid, InvalidText, AlreadySuperseded, StalePassage,
+    EmbeddingModelMismatch.
     """
     check(draft, memory.policy.max_text_bytes)
-    now = now_utc()
     old = await memory.database.read(actor, lambda tx: passages.get(tx, passage_id))
+    made = successor(old, draft, actor)
+    found = (await made_findable(memory, [(made, None)]))[made.seq]
+    home = await memory.database.read(actor, lambda tx: home_of(tx, old.archive_id))
+    arrival = Arrival(made.text, draft.roles, True)
+    routes = await routes_of(memory, actor, home, [arrival], (found.indexed.vector[None], ROUTE))
+
+    def unit(tx: Tx) -> Superseded:
+        archive = archives.bump(tx, old.archive_id)
+        archives.same_model(archive, found.model)
+        link = holder(tx, memory, old, made, found)
+        if link is None:
+            new = passages.settled(tx, archive, [made], {})[0]
+            passages.insert_new(tx, found.model, [new], [found.indexed])
+            with_roles(tx, archive, routes, [Added(outcome=Outcome.ADDED, passage=new)])
+            outcome, end = Outcome.ADDED, made.valid_from
+            # Taken back, the new passage is as if it had never come: hidden.
+            before: dict[str, Any] = {"forgotten_at": tx.now}
+            after: dict[str, Any] = {"forgotten_at": None}
+        else:
+            outcome, new, end = (
+                Outcome.DUPLICATE,
+                link.passage,
+                end_of(old, made, link.passage, draft),
+            )
+            history.add_sightings(tx, [(new, sighting_of(made, new.id, link))])
+            before, after = {}, {}
+        ended = {"valid_to": min(old.valid_to or end, end), "superseded_by": new.id}
+        closed = passages.change(tx, old, archive.version, ended)
+        was = {"valid_to": old.valid_to, "superseded_by": None}
+        items = [(old, was, ended), (new, before, after)]
+        history.record(tx, archive.id, Action.SUPERSEDE, items, reason)
+        done = Superseded(outcome=outcome, old=closed, new=new)
+        if also is not None:
+            also(tx, done)
+        return done
+
+    return await memory.database.write(actor, unit)
+
+
+def successor(old: Passage, draft: Draft, actor: Actor) -> Passage:
+    """The passage that is to take the old one's place. Raises: AlreadySuperseded, Invalid."""
     if old.superseded_by is not None:
         raise AlreadySuperseded(
-            f"Passage {passage_id} is superseded by {old.superseded_by} already; supersede that"
+            f"Passage {old.id} is superseded by {old.superseded_by} already; supersede that"
             " one, or undo first.",
-            passage_id=passage_id,
+            passage_id=old.id,
             superseded_by=old.superseded_by,
         )
     if draft.text == old.text:
         raise Invalid("The new text is the old one; a superseding says something else.")
-    made = passage_of(inherited(draft, old), actor, now, PassageId(new_id("passage")))
-    if made.valid_from <= old.valid_from:
-        if draft.at is not None or draft.valid_from is not None:
-            raise Invalid(
-                f"The new passage would be true from {made.valid_from.isoformat()}, before the old"
-                f" one began ({old.valid_from.isoformat()}). Give a later `at` or `valid_from`."
-            )
-        made = replace(made, valid_from=old.valid_from + timedelta(microseconds=1))
-    made = replace(made, archive_id=old.archive_id)
-    found = (await made_findable(memory, [(made, None)]))[made.seq]
+    new_one = passage_of(inherited(draft, old), actor, now_utc(), PassageId(new_id("passage")))
+    made = replace(new_one, archive_id=old.archive_id)
+    if made.valid_from > old.valid_from:
+        return made
+    if draft.at is not None or draft.valid_from is not None:
+        raise Invalid(
+            f"The new passage would be true from {made.valid_from.isoformat()}, before the old"
+            f" one began ({old.valid_from.isoformat()}). Give a later `at` or `valid_from`."
+        )
+    return replace(made, valid_from=old.valid_from + timedelta(microseconds=1))
 
-    def unit(tx: Tx) -> tuple[Passage, Passage]:
-        archive = archives.bump(tx, old.archive_id)
-        archives.same_model(archive, found.model)
-        stored = passages.settled(tx, archive, [made], {})[0]
-        passages.insert_new(tx, found.model, [stored], [found.indexed])
-        end = min(old.valid_to or stored.valid_from, stored.valid_from)
-        values = {"valid_to": end, "superseded_by": stored.id}
-        closed = passages.change(tx, old, archive.version, values)
-        before = {"valid_to": old.valid_to, "superseded_by": None}
-        # Taken back, the new passage is as if it had never come: hidden.
-        items: list[tuple[Passage, dict[str, Any], dict[str, Any]]] = [
-            (old, before, values),
-            (stored, {"forgotten_at": tx.now}, {"forgotten_at": None}),
-        ]
-        history.record(tx, archive.id, Action.SUPERSEDE, items, reason)
-        return closed, stored
 
-    return await memory.database.write(actor, unit)
+def holder(
+    tx: Tx, memory: ArchivalMemory, old: Passage, made: Passage, found: Found
+) -> Link | None:
+    """The passage that says already what would supersede the old one, and is in force."""
+    if memory.policy.duplicates == "keep":
+        return None
+    fingerprint = found.indexed.fingerprint
+    there = passages.by_fingerprint(tx, old.archive_id, [fingerprint]).get(fingerprint, [])
+    # One that is to be replaced itself takes nobody's place: two could come to replace each other.
+    others = [p for p in there if p.id != old.id and p.superseded_by is None]
+    return repetition(made, others, {})
+
+
+def end_of(old: Passage, made: Passage, known: Passage, draft: Draft) -> datetime:
+    """Until when the old one was true: until the one in its place began, or until the moment given
+    if that is later; one that began before the old one tells nothing."""
+    if draft.at is not None or draft.valid_from is not None:
+        return max(made.valid_from, known.valid_from)
+    return known.valid_from if known.valid_from > old.valid_from else made.valid_from
 
 
 def inherited(draft: Draft, old: Passage) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
@@ -20,8 +20,28 @@ TRIES = 3
 """A deletion that lost a race against a new turn is planned again this often."""
 
 
-async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]) -> int:
-    """Erase passages for good: text, vectors, tokens, history, repetitions. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What one transaction erased."""
+
+    versions: dict[ArchiveId, int]
+    """Of the archives, by which it is gone."""
+    ended: list[PassageId]
+    """What it had superseded, and is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What a deletion did."""
+
+    deleted: int
+    ended: tuple[PassageId, ...]
+    """Passages that what was deleted had superseded. They stay ended: what was true of them until
+    then is not for a deletion to say. `undo` takes the superseding back."""
+
+
+async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]) -> Erased:
+    """Erase passages for good: text, vectors, tokens, history, repetitions.
 
     What was indexed with one of them as its context is indexed without it. All or none: one
     unknown id erases nothing. Raises: PassageNotFound.
@@ -41,7 +61,7 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
 
     gone: list[Passage] = []
     orphans: list[Passage] = []
-    versions: Mapping[ArchiveId, int] = {}
+    done = Gone({}, [])
     for attempt in range(TRIES):
         gone, orphans = await memory.database.read(actor, look)
         found = await made_findable(memory, [(replace(p, context_id=None), None) for p in orphans])
@@ -51,34 +71,31 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
             gone: Sequence[Passage] = gone,
             orphans: Sequence[Passage] = orphans,
             found: Mapping[int, Found] = found,
-        ) -> dict[ArchiveId, int]:
+        ) -> Gone:
             return erase(tx, gone, orphans, found)
 
         try:
-            versions = await memory.database.write(actor, unit)
+            done = await memory.database.write(actor, unit)
         except StalePassage:
             if attempt == TRIES - 1:
                 raise
             continue
         break
     memory.forget_cached()
-    for archive_id, version in versions.items():
+    for archive_id, version in done.versions.items():
         memory.roles.drop(archive_id)
         seqs = [one.seq for one in gone if one.archive_id == archive_id]
         others = [one.seq for one in orphans if one.archive_id == archive_id]
         await asyncio.to_thread(memory.indexes.erase, archive_id, version, seqs, others)
     await memory.database.scrub()
-    return len(gone)
+    return Erased(len(gone), tuple(done.ended))
 
 
 def erase(
     tx: Tx, gone: Sequence[Passage], orphans: Sequence[Passage], found: Mapping[int, Found]
-) -> dict[ArchiveId, int]:
-    """The archives' versions by which they are gone.
-
-    Raises: StalePassage where another turn came to follow one of them meanwhile.
-    """
-    versions: dict[ArchiveId, int] = {}
+) -> Gone:
+    """Raises: StalePassage where another turn came to follow one of them meanwhile."""
+    done = Gone({}, [])
     by_archive: dict[ArchiveId, list[Passage]] = {}
     for one in gone:
         by_archive.setdefault(one.archive_id, []).append(one)
@@ -97,11 +114,12 @@ def erase(
             {seq: f for seq, f in found.items() if seq in expected},
         )
         history.forget_changes(tx, [one.seq for one in part])
-        passages.erase(tx, part, archive.version)
+        ended = passages.erase(tx, part, archive.version)
         if roles.versions(tx, archive.id).all:
             roles.bump(tx, archive, roles=True)  # every process makes its experts without them
-        versions[archive.id] = archive.version
-    return versions
+        done.versions[archive.id] = archive.version
+        done.ended.extend(one for one in ended if one not in ids)
+    return done
 
 
 async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:

@@ -16,7 +16,7 @@ from yiku.memory.archival import ArchivalMemory, Place, participants
 from yiku.memory.draft import check, check_name, passages_of, terms_of
 from yiku.memory.duplicates import key
 from yiku.memory.known import Known, Link, find_links, read_known, repetition
-from yiku.memory.roles.arrive import Arrival, Routes, routes_of, with_roles
+from yiku.memory.roles.arrive import Arrival, Home, Routes, routes_of, with_roles
 from yiku.memory.roles.assign import route_rule
 from yiku.memory.roles.decide import Rule
 from yiku.memory.text import tokens
@@ -118,6 +118,7 @@ async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
     }
     own = {one.id for one in new}
     seen = [*(turn for turn in before if turn), *(link.passage for link in links.values())]
+    home, arriving = Home(known.archive, known.roles), arrivals(given, links)
     return Plan(
         where=where,
         new=new,
@@ -125,9 +126,7 @@ async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
         links=links,
         indexed=indexed,
         seen=[one for one in seen if one.id not in own],
-        routes=await routes_of(
-            memory, actor, known, arrivals(given, links), (found.own, given.rule)
-        ),
+        routes=await routes_of(memory, actor, home, arriving, (found.own, given.rule)),
     )
 
 

@@ -67,6 +67,7 @@ async def search(
         demand(actor, Scope.WRITE)  # it remembers what was shown
         check_name("The conversation", inject_into)
     wanted = filter or Filter()
+    check_filter(wanted)
     targets = await memory.database.read(actor, lambda tx: targets_of(tx, memory, places))
     if wanted.roles is not None:
         targets = [
@@ -91,6 +92,12 @@ def check_query(query: str, limit: int) -> None:
         raise Invalid(f"The query is longer than {MAX_QUERY_BYTES:,} bytes.")
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid(f"`limit` is 1 to {MAX_LIMIT}, not {limit}.")
+
+
+def check_filter(wanted: Filter) -> None:
+    """Raises: InvalidFilter."""
+    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
+        raise InvalidFilter("`since` must come before `until`.")
 
 
 def targets_of(tx: Tx, memory: ArchivalMemory, places: Sequence[Place | ArchiveId]) -> list[Target]:
@@ -213,9 +220,6 @@ def places_of(scores: Floats) -> NDArray[np.int64]:
 
 
 def index_query(asked: Asked, wanted: Filter, now: datetime) -> index.Query:
-    """Raises: InvalidFilter."""
-    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
-        raise InvalidFilter("`since` must come before `until`.")
     moment = wanted.as_of or now
     return index.Query(
         vector=asked.vector,

@@ -23,6 +23,7 @@ class LocalPreset:
     max_tokens: int
     multilingual: bool
     repo: str
+    languages: str = "many"
     revision: str = "main"
     weights: str = "model.safetensors"
     query_prefix: str = ""

@@ -17,18 +17,22 @@ from yiku.memory.archival import resolve
 from yiku.memory.draft import check_name
 from yiku.server import wire
 from yiku.server.auth import actor_of
-from yiku.server.idempotent import once
+from yiku.server.idempotent import Step, once, supersede_once
 from yiku.server.translate import (
     added_out,
     archive_out,
     change_out,
+    cursor_of,
     draft_of,
+    erased_out,
     filter_of,
     hit_out,
     passage_out,
     place_of,
     places_of,
+    seq_of,
     sighting_out,
+    superseded_out,
 )
 from yiku.store import archives, history, passages, requests, schema
 
@@ -74,9 +78,10 @@ async def add_many(
 ) -> Response:
     """Remember texts, in order; all of them or none."""
     drafts = [draft_of(one, body.user) for one in body.passages]
-    results = await once(
-        app, actor, idempotency_key, body, place_of(body), drafts, body.job, body.position
-    )
+    step = None
+    if body.job is not None and body.position is not None:
+        step = Step(body.job, body.position, body.seen_position)
+    results = await once(app, actor, idempotency_key, body, place_of(body), drafts, step)
     return answer(wire.BatchOut(results=[added_out(one) for one in results]), 201)
 
 
@@ -115,7 +120,9 @@ async def list_passages(
 
     def unit(tx: passages.Tx) -> list[passages.Passage]:
         archive = resolve(tx, place_of(home))
-        seq = passages.get(tx, PassageId(after)).seq if after else 0
+        seq = seq_of(after) if after else 0
+        if seq is None:
+            seq = passages.get(tx, PassageId(after or "")).seq
         return passages.page(tx, archive.id, after=seq, limit=limit + 1, forgotten=forgotten)
 
     found = await app.database.read(actor, unit)
@@ -123,7 +130,8 @@ async def list_passages(
     found = found[:limit]
     return answer(
         wire.PassagesOut(
-            passages=[passage_out(one) for one in found], next=found[-1].id if more else None
+            passages=[passage_out(one) for one in found],
+            next=cursor_of(found[-1]) if more else None,
         )
     )
 
@@ -175,12 +183,16 @@ async def edit(passage_id: str, body: wire.EditIn, app: Here, actor: Asks) -> Re
     response_model=wire.SupersedeOut,
     tags=["changes"],
 )
-async def supersede(passage_id: str, body: wire.SupersedeIn, app: Here, actor: Asks) -> Response:
+async def supersede(
+    passage_id: str,
+    body: wire.SupersedeIn,
+    app: Here,
+    actor: Asks,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Put a newer text in a passage's place; the old one is kept for `as_of`."""
-    old, new = await changes.supersede(
-        app.memory, actor, PassageId(passage_id), draft_of(body, ""), reason=body.reason
-    )
-    return answer(wire.SupersedeOut(old=passage_out(old), new=passage_out(new)), 201)
+    done = await supersede_once(app, actor, idempotency_key, PassageId(passage_id), body)
+    return answer(superseded_out(done), 201)
 
 
 @router.post("/passages/{passage_id}/forget", response_model=wire.PassageOut, tags=["changes"])
@@ -206,16 +218,15 @@ async def undo(
 @router.delete("/passages/{passage_id}", response_model=wire.DeleteOut, tags=["changes"])
 async def delete(passage_id: str, app: Here, actor: Asks) -> Response:
     """Erase a passage for good, with its vectors, tokens and history."""
-    return answer(
-        wire.DeleteOut(deleted=await erase.delete(app.memory, actor, [PassageId(passage_id)]))
-    )
+    erased = await erase.delete(app.memory, actor, [PassageId(passage_id)])
+    return answer(erased_out(erased))
 
 
 @router.post("/passages/delete", response_model=wire.DeleteOut, tags=["changes"])
 async def delete_many(body: wire.DeleteIn, app: Here, actor: Asks) -> Response:
     """Erase passages for good; all of them or none."""
     ids = [PassageId(one) for one in body.ids]
-    return answer(wire.DeleteOut(deleted=await erase.delete(app.memory, actor, ids)))
+    return answer(erased_out(await erase.delete(app.memory, actor, ids)))
 
 
 @router.get("/export", tags=["archives"], response_class=StreamingResponse)

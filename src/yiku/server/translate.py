@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yiku.core.ids import ArchiveId
-from yiku.core.memory import Added, Archive, Change, Draft, Filter, Hit, Passage, Sighting
+from yiku.core.memory import (
+    Added,
+    Archive,
+    Change,
+    Draft,
+    Filter,
+    Hit,
+    Passage,
+    Sighting,
+    Superseded,
+)
 from yiku.memory.archival import Place
 from yiku.server import wire
+
+if TYPE_CHECKING:  # `yiku add` needs these forms, and no deletion
+    from yiku.memory.erase import Erased
+
+CURSOR = re.compile(r".+~([0-9]{1,18})")
+
+
+def cursor_of(one: Passage) -> str:
+    """Where the page after it begins: known by its number also when the passage is deleted."""
+    return f"{one.id}~{one.seq}"
+
+
+def seq_of(cursor: str) -> int | None:
+    """The number in a cursor; None where it is a passage's id alone."""
+    found = CURSOR.fullmatch(cursor)
+    return int(found[1]) if found else None
 
 
 def place_of(home: wire.Home) -> Place | ArchiveId:
@@ -74,6 +101,16 @@ def hit_out(hit: Hit) -> wire.HitOut:
 
 def added_out(one: Added) -> wire.AddOut:
     return wire.AddOut.model_construct(outcome=one.outcome.value, passage=passage_out(one.passage))
+
+
+def superseded_out(one: Superseded) -> wire.SupersedeOut:
+    return wire.SupersedeOut.model_construct(
+        outcome=one.outcome.value, old=passage_out(one.old), new=passage_out(one.new)
+    )
+
+
+def erased_out(one: Erased) -> wire.DeleteOut:
+    return wire.DeleteOut(deleted=one.deleted, ended=list(one.ended))
 
 
 def archive_out(one: Archive, count: int | None) -> wire.ArchiveOut:

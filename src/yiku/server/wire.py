@@ -88,6 +88,11 @@ class BatchIn(Home):
     passages: list[PassageIn] = Field(max_length=1000)
     job: str | None = Field(default=None, description="Name of a resumable import.", max_length=128)
     position: int | None = Field(default=None, ge=0, description="How far the import is with this.")
+    seen_position: int | None = Field(
+        default=None,
+        ge=0,
+        description="How far it was before: refuse this if another run has brought it elsewhere.",
+    )
 
 
 class PassageOut(Out):
@@ -186,6 +191,11 @@ class SupersedeIn(PassageIn):
 
 
 class SupersedeOut(Out):
+    outcome: Literal["added", "duplicate"] = Field(
+        default="added",
+        description="`duplicate`: the memory held the text already, in `new`, which takes the"
+        " place.",
+    )
     old: PassageOut
     new: PassageOut
 
@@ -196,7 +206,9 @@ class ReasonIn(Wire):
 
 class PassagesOut(Out):
     passages: list[PassageOut]
-    next: str | None = Field(default=None, description="`after` of the next page.")
+    next: str | None = Field(
+        default=None, description="`after` of the next page; holds when passages are deleted."
+    )
 
 
 class DeleteIn(Wire):
@@ -205,6 +217,11 @@ class DeleteIn(Wire):
 
 class DeleteOut(Out):
     deleted: int
+    ended: list[str] = Field(
+        default=[],
+        description="Passages that were superseded by deleted ones: they stay ended, and `undo`"
+        " takes the superseding back.",
+    )
 
 
 class ChangeOut(Out):

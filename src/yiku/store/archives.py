@@ -83,9 +83,13 @@ def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
 def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
     """Raises: ArchiveExists."""
     if find(tx, owner, name) is not None:
-        whose = f" of {owner}" if owner else ""
-        raise ArchiveExists(f"There is already an archive {name!r}{whose}.", name=name)
+        raise taken(owner, name)
     return _make(tx, owner, name, description)
+
+
+def taken(owner: str, name: str) -> ArchiveExists:
+    whose = f" of {owner!r}" if owner else ""
+    return ArchiveExists(f"There is already an archive {name!r}{whose}.", owner=owner, name=name)
 
 
 def ensure(tx: Tx, owner: str, name: str) -> Archive:
@@ -120,7 +124,7 @@ def rename(tx: Tx, archive_id: ArchiveId, name: str, description: str | None) ->
     old = get(tx, archive_id)
     other = find(tx, old.owner, name)
     if other is not None and other.id != archive_id:
-        raise ArchiveExists(f"There is already an archive {name!r}.", name=name)
+        raise taken(old.owner, name)
     new = old.description if description is None else description
     tx.connection.execute(
         update(archive).where(archive.c.id == archive_id).values(name=name, description=new)

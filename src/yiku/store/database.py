@@ -59,8 +59,8 @@ class Database(Protocol):
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
         """Write one consistent state to the file `target`, which must not exist.
 
-        `progress` gets pages done and pages in all. Raises: Invalid where the database has
-        tools of its own for that.
+        `progress` gets pages done and pages in all. Raises: Conflict where it exists, InvalidFile
+        where it can't be written, Invalid where the database has tools of its own for that.
         """
         ...
 

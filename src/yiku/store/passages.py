@@ -299,18 +299,24 @@ def followers(tx: Tx, ids: Sequence[PassageId]) -> list[Passage]:
     return found
 
 
-def erase(tx: Tx, gone: Sequence[Passage], version: int) -> None:
-    """Delete passages with vectors, tokens, history and sightings; their numbers stay as erased."""
+def erase(tx: Tx, gone: Sequence[Passage], version: int) -> list[PassageId]:
+    """Delete passages with vectors, tokens, history and sightings; their numbers stay as erased.
+
+    Returns what they had superseded.
+    """
+    ended: list[PassageId] = []
     for one in gone:
         tx.connection.execute(delete(passage).where(passage.c.seq == one.seq))
-        tx.connection.execute(
+        rows = tx.connection.execute(
             update(passage)
             .where(
                 passage.c.superseded_by == one.id,
                 passage.c.organization_id == tx.actor.organization_id,
             )
             .values(superseded_by=None)
+            .returning(passage.c.id)
         )
+        ended += [row[0] for row in rows]
     tx.connection.execute(
         insert(erased),
         [
@@ -318,6 +324,7 @@ def erase(tx: Tx, gone: Sequence[Passage], version: int) -> None:
             for one in gone
         ],
     )
+    return ended
 
 
 def count(tx: Tx, archive_id: ArchiveId) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from yiku.core.errors import IdempotencyConflict
+from yiku.core.errors import IdempotencyConflict, JobConflict
 from yiku.core.ids import ArchiveId
 from yiku.store.database import Tx
 from yiku.store.tables import job, request
@@ -66,7 +66,20 @@ def job_position(tx: Tx, job_id: str) -> int:
     return int(found or 0)
 
 
-def set_job(tx: Tx, job_id: str, archive_id: ArchiveId, position: int) -> None:
+def set_job(
+    tx: Tx, job_id: str, archive_id: ArchiveId, position: int, seen: int | None = None
+) -> None:
+    """Keep how far a job has come. `seen`: where the caller saw it last.
+
+    Raises: JobConflict where it isn't there any more.
+    """
+    if seen is not None and (there := job_position(tx, job_id)) != seen:
+        raise JobConflict(
+            f"Another run has brought this job from {seen} to {there} meanwhile; nothing of this"
+            " request was stored.",
+            job=job_id,
+            position=there,
+        )
     tx.connection.execute(
         delete(job).where(job.c.organization_id == tx.actor.organization_id, job.c.id == job_id)
     )

@@ -20,6 +20,8 @@ from yiku.store.sqlite_file import APPLICATION_ID, check_file, translate, transl
 from yiku.store.verify import Progress, Report
 
 WAL_MODE = 2
+ANOTHER = "Use another backup: what is damaged in this one can't be mended."
+"""What to do where a file that was named is damaged."""
 
 
 def open_file(path: Path) -> sqlite3.Connection:
@@ -27,7 +29,7 @@ def open_file(path: Path) -> sqlite3.Connection:
 
     Raises: DatabaseForeign, DatabaseDamaged, DatabaseUnreachable.
     """
-    check_file(path)
+    check_file(path, ANOTHER)
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100:
@@ -48,7 +50,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         )
         application = raw.execute("PRAGMA application_id").fetchone()[0]
     except sqlite3.Error as error:
-        raise translate(error, path) from error
+        raise translate(error, path, ANOTHER) from error
     if application != APPLICATION_ID:
         raw.close()
         raise DatabaseForeign(f"{path} is a SQLite database of another program.", path=str(path))
@@ -68,7 +70,7 @@ def reading(path: Path) -> Generator[Connection]:
             yield connection
             connection.exec_driver_sql("ROLLBACK")
     except DBAPIError as error:
-        raise translated(error, path) from error
+        raise translated(error, path, ANOTHER) from error
     finally:
         raw.close()
 
@@ -96,6 +98,7 @@ def restore(
     if report.problems:
         raise DatabaseDamaged(
             f"{source} is damaged: {'; '.join(report.problems[:3])}. Nothing was restored."
+            f" {ANOTHER}"
         )
     there = target.exists() and target.stat().st_size > 0
     if there and not replace:

@@ -23,9 +23,9 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import (
+    Conflict,
     DatabaseForeign,
     DatabaseUnreachable,
-    Invalid,
     StoreError,
     YikuError,
 )
@@ -113,7 +113,7 @@ class SqliteDatabase:
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
         if target.exists():
-            raise Invalid(f"{target} exists already; a backup never overwrites.")
+            raise Conflict(f"{target} exists already; a backup never overwrites.")
         await asyncio.to_thread(copy_database, self.path, target, progress)
 
     async def close(self) -> None:

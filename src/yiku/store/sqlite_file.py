@@ -16,7 +16,7 @@ from yiku.core.errors import (
     DatabaseForeign,
     DatabaseFull,
     DatabaseUnreachable,
-    Invalid,
+    InvalidFile,
     StalePassage,
     StoreError,
     YikuError,
@@ -26,8 +26,15 @@ APPLICATION_ID = 0x59494B55
 """`YIKU`, in the file's header: other programs' databases are refused."""
 
 
-def translate(error: sqlite3.Error, path: Path) -> YikuError:
-    """The error of ours that says what SQLite's means for the user."""
+RESTORE = "Restore a backup with `yiku restore`."
+"""What to do where the database in use is damaged."""
+
+
+def translate(error: sqlite3.Error, path: Path, advice: str = RESTORE) -> YikuError:
+    """The error of ours that says what SQLite's means for the user.
+
+    `advice`: what to do where the file is damaged.
+    """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -43,10 +50,7 @@ def translate(error: sqlite3.Error, path: Path) -> YikuError:
                 path=str(path),
             )
         case sqlite3.SQLITE_CORRUPT:
-            return DatabaseDamaged(
-                f"{path} is damaged ({error}). Restore a backup with `yiku restore`.",
-                path=str(path),
-            )
+            return DatabaseDamaged(f"{path} is damaged ({error}). {advice}", path=str(path))
         case sqlite3.SQLITE_CONSTRAINT:
             return StalePassage(
                 "Something that this write refers to was changed or deleted meanwhile; try again."
@@ -57,7 +61,7 @@ def translate(error: sqlite3.Error, path: Path) -> YikuError:
             return DatabaseUnreachable(f"{path}: {error}.", path=str(path))
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, advice: str = RESTORE) -> None:
     """Refuse what is plainly not a whole SQLite database before SQLite touches it.
 
     Raises: DatabaseForeign, DatabaseDamaged, DatabaseUnreachable.
@@ -77,14 +81,15 @@ def check_file(path: Path) -> None:
     wal = path.with_name(path.name + "-wal")
     if len(header) < 100 or (size < expected and not (wal.exists() and wal.stat().st_size)):
         raise DatabaseDamaged(
-            f"{path} is cut off: {size} bytes of {expected}. Restore a backup with `yiku restore`.",
-            path=str(path),
+            f"{path} is cut off: {size} bytes of {expected}. {advice}", path=str(path)
         )
 
 
-def translated(error: DBAPIError | sqlite3.Error, path: Path) -> YikuError:
+def translated(error: DBAPIError | sqlite3.Error, path: Path, advice: str = RESTORE) -> YikuError:
     cause = error if isinstance(error, sqlite3.Error) else error.orig
-    return translate(cause, path) if isinstance(cause, sqlite3.Error) else StoreError(str(cause))
+    if not isinstance(cause, sqlite3.Error):
+        return StoreError(str(cause))
+    return translate(cause, path, advice)
 
 
 def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
@@ -97,7 +102,7 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], Non
         partial.unlink(missing_ok=True)
         partial.touch(mode=0o600)
     except OSError as error:
-        raise Invalid(f"{partial} can't be written: {error.strerror}.") from error
+        raise InvalidFile(f"{target} can't be written: {error.strerror}.") from error
     try:
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as origin,
@@ -113,6 +118,7 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], Non
             os.fsync(written.fileno())
         partial.rename(target)
     except sqlite3.Error as error:
-        raise translate(error, target) from error
+        damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
+        raise translate(error, source if damaged else target) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -49,10 +49,11 @@ COUNTED = (organization, user, api_key, archive, passage, embedding, change, sig
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found: rows by table, and what is wrong, in words."""
+    """What was found: how much there is, and what is wrong, in words."""
 
     schema: str | None
     counts: dict[str, int]
+    """Rows by table; `forgotten` and `superseded` are passages too."""
     problems: list[str]
 
 
@@ -64,14 +65,18 @@ def check(connection: Connection, progress: Progress = lambda done, total: None)
         if found is None:
             problems.append("there are no tables of Yiku in it")
         return Report(found, {}, problems)
-    counts = {
-        table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-        for table in COUNTED
-    }
+    counts = counts_of(connection)
     problems += version_problems(connection)
     problems += reference_problems(connection)
     problems += row_problems(connection, lambda done: progress(done, counts["passage"]))
     return Report(found, counts, problems)
+
+
+def counts_of(connection: Connection) -> dict[str, int]:
+    queries = {table.name: select(func.count()).select_from(table) for table in COUNTED}
+    for name, column in (("forgotten", "forgotten_at"), ("superseded", "superseded_by")):
+        queries[name] = select(func.count()).where(passage.c[column].is_not(None))
+    return {name: int(connection.execute(query).scalar_one()) for name, query in queries.items()}
 
 
 def file_problems(connection: Connection, *, quick: bool = False) -> list[str]:

@@ -153,7 +153,7 @@ async def test_a_backup_never_overwrites(yiku_home: Path, sqlite_url: str, tmp_p
     target = tmp_path / "precious.db"
     target.write_text("precious")
     async with build(load(home=yiku_home, database_url=sqlite_url)) as app:
-        with pytest.raises(errors.Invalid, match="never overwrites"):
+        with pytest.raises(errors.Conflict, match="never overwrites"):
             await app.database.backup(target, lambda done, total: None)
     assert target.read_text() == "precious"
 

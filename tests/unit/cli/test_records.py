@@ -52,13 +52,20 @@ def test_defaults_fill_in_what_a_line_leaves_out() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("nope", "no valid JSON"),
-        ("[1]", "no JSON object"),
-        ('"text"', "no JSON object"),
+        ("nope", 'no valid JSON from character 2 on; a line is an object like {"text": "…"}'),
+        ('{"text": "a"', "no valid JSON from character 12 on"),
+        ("[1]", 'it is a list, not an object like {"text": "…"}'),
+        ('"text"', 'it is "text", not an object like {"text": "…"}'),
         ("{}", "`text` is missing"),
-        ('{"text": 1}', "`text`"),
-        ('{"text": "a", "speakr": "b"}', "`speakr` is no field"),
-        ('{"text": "a", "at": "soon"}', "`at`"),
+        ('{"text": 1}', "`text` is 1, not a text in quotes"),
+        ('{"text": "a", "tags": "b"}', '`tags` is "b", not a list like ["health", "food"]'),
+        ('{"text": "a", "tags": ["b", null]}', "`tags.1` is null, not a text in quotes"),
+        ('{"text": "a", "metadata": []}', "`metadata` is a list, not an object like {"),
+        ('{"text": "a", "speakr": "b"}', "`speakr` is no field of a passage (`speaker` is)"),
+        ('{"text": "a", "colour": "b"}', "`colour` is no field of a passage (what is yours"),
+        ('{"text": "a", "at": "soon"}', '`at` is "soon", no date or time like 2026-09-20'),
+        ('{"text": "a", "at": "9999-12-31T23:00-05:00"}', "`at`: years 1 to 9999 can be kept"),
+        ('{"text": "a", "valid_from": "2026-02-02", "valid_to": "2026-02-01"}', "not after"),
         ('{"text": "  "}', "empty"),
         ('{"text": "a\\u0000b"}', "NUL"),
         ('{"text": "' + "x" * 2000 + '"}', "bytes long"),
@@ -73,6 +80,42 @@ def test_a_bad_line_says_what_is_wrong_with_it(line: str, problem: str) -> None:
     assert (bad.line, bad.source) == (2, line)
     assert bad.problem is not None
     assert problem in bad.problem
+    assert "Input should" not in bad.problem
+
+
+def test_an_array_is_read_as_its_elements() -> None:
+    content = '\ufeff\n[ {"text": "a"},\n\n{"text": "二",\n "tags": ["x"]} , {"text": "]"}\n]\n'
+
+    found = [(one.line, one.fields) for one in read(content, "jsonl")]
+
+    assert found == [(2, {"text": "a"}), (4, {"text": "二", "tags": ["x"]}), (5, {"text": "]"})]
+    assert read("[]", "jsonl") == []
+    assert read(" [\n] ", "jsonl") == []
+
+
+def test_a_bad_element_of_an_array_is_named_by_its_line() -> None:
+    good, bad, last = read('[{"text": "a"},\n{"txt": "b"},\n{"text": "c"}]', "jsonl")
+
+    assert (good.problem, last.problem) == (None, None)
+    assert (bad.line, bad.source) == (2, '{"txt": "b"}')
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "character"),
+    [
+        ('[{"text": "a"}\n {"text": "b"}]', 2, 2),
+        ('[{"text": "a"},\n {"text": b}]', 2, 11),
+        ('[{"text": "a"},\n', 2, 1),
+        ('[{"text": "a"}]\n[{"text": "b"}]', 2, 1),
+    ],
+)
+def test_a_broken_array_says_where_it_breaks(content: str, line: int, character: int) -> None:
+    good, broken = read(content, "jsonl")
+
+    assert good.fields == {"text": "a"}
+    assert broken.line == line
+    assert broken.problem is not None
+    assert f"no valid JSON from character {character} on" in broken.problem
 
 
 def test_an_exported_line_loses_what_a_passage_gets_anew() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yiku.core.errors import RoleNotFound, StaleRole
+from yiku.core.ids import ArchiveId
 from yiku.core.memory import Added, Archive, Outcome
 from yiku.core.role import Why
 from yiku.core.tenant import Actor
@@ -17,12 +18,11 @@ from yiku.memory.roles.assign import Assigned, Join, Text, assign, demand_known
 from yiku.memory.roles.assign import store as keep
 from yiku.memory.roles.decide import Rule
 from yiku.memory.roles.pool import Current
-from yiku.store import memberships, roles
+from yiku.store import archives, memberships, roles
 from yiku.store.database import Tx, now_utc
 
 if TYPE_CHECKING:
     from yiku.memory.archival import ArchivalMemory
-    from yiku.memory.known import Known
 
 Floats = NDArray[np.float32]
 
@@ -50,10 +50,25 @@ class Routes:
     """By position."""
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where it arrives."""
+
+    archive: Archive | None
+    """None: it isn't there yet."""
+    versions: roles.Versions
+    """How often its roles have changed."""
+
+
+def home_of(tx: Tx, archive_id: ArchiveId) -> Home:
+    """Raises: ArchiveNotFound."""
+    return Home(archives.get(tx, archive_id), roles.versions(tx, archive_id))
+
+
 async def routes_of(
     memory: ArchivalMemory,
     actor: Actor,
-    known: Known,
+    home: Home,
     arrivals: Sequence[Arrival],
     by: tuple[Floats, Rule],
 ) -> Routes:
@@ -62,13 +77,13 @@ async def routes_of(
     Raises: RoleNotFound where the caller names one that isn't there.
     """
     current = None
-    if known.archive is not None and known.roles.all:
-        current = await memory.roles.current(actor, known.archive)
+    if home.archive is not None and home.versions.all:
+        current = await memory.roles.current(actor, home.archive)
     if current is None:
         named = sorted({name for one in arrivals for name in one.roles or ()})
         if named:
             raise RoleNotFound(f"There is no role {named[0]!r} here: the archive has no roles.")
-        return Routes(known.roles, None, {})
+        return Routes(home.versions, None, {})
     vectors, rule = by
     fresh = [i for i, one in enumerate(arrivals) if one.fresh]
     texts = [Text(arrivals[i].text, arrivals[i].roles) for i in fresh]

@@ -91,7 +91,10 @@ async def one_batch(memory: ArchivalMemory, actor: Actor, job: Job, threshold: f
         state = State.RUNNING if len(batch) == BATCH else State.DONE
         if not role_jobs.advance(tx, job, position, state):
             raise StaleRole("Another process took this step.")
-        steps = moves(tx, current, job, batch, made)
+        about = {one.role_id: one for one in current.state.roles}
+        if job.roles:
+            about = {name: about[name] for name in job.roles if name in about}
+        steps = moves(tx, current, about, batch, made)
         take(tx, current.archive, steps, job=job.id)
         decisions.add(tx, current.archive.id, made, [one.seq for one in batch])
         joined = sum(one.joined for one in steps)
@@ -112,12 +115,13 @@ def demand_same(tx: Tx, current: Current) -> None:
 
 
 def moves(
-    tx: Tx, current: Current, job: Job, batch: Sequence[Passage], made: Sequence[Decision]
+    tx: Tx,
+    current: Current,
+    about: Mapping[str, Role],
+    batch: Sequence[Passage],
+    made: Sequence[Decision],
 ) -> list[Step]:
-    """What is to change, by what is so now and what was decided."""
-    about = {one.role_id: one for one in current.state.roles}
-    if job.roles:
-        about = {role_id: about[role_id] for role_id in job.roles if role_id in about}
+    """What is to change in the roles `about`, by what is so now and what was decided."""
     now = memberships.of_passages(tx, [one.seq for one in batch])
     refused = memberships.refusals(tx, current.archive.id)
     steps: list[Step] = []
