@@ -59,9 +59,10 @@ class Model:
         del self.states[one]
         for step in self.steps:
             step.before.pop(one, None)
-        for other, state in self.states.items():
-            if state.superseded_by == one:
-                self.states[other] = replace(state, superseded_by=None)
+        for states in (self.states, *(step.before for step in self.steps)):
+            for other, state in states.items():
+                if state.superseded_by == one:
+                    states[other] = replace(state, superseded_by=None)
 
 
 OPERATIONS = st.lists(
