@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
+from yiku.memory.roles.gatings import GateLog
+from yiku.memory.roles.pool import RolePool
 from yiku.memory.text import forget_chunks
 from yiku.providers.cache import CachedEmbedder
 from yiku.providers.choose import EmbedderChoice, embedder
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
+from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
 
@@ -55,34 +61,56 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
     Raises: StoreError, SettingInvalid, ModelNotFound.
     """
     settings.make_home()
-    made = embedder(embedder_choice(settings))
-    try:
+    async with AsyncExitStack() as opened:  # closed in the opposite order
+        made = embedder(embedder_choice(settings))
+        opened.push_async_callback(made.close)
+        indexes = IndexPool(settings.index_memory_mb, index_files(settings))
+        opened.push_async_callback(asyncio.to_thread, indexes.close)
         database = await open_database(
             settings.database,
             busy_timeout_s=settings.busy_timeout_s,
             auto_migrate=settings.auto_migrate,
         )
-        try:
-            yield App(
-                settings=settings,
+        opened.push_async_callback(database.close)
+        gloss = gloss_for(made, settings)
+        gatings = GateLog(database)
+        opened.push_async_callback(gatings.close)
+        roles = RolePool(database, made, gloss, settings.home_dir / "cache")
+        opened.push_async_callback(roles.close)
+        yield App(
+            settings=settings,
+            database=database,
+            memory=ArchivalMemory(
                 database=database,
-                memory=ArchivalMemory(
-                    database=database,
-                    embedder=made,
-                    indexes=IndexPool(settings.index_memory_mb),
-                    gloss=gloss_for(made, settings),
-                    forget_cached=forgetting(made),
-                    policy=Policy(
-                        duplicates=settings.duplicates,
-                        echo_guard=timedelta(hours=settings.echo_guard_hours),
-                        max_text_bytes=settings.max_text_bytes,
-                    ),
-                ),
-            )
-        finally:
-            await database.close()
-    finally:
-        await made.close()
+                embedder=made,
+                indexes=indexes,
+                gloss=gloss,
+                forget_cached=forgetting(made),
+                policy=policy_of(settings),
+                roles=roles,
+                gatings=gatings,
+            ),
+        )
+
+
+def policy_of(settings: Settings) -> Policy:
+    return Policy(
+        duplicates=settings.duplicates,
+        echo_guard=timedelta(hours=settings.echo_guard_hours),
+        max_text_bytes=settings.max_text_bytes,
+    )
+
+
+def index_files(settings: Settings) -> IndexFiles | None:
+    """Where indexes stay between processes: beside a SQLite file, else in the data directory."""
+    if not SUPPORTED:
+        return None
+    address = settings.database
+    if address.startswith("sqlite:///"):
+        return IndexFiles(folder_beside(Path(address.removeprefix("sqlite:///"))))
+    # Not the address itself, which may have a password in it.
+    name = hashlib.sha256(address.encode()).hexdigest()[:32]
+    return IndexFiles(settings.home_dir / "cache" / "index" / name)
 
 
 def gloss_for(made: Embedder, settings: Settings) -> Callable[[str], str]:

@@ -15,7 +15,7 @@ from yiku.core.tenant import LOCAL_ACTOR
 from yiku.settings import load
 from yiku.store import schema
 from yiku.store.migrations import run
-from yiku.store.tables import metadata
+from yiku.store.role_tables import metadata
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@ YikuError
 ├── NotFound
 │   ├── ArchiveNotFound
 │   ├── PassageNotFound
+│   ├── RoleNotFound
+│   ├── TemplateNotFound
+│   ├── DecisionNotFound
+│   ├── JobNotFound
 │   └── KeyNotFound
 ├── Invalid                     what was asked can't be done as asked
 │   ├── InvalidText
@@ -12,6 +16,8 @@ YikuError
 │   └── SettingInvalid
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
+│   ├── RoleExists
+│   ├── StaleRole
 │   ├── StalePassage
 │   ├── AlreadySuperseded
 │   ├── NothingToUndo
@@ -64,6 +70,22 @@ class PassageNotFound(NotFound):
     """There is no such passage."""
 
 
+class RoleNotFound(NotFound):
+    """There is no such role."""
+
+
+class TemplateNotFound(NotFound):
+    """There is no such role template."""
+
+
+class DecisionNotFound(NotFound):
+    """There is no such decision."""
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+
 class KeyNotFound(NotFound):
     """There is no such API key."""
 
@@ -94,6 +116,14 @@ class Conflict(YikuError):
 
 class ArchiveExists(Conflict):
     """There is already an archive of this name."""
+
+
+class RoleExists(Conflict):
+    """There is already a role of this `role_id`."""
+
+
+class StaleRole(Conflict):
+    """The role has changed since it was read."""
 
 
 class StalePassage(Conflict):

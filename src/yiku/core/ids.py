@@ -11,6 +11,9 @@ ArchiveId = NewType("ArchiveId", str)
 PassageId = NewType("PassageId", str)
 ChangeId = NewType("ChangeId", str)
 SightingId = NewType("SightingId", str)
+RoleKey = NewType("RoleKey", str)
+"""A role's own id; its `role_id` is a name that its archive's user gave it."""
+DecisionId = NewType("DecisionId", str)
 
 
 def new_id(noun: str) -> str:

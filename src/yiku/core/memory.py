@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from yiku.core.ids import ArchiveId, ChangeId, OrganizationId, PassageId, SightingId, UserId
+from yiku.core.ids import (
+    ArchiveId,
+    ChangeId,
+    DecisionId,
+    OrganizationId,
+    PassageId,
+    SightingId,
+    UserId,
+)
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -48,6 +56,8 @@ class Draft:
     """From when it is true; None: from `at`."""
     valid_to: datetime | None = None
     skill_id: str | None = None
+    roles: tuple[str, ...] | None = None
+    """The roles it belongs to, empty: none; None: it is routed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +127,8 @@ class Filter:
     """True at this moment; None: now."""
     superseded: bool = False
     """Also what is no longer, or not yet, true."""
+    roles: tuple[str, ...] | None = None
+    """In any of these roles; none of them: the general memory alone."""
 
 
 class Action(StrEnum):
@@ -175,3 +187,7 @@ class Added:
 
     outcome: Outcome
     passage: Passage
+    roles: tuple[str, ...] = ()
+    """The roles it came to."""
+    decision: DecisionId | None = None
+    """Why; None where there are no roles, or the caller named them."""

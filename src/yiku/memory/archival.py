@@ -13,6 +13,8 @@ from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive
 from yiku.core.ports import Embedder
 from yiku.memory.names import strip_names
+from yiku.memory.roles.gatings import GateLog
+from yiku.memory.roles.pool import RolePool
 from yiku.store import archives
 from yiku.store.database import Database, Tx
 from yiku.store.index.pool import IndexPool
@@ -47,6 +49,8 @@ class ArchivalMemory:
     forget_cached: Callable[[], None]
     """Empties every cache: after a deletion nothing made from the text may stay."""
     policy: Policy
+    roles: RolePool
+    gatings: GateLog
 
     def embeddable(self, text: str, names: Iterable[str]) -> str:
         """What the model is given for a text: its speakers' names taken out, Chinese glossed.

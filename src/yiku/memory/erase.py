@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.changes import apply
 from yiku.memory.reindex import Found, made_findable
-from yiku.store import archives, history, passages
+from yiku.store import archives, history, passages, roles
 from yiku.store.database import Tx
 
 TRIES = 3
@@ -39,6 +40,8 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
         return list(known.values()), orphans
 
     gone: list[Passage] = []
+    orphans: list[Passage] = []
+    versions: Mapping[ArchiveId, int] = {}
     for attempt in range(TRIES):
         gone, orphans = await memory.database.read(actor, look)
         found = await made_findable(memory, [(replace(p, context_id=None), None) for p in orphans])
@@ -48,26 +51,35 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
             gone: Sequence[Passage] = gone,
             orphans: Sequence[Passage] = orphans,
             found: Mapping[int, Found] = found,
-        ) -> None:
-            erase(tx, gone, orphans, found)
+        ) -> dict[ArchiveId, int]:
+            return erase(tx, gone, orphans, found)
 
         try:
-            await memory.database.write(actor, unit)
+            versions = await memory.database.write(actor, unit)
         except StalePassage:
             if attempt == TRIES - 1:
                 raise
             continue
         break
     memory.forget_cached()
+    for archive_id, version in versions.items():
+        memory.roles.drop(archive_id)
+        seqs = [one.seq for one in gone if one.archive_id == archive_id]
+        others = [one.seq for one in orphans if one.archive_id == archive_id]
+        await asyncio.to_thread(memory.indexes.erase, archive_id, version, seqs, others)
     await memory.database.scrub()
     return len(gone)
 
 
 def erase(
     tx: Tx, gone: Sequence[Passage], orphans: Sequence[Passage], found: Mapping[int, Found]
-) -> None:
-    """Raises: StalePassage where another turn came to follow one of them meanwhile."""
-    by_archive: dict[str, list[Passage]] = {}
+) -> dict[ArchiveId, int]:
+    """The archives' versions by which they are gone.
+
+    Raises: StalePassage where another turn came to follow one of them meanwhile.
+    """
+    versions: dict[ArchiveId, int] = {}
+    by_archive: dict[ArchiveId, list[Passage]] = {}
     for one in gone:
         by_archive.setdefault(one.archive_id, []).append(one)
     ids = {one.id for one in gone}
@@ -86,12 +98,17 @@ def erase(
         )
         history.forget_changes(tx, [one.seq for one in part])
         passages.erase(tx, part, archive.version)
+        if roles.versions(tx, archive.id).all:
+            roles.bump(tx, archive, roles=True)  # every process makes its experts without them
+        versions[archive.id] = archive.version
+    return versions
 
 
 async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:
     """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
     deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
-    memory.indexes.drop(archive_id)
+    await asyncio.to_thread(memory.indexes.erase_all, archive_id)
+    memory.roles.drop(archive_id)
     memory.forget_cached()
     await memory.database.scrub()
     return deleted

@@ -12,7 +12,8 @@ import gzip
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -20,7 +21,8 @@ from threading import Lock
 from yiku.memory.common_words import COMMON_WORDS
 from yiku.memory.text import HAN, simplify
 
-FORMAT = "yiku-gloss-1"
+FORMAT = b"yiku-gloss-2"
+END = b"end"
 MAX_WORD = 12
 """Characters of the longest dictionary word looked for."""
 MAX_GLOSS_WORDS = 6
@@ -46,7 +48,7 @@ class Gloss:
 
     def __init__(self, cache_path: Path) -> None:
         self._path = cache_path
-        self._words: dict[str, str] | None = None
+        self._words: Words | None = None
         self._loading = Lock()
 
     def __call__(self, text: str) -> str:
@@ -57,12 +59,12 @@ class Gloss:
         found: list[str] = []
         for run in RUN.findall(simplify(text)):
             if HAN_CHARACTER.match(run):
-                found += (words.get(word, "") for word in segment(run, words))
+                found += (gloss for _, gloss in segment(run, words))
             else:
                 found.append(run)
         return " ".join(" ".join(found).split())
 
-    def _loaded(self) -> dict[str, str]:
+    def _loaded(self) -> Words:
         if self._words is None:
             with self._loading:
                 if self._words is None:
@@ -70,46 +72,103 @@ class Gloss:
         return self._words
 
 
-def segment(run: str, words: dict[str, str]) -> list[str]:
-    """The way to cut a run of characters that costs least: 10 a dictionary word, 20 a character
-    that is none, less a tenth of each longer word's length squared, so that of equally few words
-    the uneven ones win (中华人民 + 的, not 中华 + 人民的)."""
+class Words:
+    """Words and their glosses in one block of bytes, a twelfth of what a dictionary of them takes.
+
+    The block is UTF-8: a line feed, then `word TAB gloss LF` for each, sorted, so that a word comes
+    before the longer ones that begin with it. The words with one first character are looked
+    through from where they start.
+    """
+
+    def __init__(self, firsts: str, starts: Sequence[int], block: bytes) -> None:
+        """`starts`: of each first character the place of the line feed before its words; and the
+        last line feed's."""
+        self.firsts = firsts
+        self.starts = array("I", starts)
+        self.block = block
+        self._number = {first: number for number, first in enumerate(firsts)}
+
+    @classmethod
+    def of(cls, glosses: Mapping[str, str]) -> Words:
+        firsts: list[str] = []
+        starts: list[int] = []
+        lines = [b""]
+        place = 0
+        for word in sorted(glosses):
+            if not firsts or firsts[-1] != word[0]:
+                firsts.append(word[0])
+                starts.append(place)
+            lines.append(f"{word}\t{glosses[word]}".encode())
+            place += len(lines[-1]) + 1
+        return cls("".join(firsts), [*starts, place], b"\n".join([*lines, b""]))
+
+    def beginning(self, run: str, start: int) -> list[tuple[int, int]]:
+        """Of each word that stands in the run at `start` its length and the place of its gloss,
+        the shortest first."""
+        number = self._number.get(run[start])
+        found: list[tuple[int, int]] = []
+        if number is None:
+            return found
+        place, end = self.starts[number], self.starts[number + 1] + 1
+        line = b"\n"
+        for length, character in enumerate(run[start : start + MAX_WORD], 1):
+            line += character.encode()
+            place = self.block.find(line, place, end)
+            if place < 0:
+                break
+            after = place + len(line)
+            if self.block.startswith(b"\t", after):
+                found.append((length, after + 1))
+        return found
+
+    def gloss_at(self, place: int) -> str:
+        return self.block[place : self.block.index(b"\n", place)].decode()
+
+
+def segment(run: str, words: Words) -> list[tuple[str, str]]:
+    """The words of a run of characters with their glosses, cut in the way that costs least: 10 a
+    dictionary word, 20 a character that is none, less a tenth of each longer word's length squared,
+    so that of equally few words the uneven ones win (中华人民 + 的, not 中华 + 人民的)."""
     n = len(run)
+    ending: list[list[tuple[int, int]]] = [[] for _ in range(n + 1)]
+    for start in reversed(range(n)):  # of the words with one end the shortest comes first
+        for length, place in words.beginning(run, start):
+            ending[start + length].append((length, place))
     costs = [0.0] * (n + 1)
-    starts = [0] * (n + 1)
+    chosen: list[tuple[int, int]] = [(1, -1)] * (n + 1)
     for end in range(1, n + 1):
-        best = costs[end - 1] + (10 if run[end - 1] in words else 20)
-        start = end - 1
-        for length in range(2, min(MAX_WORD, end) + 1):
-            if run[end - length : end] in words:
-                cost = costs[end - length] + 10 - 0.1 * length * length
-                if cost < best:
-                    best, start = cost, end - length
-        costs[end], starts[end] = best, start
-    cuts: list[str] = []
+        costs[end] = costs[end - 1] + 20
+        for length, place in ending[end]:
+            longer = 0.1 * length * length if length > 1 else 0
+            cost = costs[end - length] + 10 - longer
+            if cost < costs[end]:
+                costs[end], chosen[end] = cost, (length, place)
+    cuts: list[tuple[str, str]] = []
     while n:
-        cuts.append(run[starts[n] : n])
-        n = starts[n]
+        length, place = chosen[n]
+        cuts.append((run[n - length : n], "" if place < 0 else words.gloss_at(place)))
+        n -= length
     return cuts[::-1]
 
 
-def load(path: Path) -> dict[str, str]:
-    """Word -> gloss; from the cache if it is there and whole, else compiled into it."""
+def load(path: Path) -> Words:
+    """From the cache if it is there and whole, else compiled into it."""
     try:
-        parts = path.read_text("utf-8").split("\n")
-    except (FileNotFoundError, UnicodeDecodeError):
-        parts = []
-    if len(parts) == 4 and parts[0] == FORMAT and parts[3] == "end":
-        return dict(zip(parts[1].split("\t"), parts[2].split("\t"), strict=True))
-    glosses = compile_dictionary()
-    lines = (FORMAT, "\t".join(glosses), "\t".join(glosses.values()), "end")
+        head, firsts, starts, rest = path.read_bytes().split(b"\n", 3)
+        if head == FORMAT and rest.endswith(END):
+            return Words(firsts.decode(), [*map(int, starts.split())], rest.removesuffix(END))
+    except (FileNotFoundError, ValueError):  # not there, or cut off
+        pass
+    words = Words.of(compile_dictionary())
+    starts = " ".join(map(str, words.starts))
     path.parent.mkdir(parents=True, exist_ok=True)
     # Another process may be reading, or writing the same.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write("\n".join(lines))
+    with os.fdopen(handle, "wb") as file:
+        head = b"\n".join((FORMAT, words.firsts.encode(), starts.encode(), b""))
+        file.writelines((head, words.block, END))
     os.replace(name, path)
-    return glosses
+    return words
 
 
 def compile_dictionary() -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import DimensionMismatch, Invalid, StalePassage
+from yiku.core.errors import DimensionMismatch, Invalid, StalePassage, StaleRole
 from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
@@ -16,12 +16,17 @@ from yiku.memory.archival import ArchivalMemory, Place, participants
 from yiku.memory.draft import check, check_name, passages_of, terms_of
 from yiku.memory.duplicates import key
 from yiku.memory.known import Known, Link, find_links, read_known, repetition
+from yiku.memory.roles.arrive import Arrival, Routes, routes_of, with_roles
+from yiku.memory.roles.assign import route_rule
+from yiku.memory.roles.decide import Rule
 from yiku.memory.text import tokens
 from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
 
 Floats = NDArray[np.float32]
 Also = Callable[[Tx, Archive, Sequence[Added]], None]
+
+ROUTE = route_rule()
 
 TRIES = 4
 """An adding that lost a race against a change of its context is planned again this often."""
@@ -37,6 +42,7 @@ async def add(
     drafts: Sequence[Draft],
     *,
     vectors: Floats | None = None,
+    rule: Rule = ROUTE,
     also: Also | None = None,
 ) -> list[Added]:
     """Store drafts, in order; all of them or none.
@@ -46,7 +52,8 @@ async def add(
     archive named by a `Place` is made where there is none.
 
     `vectors`: float32 (len(drafts), d) of the configured model, where the caller has them; then no
-    context is embedded. `also` runs in the same transaction.
+    context is embedded. `rule` says how memories find their roles, where the archive has roles and
+    the draft names none. `also` runs in the same transaction.
 
     Raises: Invalid, InvalidText, ArchiveNotFound, EmbeddingModelMismatch, ProviderError,
     StoreError.
@@ -63,26 +70,31 @@ async def add(
         check_name("The archive's name", where.name)
         check_name("The user", where.owner or None)
 
-    now = now_utc()
-    new = passages_of(drafts, actor, now)
+    new = passages_of(drafts, actor, now_utc())
     for attempt in range(TRIES):
-        plan = await planned(memory, actor, where, new, vectors)
+        plan = await planned(memory, actor, Given(where, drafts, new, vectors, rule))
         try:
             return await memory.database.write(actor, lambda tx, p=plan: store(tx, memory, p, also))
-        except StalePassage:
+        except (StalePassage, StaleRole):
             if attempt == TRIES - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-async def planned(
-    memory: ArchivalMemory,
-    actor: Actor,
-    where: Place | ArchiveId,
-    new: Sequence[Passage],
-    vectors: Floats | None,
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a call to `add` was given, its drafts as the passages they will be."""
+
+    where: Place | ArchiveId
+    drafts: Sequence[Draft]
+    new: Sequence[Passage]
+    vectors: Floats | None
+    rule: Rule
+
+
+async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
     """Everything that can be done before the transaction."""
+    where, new, vectors = given.where, given.new, given.vectors
     words = [tokens(one.text) for one in new]
     keys = [key(own) for own in words]
     known = await memory.database.read(
@@ -106,7 +118,23 @@ async def planned(
     }
     own = {one.id for one in new}
     seen = [*(turn for turn in before if turn), *(link.passage for link in links.values())]
-    return Plan(where, new, contexts, links, indexed, [one for one in seen if one.id not in own])
+    return Plan(
+        where=where,
+        new=new,
+        contexts=contexts,
+        links=links,
+        indexed=indexed,
+        seen=[one for one in seen if one.id not in own],
+        routes=await routes_of(
+            memory, actor, known, arrivals(given, links), (found.own, given.rule)
+        ),
+    )
+
+
+def arrivals(given: Given, links: Mapping[int, Link]) -> list[Arrival]:
+    """The drafts as role memory sees them."""
+    pairs = enumerate(zip(given.new, given.drafts, strict=True))
+    return [Arrival(one.text, draft.roles, i not in links) for i, (one, draft) in pairs]
 
 
 def turns_before(new: Sequence[Passage], known: Known) -> list[Passage | None]:
@@ -162,7 +190,7 @@ def checked(vectors: Floats, dimension: int) -> Floats:
     return (vectors / lengths).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What one transaction is to store: each passage is a link's or has what it is found by."""
 
@@ -174,12 +202,13 @@ class Plan:
     indexed: Mapping[int, passages.Indexed]
     seen: Sequence[Passage]
     """Stored passages it builds on, as they were: contexts, and what links lead to."""
+    routes: Routes
 
 
 def store(tx: Tx, memory: ArchivalMemory, plan: Plan, also: Also | None) -> list[Added]:
-    """One transaction: what is new as passages, what is known as sightings.
+    """One transaction: what is new as passages with their roles, what is known as sightings.
 
-    Raises: StalePassage where a passage it builds on has changed.
+    Raises: StalePassage where a passage it builds on has changed, StaleRole where roles have.
     """
     archive = home_of(tx, plan.where)
     passages.demand_unchanged(tx, plan.seen)
@@ -197,6 +226,7 @@ def store(tx: Tx, memory: ArchivalMemory, plan: Plan, also: Also | None) -> list
     if links:
         results = with_links(plan.new, links, homes, stored)
         history.add_sightings(tx, sightings_of(plan.new, links, results))
+    results = with_roles(tx, archive, plan.routes, results)
     if also is not None:
         also(tx, archive, results)
     return results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage, SightingKind
@@ -12,6 +12,7 @@ from yiku.memory.duplicates import is_echo, same_meaning
 from yiku.memory.text import tokens
 from yiku.store import archives, passages, shown
 from yiku.store.database import Tx
+from yiku.store.roles import Versions, versions
 
 SELF_CONTAINED = 4
 """Different content words from which a text is understood without the turn before it: "I'm allergic
@@ -29,6 +30,10 @@ class Known:
     """What searches put into each conversation lately."""
     like: Mapping[bytes, Sequence[Passage]]
     """Passages by `duplicates.key`, of the drafts' keys."""
+    archive: Archive | None = None
+    """None: it isn't there yet."""
+    roles: Versions = field(default_factory=Versions)
+    """How often its roles have changed."""
 
 
 NOTHING = Known(frozenset(), {}, {}, {})
@@ -69,6 +74,8 @@ def read_known(
         last_turns={c: turn for c, turn in turns.items() if turn is not None},
         shown=shown_to(tx, memory.policy, archive, conversations),
         like=like(tx, memory.policy, archive, keys),
+        archive=archive,
+        roles=versions(tx, archive.id),
     )
 
 

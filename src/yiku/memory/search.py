@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from yiku.memory import rank
 from yiku.memory.archival import ArchivalMemory, Place, participants, resolve
 from yiku.memory.draft import QUESTION, TIME_WORDS, check_name, scalar
 from yiku.memory.names import named_speaker, strip_names
+from yiku.memory.roles.within import EVERYWHERE, Within, within
 from yiku.memory.text import tokens
 from yiku.memory.when import is_when_question, spans
 from yiku.store import archives, passages, shown
@@ -40,6 +41,7 @@ class Target:
 
     archive: Archive
     index: ArchiveIndex
+    within: Within = EVERYWHERE
 
 
 async def search(
@@ -57,8 +59,8 @@ async def search(
     A user's `default` archive that isn't there yet is empty, not an error. `inject_into` names the
     conversation whose context the hits go into, for the echo guard.
 
-    Raises: Invalid, InvalidFilter, ArchiveNotFound, EmbeddingModelMismatch, ProviderError,
-    StoreError.
+    Raises: Invalid, InvalidFilter, ArchiveNotFound, RoleNotFound, EmbeddingModelMismatch,
+    ProviderError, StoreError.
     """
     check_query(query, limit)
     if inject_into is not None:
@@ -66,6 +68,11 @@ async def search(
         check_name("The conversation", inject_into)
     wanted = filter or Filter()
     targets = await memory.database.read(actor, lambda tx: targets_of(tx, memory, places))
+    if wanted.roles is not None:
+        targets = [
+            replace(one, within=await within(memory, actor, one.archive, wanted.roles))
+            for one in targets
+        ]
     if not targets:
         return []
     asked = await asked_of(memory, targets, query)
@@ -135,7 +142,10 @@ def found_in(
 ) -> list[Hit]:
     """Candidates of every archive, ranked together, as hits."""
     looked_for = index_query(asked, wanted, tx.now)
-    gathered = [target.index.search(looked_for) for target in targets]
+    gathered = [
+        target.index.search(replace(looked_for, only=target.within.only, never=target.within.never))
+        for target in targets
+    ]
     candidates = rank.Candidates(**columns(targets, gathered, asked))
     facts = rank.QueryFacts(
         attainable=max(found.attainable for found in gathered),

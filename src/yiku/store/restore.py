@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import Conflict, DatabaseBusy, DatabaseDamaged, DatabaseForeign
 from yiku.store import verify
+from yiku.store.index.files import folder_beside
 from yiku.store.sqlite_file import APPLICATION_ID, check_file, translate, translated
 from yiku.store.verify import Progress, Report
 
@@ -110,6 +111,7 @@ def restore(
             kept = keep(target, now) if there else None
             for rest in ("-wal", "-shm"):
                 beside(target, rest).unlink(missing_ok=True)
+            shutil.rmtree(folder_beside(target), ignore_errors=True)  # of what was there before
             os.replace(draft, target)
             sync_folder(target.parent)
     finally:

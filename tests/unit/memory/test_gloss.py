@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from yiku.memory.gloss import Gloss, load, segment
+from yiku.memory.gloss import Gloss, Words, load, segment
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +51,33 @@ def test_grammar_words_and_unknown_characters_leave_nothing(gloss: Gloss) -> Non
 
 
 def test_the_fewest_and_longest_words_are_found() -> None:
-    words = dict.fromkeys(["中华", "人民", "中华人民", "人民的", "的", "中", "华", "人", "民"], "")
-    assert segment("中华人民的", words) == ["中华人民", "的"]
-    assert segment("龘人民", words) == ["龘", "人民"]
+    known = ["中华", "人民", "中华人民", "人民的", "的", "中", "华", "人", "民"]
+    words = Words.of({word: f"<{word}>" for word in known})
+    assert segment("中华人民的", words) == [("中华人民", "<中华人民>"), ("的", "<的>")]
+    assert segment("龘人民", words) == [("龘", ""), ("人民", "<人民>")]
+
+
+def test_words_are_found_that_stand_at_a_place_in_a_text() -> None:
+    words = Words.of({"a": "1", "ab": "2", "abcd": "3", "b": "4", "é": "5"})
+
+    def found(text: str, start: int) -> dict[int, str]:
+        return {length: words.gloss_at(place) for length, place in words.beginning(text, start)}
+
+    assert found("abcde", 0) == {1: "1", 2: "2", 4: "3"}
+    assert found("abc", 0) == {1: "1", 2: "2"}
+    assert found("abc", 1) == {1: "4"}
+    assert found("xé", 0) == {}
+    assert found("xé", 1) == {1: "5"}
+    assert Words.of({}).beginning("x", 0) == []
 
 
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "gloss.tsv"
-    whole = cache.read_text("utf-8")
-    path.write_text(whole[: len(whole) // 2], "utf-8")
-    assert Gloss(path)("花生") == "peanut"
-    assert path.read_text("utf-8") == whole
+    whole = cache.read_bytes()
+    for kept in (0, 5, 500, len(whole) // 2):
+        path.write_bytes(whole[:kept])
+        assert Gloss(path)("花生") == "peanut"
+        assert path.read_bytes() == whole
 
 
 def test_threads_may_share_it(cache: Path) -> None:

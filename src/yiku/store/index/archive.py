@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,6 +12,9 @@ import numpy as np
 from yiku.store.index.query import Candidates, Query, gather
 from yiku.store.index.segment import NEVER, Rows, Segment
 from yiku.store.index.terms import unpack
+
+END = int(np.iinfo(np.int64).max)
+"""After every row number."""
 
 REBUILD_SHARE = 0.5
 """A segment with more than this share of dead rows is packed anew."""
@@ -60,8 +63,10 @@ class ArchiveIndex:
     Searches may run in many threads; `take` and `drop` in one at a time.
     """
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, *, anew: bool = False) -> None:
+        """`anew`: made from the rows alone, for its files are worn."""
         self.dimension = dimension
+        self.anew = anew
         self.version = 0
         """The archive's version up to which every change is in."""
         self.position: tuple[int, int] = (0, 0)
@@ -70,44 +75,91 @@ class ArchiveIndex:
         self.loading = threading.Lock()
         self.speakers = Codes()
         self.conversations = Codes()
-        self._segments: list[Segment] = []
-        self._max_seq = 0
+        self.segments: list[Segment] = []
+        self.max_seq = 0
+        self.unsaved = 0
+        """Rows taken that are in no file yet: what a new process would have to read."""
+        self._changed: list[tuple[int, int]] = []
+        """Number and version of what was taken again since `version`: the old rows may tell of an
+        erased passage."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was taken in yet."""
+        return self.position == (0, 0)
 
     def __len__(self) -> int:
-        return sum(s.n - s.dead for s in self._segments)
+        return sum(s.n - s.dead for s in self.segments)
 
     @property
     def nbytes(self) -> int:
-        return sum(s.nbytes for s in self._segments)
+        return sum(s.nbytes for s in self.segments)
 
     def take(self, rows: Sequence[IndexRow]) -> None:
         """Take in new and changed passages, as they are now; the caller holds `lock`."""
-        self.drop([r.seq for r in rows if r.seq <= self._max_seq])
+        changed = [(r.seq, r.version) for r in rows if r.seq <= self.max_seq]
+        self._changed += changed
+        self.drop([seq for seq, _ in changed])
         self._add([r for r in rows if r.forgotten_at is None])
-        self._max_seq = max(self._max_seq, max((r.seq for r in rows), default=0))
+        self.max_seq = max(self.max_seq, max((r.seq for r in rows), default=0))
+        self.unsaved += len(rows)
+
+    def finish(self, version: int, gone: Mapping[int, int]) -> list[int]:
+        """All of `version` was taken in, and `gone` were erased by versions since the one before;
+        the caller holds `lock`. Returns the passages of which nothing may stay in a file: the
+        erased, and those that were changed by the same versions."""
+        first = min(gone.values(), default=version + 1)
+        tainted = [*gone, *(seq for seq, changed_by in self._changed if changed_by >= first)]
+        self.erase(list(gone), tainted)
+        self._changed = []
+        self.version, self.position = version, (version, END)
+        return tainted
+
+    def erase(self, gone: Sequence[int], tainted: Sequence[int]) -> None:
+        """Drop `gone`, and leave each file with a row of the `tainted`; the caller holds `lock`."""
+        for segment in self.segments if tainted else ():
+            if segment.saved is not None and segment.holds(np.array(tainted, np.int64)):
+                segment.leave_file()
+        self.drop(gone)
+
+    def adopt(self, other: ArchiveIndex) -> None:
+        """Become what was read from files; the caller holds `lock`."""
+        self.version, self.position = other.version, other.position
+        self.speakers, self.conversations = other.speakers, other.conversations
+        self.segments, self.max_seq, self.unsaved = other.segments, other.max_seq, other.unsaved
+
+    def fill(self, rows: Sequence[IndexRow]) -> None:
+        """Take in passages of a segment whose file is gone; those another segment has, stay."""
+        seqs = np.array([r.seq for r in rows], np.int64)
+        known = np.zeros(len(rows), bool)
+        for segment in self.segments:
+            known |= np.isin(seqs, segment.seq[: segment.n][segment.alive[: segment.n]])
+        new = [r for r, there in zip(rows, known.tolist(), strict=True) if not there]
+        self._add([r for r in new if r.forgotten_at is None])
+        self.unsaved += len(rows)
 
     def settle(self) -> None:
         """After much was taken in: one run of postings a segment, so that a term is looked up once
         in each; the caller holds `lock`."""
-        for segment in self._segments:
+        for segment in self.segments:
             segment.postings.merge_all()
 
     def drop(self, seqs: Sequence[int]) -> None:
         """Passages that are gone, or about to be taken in anew; the caller holds `lock`."""
         if not seqs:
             return
-        for segment in self._segments:
+        for segment in self.segments:
             segment.kill(np.array(seqs, np.int64))
         # What was erased leaves memory with its segment; a worn index is loaded anew.
-        if any(s.dead == s.n for s in self._segments):
-            self._segments = [s for s in self._segments if s.dead < s.n]
+        if any(s.dead == s.n for s in self.segments):
+            self.segments = [s for s in self.segments if s.dead < s.n]
 
     def _add(self, rows: Sequence[IndexRow]) -> None:
         start = 0
         while start < len(rows):
-            if not self._segments or self._segments[-1].full:
-                self._segments = [*self._segments, Segment(self.dimension)]
-            segment = self._segments[-1]
+            if not self.segments or self.segments[-1].full:
+                self.segments = [*self.segments, Segment(self.dimension)]
+            segment = self.segments[-1]
             part = rows[start : start + segment.room]
             segment.add(self._columns(part))
             start += len(part)
@@ -134,14 +186,14 @@ class ArchiveIndex:
     @property
     def worn(self) -> bool:
         """Whether loading the archive anew would free much."""
-        rows = sum(s.n for s in self._segments)
-        dead = sum(s.dead for s in self._segments)
+        rows = sum(s.n for s in self.segments)
+        dead = sum(s.dead for s in self.segments)
         return dead > 1024 and dead > REBUILD_SHARE * rows
 
     def search(self, query: Query) -> Candidates:
         """The candidates of every arm, each with all its signals."""
         return gather(
-            self._segments,
+            self.segments,
             query,
             [self.speakers.of(query.speakers), self.conversations.of(query.conversations)],
         )

@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
 import threading
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
+from yiku.core.errors import StoreError
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive
-from yiku.store import hot
 from yiku.store.database import Tx
-from yiku.store.index.archive import ArchiveIndex, IndexRow
+from yiku.store.index.archive import ArchiveIndex
+from yiku.store.index.files import IndexFiles
+from yiku.store.index.load import identity, load, strangers, witnesses
+from yiku.store.index.rows import CHUNK, erased_since, later
+from yiku.store.index.saved import snapshot
 
-CHUNK = 2048
-"""Passages read at a time."""
+logger = logging.getLogger(__name__)
 
-END = int(np.iinfo(np.int64).max)
-"""After every row number."""
+SAVE_FROM = 16_384
+"""An index is written down when a new process would have to read so many rows: 0.15 s of work."""
+
+TRIM_FROM = 256
+"""Rows taken in at once whose 3 kB each are worth a millisecond to be given back."""
 
 Key = tuple[ArchiveId, str]
-
-_ROWS = """
-SELECT p.seq, p.version, p.at, p.valid_from, p.valid_to, p.forgotten_at, p.speaker,
-       p.conversation, p.terms, {vector}, {context}
-FROM passage p JOIN embedding e ON e.passage_seq = p.seq AND e.model = :model
-WHERE p.archive_id = :archive AND p.organization_id = :organization
-      AND (p.version > :version OR (p.version = :version AND p.seq > :seq))
-ORDER BY p.version, p.seq LIMIT :limit
-"""
-SQLITE_ROWS = hot.Select(_ROWS.format(vector="e.vector", context="e.context_vector"))
-POSTGRES_ROWS = hot.Select(
-    _ROWS.format(vector="vector_send(e.vector)", context="vector_send(e.context_vector)")
-)
-ERASED = hot.Select(
-    "SELECT passage_seq FROM erased WHERE archive_id = :archive AND version > :version"
-)
 
 
 class IndexPool:
     """One index per archive and model; the least recently used leave when memory runs short."""
 
-    def __init__(self, budget_mb: int) -> None:
+    def __init__(self, budget_mb: int, files: IndexFiles | None) -> None:
+        """`files`: where indexes are kept between processes; None: nowhere."""
         self._budget = budget_mb * 1_000_000
+        self._files = files
+        self._saver = ThreadPoolExecutor(1, "yiku-index-saver")
         self._indexes: OrderedDict[Key, ArchiveIndex] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -65,7 +58,8 @@ class IndexPool:
         with self._lock:
             index = self._indexes.get(key)
             if index is None or index.worn:
-                index = self._indexes[key] = ArchiveIndex(archive.dimension)
+                anew = index is not None
+                index = self._indexes[key] = ArchiveIndex(archive.dimension, anew=anew)
             self._indexes.move_to_end(key)
         if index.version < archive.version:
             self._catch_up(tx, archive, index)
@@ -76,6 +70,29 @@ class IndexPool:
         with self._lock:
             for key in [k for k in self._indexes if k[0] == archive_id]:
                 del self._indexes[key]
+
+    def erase(
+        self, archive_id: ArchiveId, version: int, gone: Sequence[int], others: Sequence[int]
+    ) -> None:
+        """Nothing of the passages `gone`, which `version` deleted, stays in a file; nor of
+        `others`, which it changed. Waits for who is writing. Raises: StoreError."""
+        with self._lock:
+            indexes = [index for key, index in self._indexes.items() if key[0] == archive_id]
+        for index in indexes:
+            with index.lock:
+                index.erase(gone, [*gone, *others])
+        if self._files is not None:
+            self._files.erase(archive_id, version, [*gone, *others])
+
+    def erase_all(self, archive_id: ArchiveId) -> None:
+        """The archive is deleted. Waits for who is writing. Raises: StoreError."""
+        self.drop(archive_id)
+        if self._files is not None:
+            self._files.erase_all(archive_id)
+
+    def close(self) -> None:
+        """Wait until what is being written is written."""
+        self._saver.shutdown()
 
     def _shrink(self, newest: Key) -> None:
         with self._lock:
@@ -96,58 +113,76 @@ class IndexPool:
         first = index.loading.acquire(blocking=not tx.postgres)  # threads needn't all read it
         taken = 0
         try:
+            if index.is_new:
+                self._start(tx, archive, index)
             while index.version < archive.version:
                 known, start = index.version, index.position
-                rows = self._read(tx, archive, *start)
+                rows = later(tx, archive, *start)
                 last = len(rows) < CHUNK
-                gone = erased_since(tx, archive, known) if last else []
+                if index.is_new and not last and self._files is not None:
+                    self._files.announce(archive.id)  # much to read, so it may be saved
+                gone = erased_since(tx, archive, known) if last else {}
                 taken += len(rows)
                 with index.lock:
                     if (index.version, index.position) != (known, start):
                         continue
                     index.take(rows)
-                    if last:
-                        index.drop(gone)
-                        index.version = archive.version
-                        index.position = (archive.version, END)
-                    else:
+                    if not last:
                         index.position = (rows[-1].version, rows[-1].seq)
+                        continue
+                    tainted = index.finish(archive.version, gone)
+                if tainted and known:
+                    self._erase_soon(archive, tainted)
         finally:
             if first:
                 index.loading.release()
         if taken > CHUNK:
             with index.lock:
                 index.settle()
+        if taken >= TRIM_FROM:
             give_back_memory()
+        if index.unsaved >= SAVE_FROM:
+            self._save_soon(tx, archive, index)
 
-    def _read(self, tx: Tx, archive: Archive, version: int, seq: int) -> list[IndexRow]:
-        statement = POSTGRES_ROWS if tx.postgres else SQLITE_ROWS
-        rows = statement.rows(
-            tx.connection,
-            archive=archive.id,
-            organization=archive.organization_id,
-            model=archive.embedding_model,
-            version=version,
-            seq=seq,
-            limit=CHUNK,
+    def _start(self, tx: Tx, archive: Archive, index: ArchiveIndex) -> None:
+        """What an earlier process has saved; the rest is made from the rows."""
+        if self._files is None:
+            return
+        found = None if index.anew else load(tx, archive, self._files)
+        with index.lock:
+            if found is not None and index.is_new:
+                index.adopt(found)
+
+    def _save_soon(self, tx: Tx, archive: Archive, index: ArchiveIndex) -> None:
+        if self._files is None:
+            return
+        traces, unknown = witnesses(tx, archive), strangers(tx, self._files)
+        with index.lock:
+            if index.version != archive.version:
+                return  # whoever brought it further saves it
+            index.unsaved = 0
+            whole = snapshot(index)
+        self._saver.submit(self._files.forget, unknown)
+        self._saver.submit(self._files.save, archive.id, identity(archive), traces, whole)
+
+    def _erase_soon(self, archive: Archive, seqs: Sequence[int]) -> None:
+        """What another process has deleted; on this machine it did this itself."""
+        if self._files is not None:
+            self._saver.submit(erase_quietly, self._files, archive, seqs)
+
+
+def erase_quietly(files: IndexFiles, archive: Archive, seqs: Sequence[int]) -> None:
+    try:
+        files.erase(archive.id, archive.version, seqs)
+    except StoreError as error:
+        logger.warning(
+            "an index file was not removed",
+            extra={
+                "action": "index_file_kept",
+                "folder": str(files.folder),
+                "reason": error.message,
+            },
         )
-        return [IndexRow._make(plain(row) if tx.postgres else row) for row in rows]
-
-
-def erased_since(tx: Tx, archive: Archive, version: int) -> list[int]:
-    rows = ERASED.rows(tx.connection, archive=archive.id, version=version)
-    return [row[0] for row in rows]
-
-
-def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A row of Postgres with its blobs as SQLite has them."""
-    *fields, terms, vector, context = row
-    return (*fields, bytes(terms), vector_of(vector), context and vector_of(context))
-
-
-def vector_of(sent: bytes) -> bytes:
-    """pgvector sends a 4-byte header, then big-endian numbers."""
-    return np.frombuffer(sent, ">f4", offset=4).astype("<f4").tobytes()
 
 
 def give_back_memory() -> None:

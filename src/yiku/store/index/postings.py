@@ -19,13 +19,13 @@ TIER = 4
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The rows of one term, ascending: rows i32[n], counts u8[n]."""
+    """The rows of one term, ascending: rows u16[n], counts u8[n]."""
 
-    rows: NDArray[np.int32]
+    rows: NDArray[np.uint16]
     counts: NDArray[np.uint8]
 
 
-NONE = Entries(np.empty(0, np.int32), np.empty(0, np.uint8))
+NONE = Entries(np.empty(0, np.uint16), np.empty(0, np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Run:
     """Terms u64[t] ascending; the entries of term i are `starts[i]:starts[i + 1]`."""
 
     terms: NDArray[np.uint64]
-    starts: NDArray[np.int64]
+    starts: NDArray[np.uint32]
     entries: Entries
 
     def find(self, term: int) -> Entries | None:
@@ -58,14 +58,14 @@ def sort_run(terms: NDArray[np.uint64], entries: Entries) -> Run:
     firsts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else order
     return Run(
         terms=ordered[firsts],
-        starts=np.r_[firsts, len(ordered)].astype(np.int64),
+        starts=np.r_[firsts, len(ordered)].astype(np.uint32),
         entries=Entries(entries.rows[order], entries.counts[order]),
     )
 
 
 def run_of(first_row: int, terms: Terms) -> Run:
     """The postings of consecutive rows, the first of them `first_row`."""
-    rows = np.arange(first_row, first_row + len(terms.sizes), dtype=np.int32)
+    rows = np.arange(first_row, first_row + len(terms.sizes), dtype=np.uint16)
     return sort_run(terms.hashes, Entries(np.repeat(rows, terms.sizes), terms.counts))
 
 
@@ -78,6 +78,16 @@ def merge(runs: Sequence[Run]) -> Run:
             np.concatenate([r.entries.counts for r in runs]),
         ),
     )
+
+
+def without(run: Run, alive: NDArray[np.bool_]) -> Run:
+    """The run without dead rows, and the living numbered anew from 0."""
+    number = np.cumsum(alive, dtype=np.int64) - 1
+    rows = run.entries.rows
+    keep = alive[rows]
+    terms = np.repeat(run.terms, np.diff(run.starts))[keep]
+    entries = Entries(number[rows[keep]].astype(rows.dtype), run.entries.counts[keep])
+    return sort_run(terms, entries)
 
 
 class Postings:
@@ -114,6 +124,28 @@ class Postings:
         while len(self._runs) >= TIER and len({tier(run) for run in self._runs[-TIER:]}) == 1:
             self._runs[-TIER:] = [merge(self._runs[-TIER:])]
 
+    def runs(self) -> list[Run]:
+        """All there is, oldest first; the runs are never changed."""
+        waiting = [run_of(self._first_waiting, joined(self._waiting))] if self._waiting else []
+        return [*self._runs, *waiting]
+
+    @classmethod
+    def of(cls, run: Run) -> Postings:
+        made = cls()
+        made._runs = [run]
+        return made
+
+    def copy_runs(self) -> None:
+        """Leave the file that the runs are mapped from."""
+        self._runs = [
+            Run(
+                r.terms.copy(),
+                r.starts.copy(),
+                Entries(r.entries.rows.copy(), r.entries.counts.copy()),
+            )
+            for r in self._runs
+        ]
+
     def merge_all(self) -> None:
         """Everything into one run; more may be added after it."""
         if self._waiting:
@@ -125,7 +157,7 @@ class Postings:
         parts = [found for run in self._runs if (found := run.find(term)) is not None]
         if newest := self._newest.get(term):
             columns = np.array(newest, np.int32).T
-            parts.append(Entries(columns[0], columns[1].astype(np.uint8)))
+            parts.append(Entries(columns[0].astype(np.uint16), columns[1].astype(np.uint8)))
         if len(parts) <= 1:
             return parts[0] if parts else NONE
         return Entries(

@@ -51,6 +51,10 @@ class Query:
     """`at` from and before, microseconds."""
     as_of: int | None = None
     """Only what is valid at this moment; None: valid or not."""
+    only: NDArray[np.int64] | None = None
+    """Row numbers of passages; None: any."""
+    never: NDArray[np.int64] | None = None
+    """Row numbers of passages that are not looked for."""
     spans: Sequence[tuple[int, int]] = ()
     """Times the query speaks of: passages of these are candidates too."""
     arm: int = 200
@@ -185,6 +189,10 @@ def selected(segment: Segment, query: Query, chosen: Chosen) -> NDArray[np.bool_
         for e in group:
             part[e.rows] = True
         narrow(part)
+    if query.only is not None:
+        narrow(np.isin(segment.seq[:n], query.only))
+    if query.never is not None:
+        narrow(np.isin(segment.seq[:n], query.never, invert=True))
     if query.since is not None:
         narrow(segment.at[:n] >= query.since)
     if query.until is not None:

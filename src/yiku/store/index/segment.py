@@ -3,6 +3,9 @@
 Rows are only ever added. A changed passage gets a new row and its old one dies; the index drops
 segments in which most rows are dead. Vectors are kept as int8 with a scale per row: a scan reads
 a quarter of the bytes, and the best are scored again with the exact vectors.
+
+A segment that was read from a file has its columns there, mapped and read-only; the first row that
+is added copies them into memory.
 """
 
 from __future__ import annotations
@@ -46,6 +49,17 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
     return np.rint(vectors / scale[:, None]).astype(np.int8), scale.astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The file a segment was written to or read from."""
+
+    name: str
+    n: int
+    """Rows of the segment then; where it has more by now, the file is outdated."""
+    rows: int
+    """Rows of the file: those that lived."""
+
+
 class Segment:
     """Columns that grow to `CAPACITY`; `n` rows of them are in use."""
 
@@ -70,6 +84,7 @@ class Segment:
         self.alive = np.empty(0, bool)
         self.scale = np.empty(0, np.float32)
         self.matrix = np.empty((0, dimension), np.int8)
+        self.saved: Saved | None = None
 
     COLUMNS = (
         "seq at valid_from valid_to speaker conversation length context_length flags alive scale"
@@ -113,14 +128,26 @@ class Segment:
 
     def _grow(self, size: int) -> None:
         have = len(self.seq)
-        if size <= have:
-            return
-        wanted = min(CAPACITY, max(FIRST_SIZE, size, 2 * have))
+        if size > have:
+            self._copy_columns(min(CAPACITY, max(FIRST_SIZE, size, 2 * have)))
+
+    def _copy_columns(self, room: int) -> None:
         for name in self.COLUMNS:
             old = getattr(self, name)
-            new = np.zeros((wanted, *old.shape[1:]), old.dtype)
+            new = np.zeros((room, *old.shape[1:]), old.dtype)
             new[: self.n] = old[: self.n]
             setattr(self, name, new)
+
+    def leave_file(self) -> None:
+        """Nothing of the segment is in a file any more: what was mapped is copied into memory."""
+        self.saved = None
+        if not self.matrix.flags.writeable:
+            self._copy_columns(self.n)
+            self.postings.copy_runs()
+
+    def holds(self, seqs: NDArray[np.int64]) -> bool:
+        """Whether any of these passages has a row, living or dead."""
+        return bool(np.isin(seqs, self.seq[: self.n]).any())
 
     def kill(self, seqs: NDArray[np.int64]) -> list[int]:
         """Mark the living rows of these passages dead; returns the rows."""
@@ -128,7 +155,8 @@ class Segment:
         found = seq == seqs[0] if len(seqs) == 1 else np.isin(seq, seqs)
         rows = np.flatnonzero(found & self.alive[: self.n])
         self.alive[rows] = False
-        self.matrix[rows] = 0  # a deleted memory's vector goes with it
+        if self.matrix.flags.writeable:
+            self.matrix[rows] = 0  # a deleted memory's vector goes with it
         self.dead += len(rows)
         return rows.tolist()
 

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from yiku.store.tables import metadata
+from yiku.store import role_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=role_tables.metadata,
     render_as_batch=True,
     transactional_ddl=False,  # the caller's transaction is the one
 )

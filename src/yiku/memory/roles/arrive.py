@@ -1,0 +1,114 @@
+"""Role memory's share in the way in: what arrives gets its roles, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yiku.core.errors import RoleNotFound, StaleRole
+from yiku.core.memory import Added, Archive, Outcome
+from yiku.core.role import Why
+from yiku.core.tenant import Actor
+from yiku.memory.roles.assign import Assigned, Join, Text, assign, demand_known
+from yiku.memory.roles.assign import store as keep
+from yiku.memory.roles.decide import Rule
+from yiku.memory.roles.pool import Current
+from yiku.store import memberships, roles
+from yiku.store.database import Tx, now_utc
+
+if TYPE_CHECKING:
+    from yiku.memory.archival import ArchivalMemory
+    from yiku.memory.known import Known
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A draft on its way in."""
+
+    text: str
+    roles: tuple[str, ...] | None
+    """The roles the caller named; None: it is routed."""
+    fresh: bool
+    """Whether it will be a passage of its own; else another says the same already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The roles of what is to be stored."""
+
+    versions: roles.Versions
+    """As the archive's roles were."""
+    current: Current | None
+    """None: it has none."""
+    assigned: Mapping[int, Assigned]
+    """By position."""
+
+
+async def routes_of(
+    memory: ArchivalMemory,
+    actor: Actor,
+    known: Known,
+    arrivals: Sequence[Arrival],
+    by: tuple[Floats, Rule],
+) -> Routes:
+    """`by`: the vectors of what is fresh, in order, and the rule to choose roles by.
+
+    Raises: RoleNotFound where the caller names one that isn't there.
+    """
+    current = None
+    if known.archive is not None and known.roles.all:
+        current = await memory.roles.current(actor, known.archive)
+    if current is None:
+        named = sorted({name for one in arrivals for name in one.roles or ()})
+        if named:
+            raise RoleNotFound(f"There is no role {named[0]!r} here: the archive has no roles.")
+        return Routes(known.roles, None, {})
+    vectors, rule = by
+    fresh = [i for i, one in enumerate(arrivals) if one.fresh]
+    texts = [Text(arrivals[i].text, arrivals[i].roles) for i in fresh]
+    made = assign(current, texts, vectors, rule, now_utc()) if fresh else []
+    assigned = dict(zip(fresh, made, strict=True))
+    for i, one in enumerate(arrivals):
+        if not one.fresh and one.roles:
+            assigned[i] = as_named(current, one)
+    return Routes(current.versions, current, assigned)
+
+
+def as_named(current: Current, one: Arrival) -> Assigned:
+    """The roles the caller names for what is there already: his word, so without a comparison."""
+    by_id = {role.role_id: (place, role) for place, role in enumerate(current.state.roles)}
+    demand_known(by_id, [Text(one.text, one.roles)])
+    names = dict.fromkeys(one.roles or ())
+    return Assigned(tuple(Join(by_id[name][1], 1.0, Why.GIVEN) for name in names), None)
+
+
+def with_roles(tx: Tx, archive: Archive, routes: Routes, results: Sequence[Added]) -> list[Added]:
+    """Store what was decided, and tell the roles of all.
+
+    Raises: StaleRole where roles have changed since.
+    """
+    if roles.versions(tx, archive.id).roles != routes.versions.roles:
+        raise StaleRole("The archive's roles have changed meanwhile; try again.")
+    if routes.current is None:
+        return list(results)
+    kept = [
+        (results[i].passage, made)
+        for i, made in routes.assigned.items()
+        if results[i].outcome is Outcome.ADDED or made.decision is None
+    ]
+    told = {one.passage_id: one.id for one in keep(tx, routes.current, kept)}
+    joined = memberships.of_passages(tx, {one.passage.seq for one in results})
+    return [
+        replace(
+            one,
+            roles=tuple(m.role_id for m in joined.get(one.passage.seq, ())),
+            decision=told.get(one.passage.id) if one.outcome is Outcome.ADDED else None,
+        )
+        for one in results
+    ]

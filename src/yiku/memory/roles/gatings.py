@@ -1,0 +1,93 @@
+"""Gatings are noted beside the work and written in batches: a gate is a read, and stays as fast."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass
+
+from yiku.core.errors import ArchiveNotFound, YikuError
+from yiku.core.ids import ArchiveId, RoleKey
+from yiku.core.role import Decision
+from yiku.core.tenant import Actor
+from yiku.memory.roles.pool import Current
+from yiku.store import archives, decisions, roles
+from yiku.store.database import Database, Tx
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 0.25
+EXPIRE_EVERY = 500
+"""Gatings of an archive after which old ones are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    actor: Actor
+    archive_id: ArchiveId
+    keys: tuple[RoleKey, ...]
+    """Of all roles that were compared."""
+    gated: tuple[RoleKey, ...]
+    decision: Decision
+
+
+class GateLog:
+    """What was gated lately. A crash may lose the last quarter second of it; it is no memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._noted: list[Noted] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._since: Counter[ArchiveId] = Counter()
+
+    def note(self, actor: Actor, current: Current, made: Decision) -> None:
+        keys = {one.role_id: one.key for one in current.state.roles}
+        gated = tuple(keys[role_id] for role_id in made.chosen)
+        self._noted.append(Noted(actor, current.archive.id, tuple(keys.values()), gated, made))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._soon())
+
+    async def flush(self) -> None:
+        """Write what was noted. Raises: StoreError."""
+        taken, self._noted = self._noted, []
+        for archive_id, actor in dict.fromkeys((one.archive_id, one.actor) for one in taken):
+            mine = [one for one in taken if (one.archive_id, one.actor) == (archive_id, actor)]
+            self._since[archive_id] += len(mine)
+            old = self._since[archive_id] >= EXPIRE_EVERY
+            if old:
+                self._since[archive_id] = 0
+            await self._database.write(
+                actor, lambda tx, n=mine, a=archive_id, o=old: write(tx, a, n, expire=o)
+            )
+
+    async def close(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._flush_or_say()
+
+    async def _soon(self) -> None:
+        await asyncio.sleep(WAIT_S)
+        self._writing = None
+        await self._flush_or_say()
+
+    async def _flush_or_say(self) -> None:
+        """Nobody waits for it, so a failure goes to the log."""
+        try:
+            await self.flush()
+        except YikuError:
+            logger.warning("gatings could not be written", exc_info=True)
+
+
+def write(tx: Tx, archive_id: ArchiveId, noted: list[Noted], *, expire: bool) -> None:
+    try:
+        archives.get(tx, archive_id)
+    except ArchiveNotFound:
+        return  # it was deleted since
+    decisions.add(tx, archive_id, [one.decision for one in noted], [None] * len(noted))
+    considered = Counter(key for one in noted for key in one.keys)
+    gated = Counter(key for one in noted for key in one.gated)
+    roles.count_gatings(tx, considered, gated)
+    if expire:
+        decisions.expire(tx, archive_id)
