@@ -3,7 +3,15 @@
 from pathlib import Path
 
 import yiku
+from yiku.app import App
 from yiku.client.memory import MemoryClient
+from yiku.core.memory import Draft, Outcome
+from yiku.core.tenant import LOCAL_ACTOR
+from yiku.memory import ingest
+from yiku.memory.archival import Place
+from yiku.memory.draft import passages_of
+from yiku.store import history
+from yiku.store.database import now_utc
 
 
 async def test_what_its_speaker_said_before_is_linked_and_its_words_are_kept(
@@ -50,6 +58,24 @@ async def test_repetitions_within_one_call_are_linked_too(memory: MemoryClient) 
     )
     assert [one.outcome for one in results] == ["added", "added", "duplicate"]
     assert results[2].passage.id == results[0].passage.id
+
+
+async def test_repetitions_of_what_someone_stored_meanwhile_lead_to_that(app: App) -> None:
+    texts = ("My sister Mei marries in October", "my sister Mei marries in October!")
+    new = passages_of([Draft(text=text) for text in texts], LOCAL_ACTOR, now_utc())
+    plan = await ingest.planned(app.memory, LOCAL_ACTOR, Place(), new, None)
+    assert list(plan.links) == [1]
+    other = await ingest.add(app.memory, LOCAL_ACTOR, Place(), [Draft(text=texts[0])])
+
+    added = await app.database.write(
+        LOCAL_ACTOR, lambda tx: ingest.store(tx, app.memory, plan, None)
+    )
+    assert [one.outcome for one in added] == [Outcome.DUPLICATE] * 2
+    assert {one.passage.id for one in added} == {other[0].passage.id}
+    seen = await app.database.read(
+        LOCAL_ACTOR, lambda tx: history.sightings_of(tx, other[0].passage)
+    )
+    assert sorted(one.text for one in seen) == sorted(texts)
 
 
 async def test_a_short_reply_is_the_same_only_after_the_same_turn(memory: MemoryClient) -> None:

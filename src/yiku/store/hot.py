@@ -143,8 +143,9 @@ def insert(
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     pairs = list(zip(stored, indexed, strict=True))
-    raw.executemany(PASSAGE, [passage_row(p, i) for p, i in pairs])
-    raw.executemany(EMBEDDING, [embedding_row(p.seq, model, i) for p, i in pairs])
+    # Made one by one: a thousand rows at once would make the garbage collector run more often.
+    raw.executemany(PASSAGE, (passage_row(p, i) for p, i in pairs))
+    raw.executemany(EMBEDDING, (embedding_row(p.seq, model, i) for p, i in pairs))
 
 
 FIELDS = tuple(Passage.__dataclass_fields__)
