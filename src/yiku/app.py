@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from yiku.core.ports import Embedder
 from yiku.memory.archival import ArchivalMemory, Policy
@@ -108,8 +109,11 @@ def index_files(settings: Settings) -> IndexFiles | None:
     address = settings.database
     if address.startswith("sqlite:///"):
         return IndexFiles(folder_beside(Path(address.removeprefix("sqlite:///"))))
-    # Not the address itself, which may have a password in it.
-    name = hashlib.sha256(address.encode()).hexdigest()[:32]
+    # Without user and password: with new ones it is the same database, and what is deleted then
+    # must leave these files.
+    parts = urlsplit(address)
+    place = (parts.hostname, parts.port, parts.path, parse_qs(parts.query).get("host"))
+    name = hashlib.sha256(repr(place).encode()).hexdigest()[:32]
     return IndexFiles(settings.home_dir / "cache" / "index" / name)
 
 

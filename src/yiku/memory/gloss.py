@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -86,7 +87,6 @@ class Words:
         self.firsts = firsts
         self.starts = array("I", starts)
         self.block = block
-        self._number = {first: number for number, first in enumerate(firsts)}
 
     @classmethod
     def of(cls, glosses: Mapping[str, str]) -> Words:
@@ -105,9 +105,9 @@ class Words:
     def beginning(self, run: str, start: int) -> list[tuple[int, int]]:
         """Of each word that stands in the run at `start` its length and the place of its gloss,
         the shortest first."""
-        number = self._number.get(run[start])
+        number = bisect_left(self.firsts, run[start])
         found: list[tuple[int, int]] = []
-        if number is None:
+        if not self.firsts.startswith(run[start], number):
             return found
         place, end = self.starts[number], self.starts[number + 1] + 1
         line = b"\n"

@@ -1,6 +1,7 @@
 """An index kept in files finds what one made from the rows finds, and keeps nothing erased."""
 
 import asyncio
+import errno
 import gc
 import os
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from yiku.memory.archival import Place, resolve
 from yiku.settings import load
 from yiku.store import restore
 from yiku.store.database import Tx, now_utc
-from yiku.store.index import files, pool, rows, saved, segment
+from yiku.store.index import container, files, pool, rows, saved, segment
 from yiku.store.index.archive import ArchiveIndex
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.query import Query
@@ -377,6 +379,40 @@ async def test_a_folder_that_can_not_be_written_stops_nobody(sqlite_world: World
         assert found_by(await index_of(app)) == found_by(await rebuilt(app))
         await erase.delete(app.memory, LOCAL_ACTOR, [added[7].id])
         assert len(await index_of(app)) == COUNT - 1
+
+
+async def test_a_full_disk_leaves_nothing_half_written(
+    sqlite_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    write = container.write
+
+    def full(path: Path, facts: Any, arrays: Any) -> None:
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, facts, arrays)
+        written.append(path)
+
+    monkeypatch.setattr(container, "write", full)
+    async with sqlite_world.opened() as app:
+        await add(app)
+        assert found_by(await index_of(app)) == found_by(await rebuilt(app))
+    assert len(written) == 2
+    assert [p.name for p in sqlite_world.files() if p.name != files.LOCK] == []
+
+
+def test_new_credentials_and_links_lead_to_the_same_files(tmp_path: Path) -> None:
+    def folder(url: str) -> Path:
+        found = index_files(load(home=tmp_path, database_url=url))
+        assert found is not None
+        return found.folder
+
+    one = folder("postgresql://ann:old@host:5432/memories")
+    assert one == folder("postgresql://bob:new@host:5432/memories?sslmode=require")
+    assert one != folder("postgresql://ann:old@host:5432/others")
+    (tmp_path / "yiku.db").touch()
+    (tmp_path / "link.db").symlink_to(tmp_path / "yiku.db")
+    assert folder(f"sqlite:///{tmp_path}/link.db") == folder(f"sqlite:///{tmp_path}/yiku.db")
 
 
 def started(world: World, what: str) -> "subprocess.Popen[str]":

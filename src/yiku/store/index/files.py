@@ -54,8 +54,9 @@ SUPPORTED = sys.platform != "win32"
 
 
 def folder_beside(database: Path) -> Path:
-    """Of a SQLite database's indexes."""
-    return database.with_name(f"{database.name}.index")
+    """Of a SQLite database's indexes; the same one by whatever link it is opened."""
+    real = database.resolve()
+    return real.with_name(f"{real.name}.index")
 
 
 class IndexFiles:
@@ -101,16 +102,18 @@ class IndexFiles:
                 if erased_version(handle) > whole.version:
                     return
                 parts = [part for part in whole.parts if part.alive.any()]
-                listed = [write_part(place, identity, whole, part) for part in parts]
-                facts = {
-                    **identity,
-                    "witnesses": witnesses,
-                    "version": whole.version,
-                    "max_seq": whole.max_seq,
-                    "segments": [asdict(one) for one in listed],
-                }
-                container.write(place / LIST, facts, {})
-                sweep(place, {one.name for one in listed})
+                try:
+                    listed = [write_part(place, identity, whole, part) for part in parts]
+                    facts = {
+                        **identity,
+                        "witnesses": witnesses,
+                        "version": whole.version,
+                        "max_seq": whole.max_seq,
+                        "segments": [asdict(one) for one in listed],
+                    }
+                    container.write(place / LIST, facts, {})
+                finally:  # written or not: a full disk keeps what was listed before
+                    sweep(place, listed_in(place / LIST))
         except (FileNotFoundError, BlockingIOError):
             return  # the archive or its files were deleted; or another process is saving
         except OSError as error:
@@ -221,6 +224,14 @@ def sweep(place: Path, kept: AbstractSet[str]) -> None:
     for path in segments(place):
         if path.name not in kept:
             path.unlink(missing_ok=True)
+
+
+def listed_in(path: Path) -> set[str]:
+    """Names of the segments' files in the list; none where it can't be read."""
+    try:
+        return {one["name"] for one in container.facts_of(path)["segments"]}
+    except (OSError, Unusable, KeyError, TypeError):
+        return set()
 
 
 def holds(path: Path, rows: NDArray[np.int64]) -> bool:

@@ -22,8 +22,9 @@ from yiku.store.index.saved import snapshot
 
 logger = logging.getLogger(__name__)
 
-SAVE_FROM = 16_384
-"""An index is written down when a new process would have to read so many rows: 0.15 s of work."""
+SAVE_FROM, SAVE_SHARE, SAVE_AT = 4096, 0.25, 16_384
+"""An index is written down when so many rows are in no file and they are this share of it, or
+when they are so many anyway: 0.15 s of work for a new process."""
 
 TRIM_FROM = 256
 """Rows taken in at once whose 3 kB each are worth a millisecond to be given back."""
@@ -141,7 +142,7 @@ class IndexPool:
                 index.settle()
         if taken >= TRIM_FROM:
             give_back_memory()
-        if index.unsaved >= SAVE_FROM:
+        if index.unsaved >= min(max(SAVE_FROM, SAVE_SHARE * len(index)), SAVE_AT):
             self._save_soon(tx, archive, index)
 
     def _start(self, tx: Tx, archive: Archive, index: ArchiveIndex) -> None:

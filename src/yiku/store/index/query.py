@@ -147,9 +147,10 @@ def best(scores: Floats, k: int, above: float = -math.inf) -> NDArray[np.intp]:
     if n > 16 * k:
         sample = scores[:: max(1, n // 8192)]
         keep = max(1, math.ceil(2 * k * len(sample) / n))
-        threshold = float(np.partition(sample, -keep)[-keep])
-        if threshold > above:
-            rows = np.flatnonzero(scores > threshold)
+        if above > -math.inf:  # partitioning is slow where most are equal, as words' zeros are
+            sample = sample[sample > above]
+        if len(sample) >= keep:
+            rows = np.flatnonzero(scores > np.partition(sample, -keep)[-keep])
     if rows is None or len(rows) < k:
         rows = np.flatnonzero(scores > above)
     if len(rows) <= k:

@@ -12,8 +12,8 @@ from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.index.archive import IndexRow
 
-CHUNK = 2048
-"""Passages read at a time."""
+CHUNK = 512
+"""Passages read at a time: 2,048 are no faster, and 9 MB of what they take never come back."""
 
 _ROWS = """
 SELECT p.seq, p.version, p.at, p.valid_from, p.valid_to, p.forgotten_at, p.speaker,

@@ -28,6 +28,13 @@ WORN = 0.1
 COPIED = ("alive", "speaker", "conversation")
 """Columns of which each process has its own: what died since, and codes of its own numbering."""
 
+POSTINGS = {
+    "terms": np.dtype(np.uint64),
+    "starts": np.dtype(np.uint32),
+    "entry_rows": np.dtype(np.uint16),
+    "entry_counts": np.dtype(np.uint8),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
@@ -123,13 +130,8 @@ def packed(part: Part, whole: Snapshot) -> tuple[dict[str, Any], Arrays]:
         "total_context_length": int(columns["context_length"].sum()),
         "ends": bool((columns["valid_to"] != NEVER).any()),
     }
-    postings = {
-        "terms": run.terms,
-        "starts": run.starts,
-        "entry_rows": run.entries.rows,
-        "entry_counts": run.entries.counts,
-    }
-    return facts, columns | postings
+    postings = (run.terms, run.starts, run.entries.rows, run.entries.counts)
+    return facts, columns | dict(zip(POSTINGS, postings, strict=True))
 
 
 def own_names(
@@ -182,7 +184,8 @@ def check_shapes(arrays: Arrays, n: int, dimension: int) -> None:
         found = arrays[name]
         if found.dtype != column.dtype or found.shape != (n, *column.shape[1:]):
             raise Unusable(f"its column {name} is of another kind")
-    if len(arrays["starts"]) != len(arrays["terms"]) + 1:
+    kinds = [arrays[name].dtype for name in POSTINGS]
+    if kinds != [*POSTINGS.values()] or len(arrays["starts"]) != len(arrays["terms"]) + 1:
         raise Unusable("its postings are of another kind")
 
 
