@@ -62,8 +62,10 @@ async def test_repetitions_within_one_call_are_linked_too(memory: MemoryClient) 
 
 async def test_repetitions_of_what_someone_stored_meanwhile_lead_to_that(app: App) -> None:
     texts = ("My sister Mei marries in October", "my sister Mei marries in October!")
-    new = passages_of([Draft(text=text) for text in texts], LOCAL_ACTOR, now_utc())
-    plan = await ingest.planned(app.memory, LOCAL_ACTOR, Place(), new, None)
+    drafts = [Draft(text=text) for text in texts]
+    new = passages_of(drafts, LOCAL_ACTOR, now_utc())
+    given = ingest.Given(Place(), drafts, new, None, ingest.ROUTE)
+    plan = await ingest.planned(app.memory, LOCAL_ACTOR, given)
     assert list(plan.links) == [1]
     other = await ingest.add(app.memory, LOCAL_ACTOR, Place(), [Draft(text=texts[0])])
 
