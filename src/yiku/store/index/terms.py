@@ -54,14 +54,15 @@ class Terms:
 
 def pack(tokens: Sequence[str], context: Sequence[str], fields: Iterable[str], flags: int) -> bytes:
     """Pack a text's tokens, the tokens of the turn before it, and its field terms."""
-    counts = Counter(tokens)
-    counts.update(context)
+    counts = Counter([*tokens, *context])
     names = [*counts, *fields]
-    n = len(names)
-    header = HEADER.pack(FORMAT, flags, 0, n, len(tokens), len(tokens) + len(context))
-    hashes = struct.pack(f"<{n}Q", *map(term_hash, names))
-    numbers = bytes([min(count, MAX_COUNT) for count in counts.values()])
-    return b"".join((header, hashes, numbers, bytes(n - len(counts))))
+    header = HEADER.pack(FORMAT, flags, 0, len(names), len(tokens), len(tokens) + len(context))
+    hashes = struct.pack(f"<{len(names)}Q", *map(term_hash, names))
+    try:
+        numbers = bytes(counts.values())
+    except ValueError:  # some are over 255
+        numbers = bytes([min(count, MAX_COUNT) for count in counts.values()])
+    return b"".join((header, hashes, numbers, bytes(len(names) - len(counts))))
 
 
 def unpack(blobs: Sequence[bytes]) -> Terms:
