@@ -29,6 +29,7 @@ from yiku.memory.draft import (
     passage_of,
 )
 from yiku.memory.reindex import Found, made_findable, with_followers
+from yiku.memory.roles.arrive import hand_down
 from yiku.memory.text import language
 from yiku.store import archives, history, passages
 from yiku.store.database import Tx, now_utc
@@ -160,9 +161,10 @@ async def supersede(
     """Put a newer passage in an older one's place: (old, new).
 
     The old one stays, true until the new one begins (`as_of` finds it), and is no longer found by
-    default. What the draft leaves open (speaker, tags) is taken from the old one.
+    default. What the draft leaves open (speaker, tags, roles) is taken from the old one.
 
-    Raises: PassageNotFound, Invalid, InvalidText, StalePassage, EmbeddingModelMismatch.
+    Raises: PassageNotFound, RoleNotFound, Invalid, InvalidText, StalePassage,
+    EmbeddingModelMismatch.
     """
     check(draft, memory.policy.max_text_bytes)
     now = now_utc()
@@ -195,6 +197,7 @@ async def supersede(
         end = min(old.valid_to or stored.valid_from, stored.valid_from)
         values = {"valid_to": end, "superseded_by": stored.id}
         closed = passages.change(tx, old, archive.version, values)
+        hand_down(tx, archive, old, stored, draft.roles)
         before = {"valid_to": old.valid_to, "superseded_by": None}
         # Taken back, the new passage is as if it had never come: hidden.
         items: list[tuple[Passage, dict[str, Any], dict[str, Any]]] = [

@@ -59,7 +59,8 @@ async def once(
 
 
 def remembered(one: Added) -> dict[str, Any]:
-    return {"id": one.passage.id, "outcome": one.outcome.value}
+    about = {"roles": list(one.roles), "decision": one.decision}
+    return {"id": one.passage.id, "outcome": one.outcome.value, **about}
 
 
 async def replayed(app: App, actor: Actor, key: str, content: str) -> list[Added] | None:
@@ -80,6 +81,8 @@ async def replayed(app: App, actor: Actor, key: str, content: str) -> list[Added
             Added(
                 outcome=Outcome(one["outcome"]),
                 passage=there[PassageId(one["id"])],
+                roles=tuple(one["roles"]),
+                decision=one["decision"],
             )
             for one in stored
         ]
