@@ -11,14 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from yiku.core.ports import Embedder
+from yiku.core.ports import Embedder, LanguageModel
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
 from yiku.memory.roles.gatings import GateLog
 from yiku.memory.roles.pool import RolePool
 from yiku.memory.text import forget_chunks
 from yiku.providers.cache import CachedEmbedder
-from yiku.providers.choose import EmbedderChoice, embedder
+from yiku.providers.choose import EmbedderChoice, ModelChoice, embedder, language_model
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
@@ -33,6 +33,8 @@ class App:
     settings: Settings
     database: Database
     memory: ArchivalMemory
+    model: LanguageModel | None
+    """What agents think with; None: none is configured."""
 
 
 def embedder_choice(settings: Settings) -> EmbedderChoice:
@@ -51,6 +53,21 @@ def embedder_choice(settings: Settings) -> EmbedderChoice:
     )
 
 
+def chosen_model(settings: Settings) -> LanguageModel | None:
+    """Raises: SettingInvalid."""
+    if settings.model is None:
+        return None
+    key = settings.model_api_key
+    return language_model(
+        ModelChoice(
+            handle=settings.model,
+            base_url=settings.model_base_url,
+            api_key=None if key is None else key.get_secret_value(),
+            timeout_s=settings.model_timeout_s,
+        )
+    )
+
+
 def as_it_is(text: str) -> str:
     return text
 
@@ -65,6 +82,9 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
     async with AsyncExitStack() as opened:  # closed in the opposite order
         made = embedder(embedder_choice(settings))
         opened.push_async_callback(made.close)
+        model = chosen_model(settings)
+        if model is not None:
+            opened.push_async_callback(model.close)
         indexes = IndexPool(settings.index_memory_mb, index_files(settings))
         opened.push_async_callback(asyncio.to_thread, indexes.close)
         database = await open_database(
@@ -91,6 +111,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
                 roles=roles,
                 gatings=gatings,
             ),
+            model=model,
         )
 
 

@@ -61,6 +61,19 @@ class Settings(BaseSettings):
     model_mirror: str | None = Field(
         default=None, description="Base address of a model hub or mirror for `yiku model pull`."
     )
+    model: str | None = Field(
+        default=None,
+        description="Language model that agents think with: `<provider>/<model>`; empty: none.",
+    )
+    model_base_url: str | None = Field(
+        default=None, description="Address of an OpenAI-compatible `/chat/completions` endpoint."
+    )
+    model_api_key: SecretStr | None = Field(
+        default=None, description="Key of the language model's provider."
+    )
+    model_timeout_s: float = Field(
+        default=120.0, gt=0, description="Seconds to wait for an answer of the language model."
+    )
     duplicates: Literal["link", "keep"] = Field(
         default="link",
         description="A near-duplicate by the same speaker: `link` it to the passage that holds"

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,8 +28,16 @@ class Two:
     owner: dict[str, str]
     stranger: dict[str, str]
     reader: dict[str, str]
-    passage_id: str
-    archive_id: str
+    ids: dict[str, str]
+    """What paths are filled with: ids of the owner's rows."""
+
+    @property
+    def passage_id(self) -> str:
+        return self.ids["passage_id"]
+
+    @property
+    def archive_id(self) -> str:
+        return self.ids["archive_id"]
 
 
 def key_of(tx: Tx, name: str, scope: Scope) -> dict[str, str]:
@@ -53,16 +62,37 @@ async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
                     key_of(tx, "first", Scope.READ),
                 ),
             )
-            body = {"text": SECRET, "user": "ann", "conversation": "c"}
-            added = await http.post("/memory/passages", json=body, headers=owner)
-            passage = added.json()["passage"]
+            ids = await filled_by(http, owner)
             schema = asgi.openapi()
             routes = {
                 (method.upper(), path)
                 for path, methods in schema["paths"].items()
                 for method in methods
             }
-            yield Two(http, routes, owner, stranger, reader, passage["id"], passage["archive_id"])
+            yield Two(http, routes, owner, stranger, reader, ids)
+
+
+async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str, str]:
+    """A secret in a role, a gating that found it, a rerouting: the ids of all that."""
+    role = {"role_id": "keeper", "role_description": "Vaults, codes and secrets"}
+    ann = {"user": "ann"}
+
+    async def post(path: str, **body: object) -> dict[str, Any]:
+        answer = await http.post(path, json={**ann, **body}, headers=owner)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    await post("/memory/roles", roles=[role])
+    added = await post("/memory/passages", text=SECRET, conversation="c", roles=["keeper"])
+    gated = await post("/memory/gate", context="the vault code", threshold=0)
+    job = await post("/memory/reroute")
+    return {
+        "passage_id": added["passage"]["id"],
+        "archive_id": added["passage"]["archive_id"],
+        "role_id": "keeper",
+        "decision_id": gated["id"],
+        "job_id": job["job"],
+    }
 
 
 REQUESTS: dict[tuple[str, str], object] = {
@@ -85,6 +115,23 @@ REQUESTS: dict[tuple[str, str], object] = {
     ("GET", "/memory/archives/{archive_id}"): None,
     ("PATCH", "/memory/archives/{archive_id}"): {"name": "mine"},
     ("DELETE", "/memory/archives/{archive_id}"): None,
+    ("GET", "/memory/roles"): None,
+    ("POST", "/memory/roles"): {"templates": ["technical_expert"], "archive_id": "{archive}"},
+    ("GET", "/memory/roles/{role_id}"): None,
+    ("PATCH", "/memory/roles/{role_id}"): {"role_name": "mine", "archive_id": "{archive}"},
+    ("DELETE", "/memory/roles/{role_id}"): None,
+    ("GET", "/memory/roles/{role_id}/history"): None,
+    ("POST", "/memory/roles/{role_id}/restore"): {"version": 1, "archive_id": "{archive}"},
+    ("GET", "/memory/role-stats"): None,
+    ("POST", "/memory/route"): {"text": "vault code", "archive_id": "{archive}"},
+    ("POST", "/memory/gate"): {"context": "vault code", "archive_id": "{archive}"},
+    ("GET", "/memory/decisions"): None,
+    ("GET", "/memory/decisions/{decision_id}"): None,
+    ("POST", "/memory/reroute"): {"job": "{job}"},
+    ("POST", "/memory/reroute/{job_id}/undo"): None,
+    ("GET", "/memory/passages/{passage_id}/roles"): None,
+    ("POST", "/memory/passages/{passage_id}/roles"): {"out_of": ["keeper"]},
+    ("POST", "/memory/compile"): {"roles": ["keeper"], "archive_id": "{archive}"},
 }
 """What a stranger tries, with the right ids of the other's rows: each is answered 404."""
 
@@ -93,13 +140,16 @@ OWN_ROWS_ONLY = {
     ("POST", "/memory/archives"),
     ("GET", "/memory/jobs/{job_id}"),
     ("GET", "/memory/health"),
+    ("GET", "/memory/role-templates"),
+    ("GET", "/memory/role-templates/{name}"),
 }
 """Routes that name no row of another: tested below."""
 
 
 def filled(two: Two, value: object) -> object:
     if isinstance(value, str):
-        return value.replace("{archive}", two.archive_id).replace("{passage}", two.passage_id)
+        known = {name.removesuffix("_id"): one for name, one in two.ids.items()}
+        return value.format(**known)
     if isinstance(value, list):
         return [filled(two, one) for one in value]
     if isinstance(value, dict):
@@ -113,8 +163,8 @@ async def test_every_route_is_walked(two: Two) -> None:
 
 async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(two: Two) -> None:
     for (method, path), body in REQUESTS.items():
-        where = path.format(passage_id=two.passage_id, archive_id=two.archive_id)
-        params = {"archive_id": two.archive_id} if method == "GET" else {}
+        where = path.format(**two.ids)
+        params = {"archive_id": two.archive_id} if method in ("GET", "DELETE") else {}
         answer = await two.http.request(
             method, where, json=filled(two, body), params=params, headers=two.stranger
         )
@@ -123,6 +173,11 @@ async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(t
     kept = await two.http.get(f"/memory/passages/{two.passage_id}", headers=two.owner)
     assert kept.json()["text"] == SECRET
     assert kept.json()["version"] == 1
+    role = await two.http.get("/memory/roles/keeper?user=ann", headers=two.owner)
+    assert role.json()["version"] == 1
+    held = await two.http.get(f"/memory/passages/{two.passage_id}/roles", headers=two.owner)
+    assert [one["role_id"] for one in held.json()["roles"]] == ["keeper"]
+    assert len(held.json()["moves"]) == 1
 
 
 async def test_names_of_one_organization_mean_nothing_in_another(two: Two) -> None:
@@ -136,6 +191,28 @@ async def test_names_of_one_organization_mean_nothing_in_another(two: Two) -> No
     )
     assert made.json()["outcome"] == "added"
     assert made.json()["passage"]["archive_id"] != two.archive_id
+    roles = await two.http.get("/memory/roles?user=ann", headers=two.stranger)
+    assert roles.json() == {"roles": []}
+
+
+async def test_a_role_of_the_same_name_is_each_organizations_own(two: Two) -> None:
+    own = {"role_id": "keeper", "role_description": "Goals and goalkeepers"}
+    body = {"roles": [own], "user": "ann"}
+    made = await two.http.post("/memory/roles", json=body, headers=two.stranger)
+    assert made.status_code == 201
+    context = {"context": "the goalkeeper", "threshold": 0, "user": "ann"}
+    gated = await two.http.post("/memory/gate", json=context, headers=two.stranger)
+    assert gated.json()["id"] != two.ids["decision_id"]
+    listed = await two.http.get("/memory/decisions?user=ann", headers=two.stranger)
+    assert [one["id"] for one in listed.json()["decisions"]] == [gated.json()["id"]]
+    compiled = await two.http.post(
+        "/memory/compile", json={"roles": ["keeper"], "user": "ann"}, headers=two.stranger
+    )
+    assert compiled.json()["shown"] == []
+    gone = await two.http.delete("/memory/roles/keeper?user=ann", headers=two.stranger)
+    assert gone.json()["memories"] == 0
+    kept = await two.http.get("/memory/roles/keeper?user=ann", headers=two.owner)
+    assert kept.json()["role_description"] == "Vaults, codes and secrets"
 
 
 async def test_idempotency_keys_and_imports_are_each_organizations_own(two: Two) -> None:
@@ -158,6 +235,8 @@ async def test_a_reading_key_reads_and_cannot_write(two: Two) -> None:
         ("POST", f"/memory/passages/{two.passage_id}/forget", {}),
         ("DELETE", f"/memory/passages/{two.passage_id}", None),
         ("POST", "/memory/search", {"query": "v", "user": "ann", "inject_into": "c"}),
+        ("POST", "/memory/roles", {"templates": ["technical_expert"]}),
+        ("POST", f"/memory/passages/{two.passage_id}/roles", {"out_of": ["keeper"]}),
     ):
         answer = await two.http.request(method, path, json=body, headers=two.reader)
         assert (answer.status_code, answer.json()["error"]) == (403, "NotAllowed")

@@ -82,7 +82,76 @@ def test_the_demo_tells_its_tally_and_keeps_nothing(cli: Cli) -> None:
     assert played["first"] == places.count(1)
     assert played["among_first_three"] == sum(p is not None and p <= 3 for p in places)
     assert ran.code == (0 if played["among_first_three"] >= 10 else 1)
+    roles = played["roles"]
+    assert (len(roles["routed"]), len(roles["gated"])) == (8, 4)
+    right = [(one["roles"] or [None])[0] == one["expected"] for one in roles["routed"]]
+    assert roles["routed_right"] == sum(right)
     assert "能吃什么零食？" in shown
+    assert f"{roles['routed_right'] + roles['gated_right']} of 12 as expected" in shown
     assert f"{played['first']} of 14 first" in shown
     assert 'add "我对花生过敏" --user ann' in shown  # by the name the program was called by
     assert cli("archive", "list", "--json").json == {"archives": []}
+
+
+ROUTED = [
+    ("Refactor the parser so that the null pointer exception goes away", ["technical_expert"]),
+    ("Fix the SQL index, the database query takes four seconds", ["technical_expert"]),
+    ("给数据库加索引，修复接口的空指针异常", ["technical_expert"]),
+    ("My knee hurts, I have to see the doctor on Friday", ["personal_assistant"]),
+    ("我对花生过敏，周末要带妈妈去医院", ["personal_assistant"]),
+    ("Dinner with my sister on her birthday", ["personal_assistant"]),
+    ("Send the client the quarterly report before the meeting", ["professional_assistant"]),
+    ("周五之前把季度报告发给客户", ["professional_assistant"]),
+    ("Prepare the slides for the budget meeting", ["professional_assistant"]),
+    ("Write a short story about a lighthouse, in verse", ["creative_assistant"]),
+    ("给新品牌想一句广告语和海报创意", ["creative_assistant"]),
+    ("Sketch a logo with warm colours for the poster", ["creative_assistant"]),
+    ("The moon is 384,400 kilometres away", []),
+    ("长江是亚洲最长的河流", []),
+]
+
+
+def test_routing_is_measured_beside_its_baseline(cli: Cli) -> None:
+    rows = [{"text": text, "roles": roles} for text, roles in ROUTED]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (cli.folder / "routing.jsonl").write_text(lines, encoding="utf-8")
+
+    found = cli("bench", "routing", "routing.jsonl", "--json").json
+    learned = cli("bench", "routing", "routing.jsonl", "--learn", "1", "--json").json
+    table = cli("bench", "routing", "routing.jsonl")
+
+    assert (found["texts"], found["learned"], len(found["roles"])) == (14, 0, 4)
+    assert set(found["experts"]) == set(found["cosine"]) == {"en", "zh", "all"}
+    assert found["experts"]["all"]["n"] == 14
+    assert found["experts"]["all"]["accuracy@1"] > 80
+    assert found["cosine"]["all"]["routed@1"] < found["experts"]["all"]["routed@1"]
+    assert set(found["median_ms"]) == {
+        f"{routing}_{kind}" for routing in ("experts", "cosine") for kind in ("route", "gate")
+    }
+    assert (learned["experts"]["all"]["n"], len(learned["seeds"])) == (10, 5)
+    assert "baseline" in table.out
+    assert "medians with the text's embedding" in table.err
+    assert cli("archive", "list", "--json").json == {"archives": []}
+
+
+def test_routing_by_roles_of_a_file(cli: Cli) -> None:
+    described = [
+        {"role_id": "cook", "role_description": "Recipes and cooking", "examples": ["boil eggs"]},
+        {"role_id": "garden", "role_description": "Plants, trees and flowers in the garden"},
+    ]
+    (cli.folder / "roles.json").write_text(json.dumps(described))
+    row = {"text": "Bake the bread for forty minutes", "lang": "en", "roles": ["cook"]}
+    (cli.folder / "one.jsonl").write_text(json.dumps(row))
+
+    found = cli("bench", "routing", "one.jsonl", "--roles", "roles.json", "--json").json
+
+    assert found["roles"] == ["cook", "garden"]
+    assert found["experts"]["en"]["accuracy@1"] == 100
+    wrong = cli("bench", "routing", "one.jsonl", code=1).err
+    assert "cook" in wrong
+    assert "technical_expert" in wrong
+    both = ("--roles", "roles.json", "--set", "all")
+    cli("bench", "routing", "one.jsonl", *both, code=2)
+    cli("bench", "routing", "one.jsonl", "--set", "nobody", code=3)
+    few = cli("bench", "routing", "one.jsonl", "--roles", "roles.json", "--learn", "1", code=1)
+    assert "leaves none" in few.err

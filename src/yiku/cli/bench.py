@@ -1,4 +1,4 @@
-"""`yiku bench locomo | qa`: is the evidence found by the memory as it is configured?"""
+"""`yiku bench locomo | qa | routing`: is the evidence found by the memory as it is configured?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from statistics import median
 import click
 
 from yiku.cli import output
+from yiku.cli.bench_routing import bench_routing
 from yiku.cli.export import whole_file
 from yiku.cli.options import Asked, Group, NewFile
 from yiku.cli.pools import ADVERSARIAL, Pool, locomo, qa
@@ -45,7 +46,10 @@ class Measured:
 
 @click.group(cls=Group)
 def bench() -> None:
-    """Measure the quality of retrieval: each pool in a new database, by the settings in effect."""
+    """Measure the quality of retrieval and routing, in new databases, by the settings in effect."""
+
+
+bench.add_command(bench_routing)
 
 
 class Range(click.ParamType[list[int]]):

@@ -1,7 +1,7 @@
-"""`add` and `search` on this machine's own memory, without the HTTP layer.
+"""`add`, `search`, `route` and `gate` on this machine's own memory, without the HTTP layer.
 
 The server's routes take a quarter of a second to import, which is what a person waits for; these
-two commands say the same to the same use cases, in the same forms.
+commands say the same to the same use cases, in the same forms.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from yiku.app import App, build
 from yiku.cli.options import Asked
 from yiku.cli.running import local_settings
 from yiku.core.errors import Invalid
+from yiku.core.role import Routing, member
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import ingest
 from yiku.memory import search as lookup
-from yiku.server import wire
+from yiku.memory.roles import route as routing
+from yiku.server import wire, wire_roles
 from yiku.server.translate import added_out, draft_of, filter_of, hit_out, place_of, places_of
+from yiku.server.translate_roles import decision_out
 
 T = TypeVar("T")
 M = TypeVar("M", bound=wire.Wire)
@@ -69,5 +72,41 @@ def search(asked: Asked, fields: dict[str, Any]) -> list[wire.HitOut]:
             limit=body.limit,
         )
         return [hit_out(hit) for hit in hits]
+
+    return with_app(asked, work)
+
+
+def route(asked: Asked, fields: dict[str, Any]) -> wire_roles.DecisionOut:
+    body = checked(wire_roles.RouteIn, fields)
+
+    async def work(app: App) -> wire_roles.DecisionOut:
+        made = await routing.route(
+            app.memory,
+            LOCAL_ACTOR,
+            place_of(body),
+            body.text,
+            threshold=body.threshold,
+            routing=member(Routing, "routing", body.routing),
+        )
+        return decision_out(made, kept=False)
+
+    return with_app(asked, work)
+
+
+def gate(asked: Asked, fields: dict[str, Any]) -> wire_roles.DecisionOut:
+    body = checked(wire_roles.GateIn, fields)
+
+    async def work(app: App) -> wire_roles.DecisionOut:
+        made = await routing.gate(
+            app.memory,
+            LOCAL_ACTOR,
+            place_of(body),
+            body.context,
+            max_roles=body.max_roles,
+            threshold=body.threshold,
+            routing=member(Routing, "routing", body.routing),
+            conversation=body.conversation,
+        )
+        return decision_out(made)
 
     return with_app(asked, work)

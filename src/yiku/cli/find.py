@@ -22,15 +22,23 @@ from yiku.server.wire import HitOut, SearchOut
 @click.option("--speaker", "speakers", multiple=True, help="Said by; repeated: any of them.")
 @click.option("--conversation", "conversations", multiple=True, help="Said in; repeatable.")
 @click.option("--meta", "metadata", multiple=True, type=Pair(), help="With this metadata.")
+@click.option("--role", "roles", multiple=True, help="In this role; repeated: any of them.")
+@click.option("--general", is_flag=True, help="In no role: only the general memory.")
 @click.option("--since", type=When(), help="Said then or later.")
 @click.option("--until", type=When(), help="Said before then.")
 @click.option("--as-of", type=When(), help="What was true then; default: now.")
 @click.option("--superseded", is_flag=True, help="Also what is no longer true.")
 @click.option("--explain", is_flag=True, help="Show why: what each signal added, and its rank.")
 @click.pass_obj
-def search(asked: Asked, query: str, limit: int, explain: bool, **fields: Any) -> None:
+def search(
+    asked: Asked, query: str, limit: int, explain: bool, general: bool, **fields: Any
+) -> None:
     """Find memories that answer QUERY, best first."""
+    if general and fields["roles"]:
+        raise click.UsageError("Give --role or --general, not both", click.get_current_context())
     wanted = given({"limit": limit, **fields})
+    if general:
+        wanted["roles"] = []
     if is_remote(asked):
         hits = with_memory(asked, lambda memory: memory.search(query, **wanted))
     else:

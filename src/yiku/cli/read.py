@@ -10,7 +10,7 @@ import click
 from yiku.cli import output
 from yiku.cli.options import Asked, Command, place_options
 from yiku.cli.running import with_memory
-from yiku.server.wire import ChangeOut, HistoryOut
+from yiku.server.wire import ChangeOut, HistoryOut, MoveOut
 
 
 @click.command(cls=Command)
@@ -67,6 +67,7 @@ def print_history(found: HistoryOut) -> None:
                 [output.moment(seen.at), f"said again ({seen.kind})", "", seen.text, ""]
                 for seen in found.sightings
             ),
+            *(row_of_move(move) for move in found.moves),
         ],
     )
 
@@ -75,6 +76,12 @@ def row_of(change: ChangeOut) -> list[str]:
     what = f"{change.action} (undone)" if change.undone else change.action
     before, after = fields_of(change.before), fields_of(change.after)
     return [output.moment(change.at), what, before, after, change.reason or ""]
+
+
+def row_of_move(move: MoveOut) -> list[str]:
+    what = f"came to {move.role_id}" if move.joined else f"left {move.role_id}"
+    why = f"{move.why} ({move.detail})" if move.detail else move.why
+    return [output.moment(move.at), what, "", "", why]
 
 
 def fields_of(fields: dict[str, Any] | None) -> str:

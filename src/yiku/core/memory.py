@@ -15,6 +15,9 @@ from yiku.core.ids import (
     UserId,
 )
 
+CORE = "core:"
+"""Tags that begin so are core memory's: blocks, which are always shown and belong to no role."""
+
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
@@ -58,6 +61,8 @@ class Draft:
     skill_id: str | None = None
     roles: tuple[str, ...] | None = None
     """The roles it belongs to, empty: none; None: it is routed."""
+    route_as: str | None = None
+    """What it is routed by, where its own text means little alone; None: its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

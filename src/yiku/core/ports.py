@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from yiku.core.message import Message
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +34,30 @@ class Embedder(Protocol):
         """(n, dimension), rows of unit length, in the order of `texts`.
 
         Raises: ProviderUnavailable, ProviderRefused, DimensionMismatch, ModelNotFound.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class LanguageModel(Protocol):
+    """A conversation to what is said next."""
+
+    @property
+    def model(self) -> str:
+        """Names it: `openai/gpt-4o-mini`."""
+        ...
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> str:
+        """The model's reply, as text; what isn't given is the provider's own choice.
+
+        Raises: ProviderUnavailable, ProviderRefused.
         """
         ...
 

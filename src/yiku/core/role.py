@@ -20,6 +20,8 @@ MAX_DESCRIPTION = 4_000
 MAX_PHRASES = 200
 MAX_PHRASE = 500
 MAX_MEMORIES = 1_000_000
+MAKE_SOME = "`yiku role add --set personal_assistant_set` makes some."
+"""What errors tell whose archive has no roles."""
 
 
 class RoleType(StrEnum):

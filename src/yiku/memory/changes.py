@@ -31,7 +31,7 @@ from yiku.memory.draft import (
 from yiku.memory.ingest import ROUTE, sighting_of
 from yiku.memory.known import Link, repetition
 from yiku.memory.reindex import Found, made_findable, with_followers
-from yiku.memory.roles.arrive import Arrival, home_of, routes_of, with_roles
+from yiku.memory.roles.arrive import Arrival, hand_down, home_of, routes_of, with_roles
 from yiku.memory.roles.edited import move, reconsidered
 from yiku.memory.text import language
 from yiku.store import archives, history, passages
@@ -171,9 +171,11 @@ async def supersede(
     The old one stays, true until the new one begins (`as_of` finds it), and is no longer found by
     default. What the draft leaves open (speaker, tags) is taken from the old one. Where its
     speaker has said the same in another passage that is true still, that one takes the place, and
-    the draft is linked to it as `ingest.add` would link it. `also` runs in the same transaction.
+    the draft is linked to it as `ingest.add` would link it. It finds its roles by its own text, or
+    is given those the draft names; roles that somebody gave the old one it keeps. `also` runs in
+    the same transaction.
 
-    Raises: PassageNotFound, Invalid, InvalidText, AlreadySuperseded, StalePassage,
+    Raises: PassageNotFound, RoleNotFound, Invalid, InvalidText, AlreadySuperseded, StalePassage,
     EmbeddingModelMismatch.
     """
     check(draft, memory.policy.max_text_bytes)
@@ -192,6 +194,8 @@ async def supersede(
             new = passages.settled(tx, archive, [made], {})[0]
             passages.insert_new(tx, found.model, [new], [found.indexed])
             with_roles(tx, archive, routes, [Added(outcome=Outcome.ADDED, passage=new)])
+            if draft.roles is None:
+                hand_down(tx, archive, old, new)
             outcome, end = Outcome.ADDED, made.valid_from
             # Taken back, the new passage is as if it had never come: hidden.
             before: dict[str, Any] = {"forgotten_at": tx.now}

@@ -71,6 +71,8 @@ def check_name(what: str, name: str | None, longest: int = MAX_NAME) -> None:
 def check(draft: Draft, max_text_bytes: int) -> None:
     """Raises: Invalid, InvalidText."""
     check_text(draft.text, max_text_bytes)
+    if draft.route_as is not None:
+        check_text(draft.route_as, max_text_bytes)
     check_name("The speaker", draft.speaker)
     check_name("The conversation", draft.conversation)
     check_name("The message", draft.message)

@@ -116,6 +116,7 @@ async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
         )
         for place, i in enumerate(fresh)
     }
+    routable = await made_routable(memory, known, [given.drafts[i] for i in fresh], found.own)
     own = {one.id for one in new}
     seen = [*(turn for turn in before if turn), *(link.passage for link in links.values())]
     home, arriving = Home(known.archive, known.roles), arrivals(given, links)
@@ -126,14 +127,16 @@ async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
         links=links,
         indexed=indexed,
         seen=[one for one in seen if one.id not in own],
-        routes=await routes_of(memory, actor, home, arriving, (found.own, given.rule)),
+        routes=await routes_of(memory, actor, home, arriving, (routable, given.rule)),
     )
 
 
 def arrivals(given: Given, links: Mapping[int, Link]) -> list[Arrival]:
     """The drafts as role memory sees them."""
-    pairs = enumerate(zip(given.new, given.drafts, strict=True))
-    return [Arrival(one.text, draft.roles, i not in links) for i, (one, draft) in pairs]
+    return [
+        Arrival(draft.route_as or draft.text, draft.roles, i not in links)
+        for i, draft in enumerate(given.drafts)
+    ]
 
 
 def turns_before(new: Sequence[Passage], known: Known) -> list[Passage | None]:
@@ -175,6 +178,20 @@ async def made_findable(
     ]
     made = await memory.embedder.embed([*texts, *both], purpose="document")
     return Vectors(made[: len(texts)], dict(zip(in_context, made[len(texts) :], strict=True)))
+
+
+async def made_routable(
+    memory: ArchivalMemory, known: Known, fresh: Sequence[Draft], own: Floats
+) -> Floats:
+    """(n, d): what drafts are routed by; their `own` vectors but for those with a `route_as`."""
+    texts = {i: one.route_as for i, one in enumerate(fresh) if one.route_as is not None}
+    if not texts:
+        return own
+    names = participants(known.speakers)
+    others = [memory.embeddable(text, names) for text in texts.values()]
+    mixed = own.copy()
+    mixed[list(texts)] = await memory.embedder.embed(others, purpose="document")
+    return mixed
 
 
 def checked(vectors: Floats, dimension: int) -> Floats:

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import DimensionMismatch, ProviderRefused, ProviderUnavailable, SettingInvalid
+from yiku.core.errors import DimensionMismatch, ProviderRefused, ProviderUnavailable
 from yiku.core.ports import Purpose
-from yiku.providers.embedding_answer import MalformedError, complaint, read_answer, retry_after_s
+from yiku.providers.connection import Address, Connection
+from yiku.providers.connection import Patience as Patience
+from yiku.providers.embedding_answer import MalformedError, read_answer
 from yiku.providers.tasks import together
 from yiku.providers.text import replace_surrogates
 
-MAX_WAIT_S = 60.0
 PROBE = "dimension"
 # Several providers refuse empty input; a full stop means as little.
 NOTHING = "."
@@ -43,16 +43,6 @@ class Endpoint:
     siblings: frozenset[str] = frozenset()  # other models of the provider, known to differ
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long and how often an endpoint is tried."""
-
-    timeout_s: float = 30.0  # for each step of a request: connecting, waiting for bytes
-    attempts: int = 5
-    first_wait_s: float = 0.5  # doubled after each attempt, up to a minute
-    concurrency: int = 4  # requests under way at a time
-
-
 class OpenAICompatibleEmbedder:
     """The Embedder port over HTTP.
 
@@ -67,24 +57,26 @@ class OpenAICompatibleEmbedder:
         Raises: SettingInvalid when the key can't be one.
         """
         self._endpoint = endpoint
-        self._patience = patience or Patience()
-        self._rng = rng or random.Random()
         self._dimension = endpoint.dimension
         self._answered_by: str | None = None
-        self._places = asyncio.Semaphore(self._patience.concurrency)
-        key = (endpoint.api_key or "").strip()
-        if not (key.isascii() and key.replace(" ", "").isprintable()):
-            # httpx would say the same with the key in its message.
-            raise SettingInvalid(f"{KEY_SETTING} holds characters that are in no key.")
-        self._client = httpx.AsyncClient(
-            base_url=endpoint.base_url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=self._patience.timeout_s,
+        self._connection = Connection(
+            Address(
+                provider=endpoint.provider,
+                model=endpoint.model,
+                kind="an embedding model",
+                base_url=endpoint.base_url,
+                path="embeddings",
+                api_key=endpoint.api_key,
+                key_setting=KEY_SETTING,
+                key_variable=endpoint.key_variable,
+            ),
+            patience or Patience(),
+            rng,
         )
 
     @property
     def model(self) -> str:
-        return f"{self._endpoint.provider}/{self._endpoint.model}"
+        return self._connection.model
 
     @property
     def dimension(self) -> int:
@@ -124,78 +116,23 @@ class OpenAICompatibleEmbedder:
         return np.concatenate(await together(self._embed_batch(batch) for batch in batches))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._connection.close()
 
     async def _embed_batch(self, texts: list[str]) -> NDArray[np.float32]:
         body: dict[str, Any] = {"model": self._endpoint.model, "input": texts}
         if self._endpoint.ask_for_dimension:
             body["dimensions"] = self._endpoint.dimension
-        async with self._places:
-            response = await self._post(body)
+        response = await self._connection.post(body)
         try:
             answer = await asyncio.to_thread(read_answer, response.content, len(texts))
         except MalformedError as error:
             raise ProviderUnavailable(
-                f"{self._address} gave an answer that is no embedding: {error}. Is the base URL"
-                " right?"
+                f"{self._connection.url} gave an answer that is no embedding: {error}. Is the base"
+                " URL right?"
             ) from error
         self._check_model(answer.model)
         self._check_dimension(answer.vectors.shape[1])
         return answer.vectors
-
-    async def _post(self, body: dict[str, Any]) -> httpx.Response:
-        attempts = self._patience.attempts
-        why = ""
-        for attempt in range(1, attempts + 1):
-            wait_s = self._patience.first_wait_s * 2 ** (attempt - 1) * self._rng.uniform(0.5, 1)
-            try:
-                response = await self._client.post("embeddings", json=body)
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-                raise ProviderRefused(f"{self._address} is no address: {error}") from error
-            except httpx.TransportError as error:
-                why = f"it can't be reached ({type(error).__name__}: {error})"
-            else:
-                if not _is_passing(response):
-                    self._raise_if_refused(response)
-                    return response
-                why = f"it answered {response.status_code}"
-                wait_s = max(wait_s, retry_after_s(response))
-            if attempt < attempts:
-                await asyncio.sleep(min(wait_s, MAX_WAIT_S))
-        raise ProviderUnavailable(
-            f"{self._address} was tried {attempts} times: {why}.", model=self.model
-        )
-
-    @property
-    def _address(self) -> str:
-        return str(self._client.base_url.join("embeddings"))
-
-    def _raise_if_refused(self, response: httpx.Response) -> None:
-        """Raises: ProviderRefused. The key is never part of the message."""
-        endpoint, status = self._endpoint, response.status_code
-        if not response.is_error and not response.is_redirect:
-            return
-        said = complaint(response)
-        if endpoint.api_key:
-            said = said.replace(endpoint.api_key, "…")
-        if status in (401, 403):
-            kept = f" (often kept as {endpoint.key_variable})" if endpoint.key_variable else ""
-            had = "does not accept the API key" if endpoint.api_key else "wants an API key"
-            # What the provider says may quote the key, so it isn't passed on.
-            message = (
-                f"{endpoint.provider} {had} ({status}): set {KEY_SETTING} to a valid key{kept}."
-            )
-        elif status == 404:
-            message = (
-                f"{self._address} answered 404{said}. Check that the base URL is right (it often"
-                f" ends in /v1) and that the provider has a model `{endpoint.model}`, an"
-                " embedding model, installed if it is a local server."
-            )
-        elif status == 429:
-            message = f"{endpoint.provider} says the account's quota is used up (429){said}."
-        else:
-            message = f"{self._address} refused the request with {status}{said}."
-        raise ProviderRefused(message, model=self.model, status=status)
 
     def _check_model(self, answered_by: str | None) -> None:
         """Raises: ProviderRefused when it isn't the model asked for, or no longer the same.
@@ -210,9 +147,9 @@ class OpenAICompatibleEmbedder:
         if answered_by != before or answered_by in self._endpoint.siblings:
             asked = before if answered_by != before else self._endpoint.model
             raise ProviderRefused(
-                f"{self._address} answered with the model `{answered_by}` instead of `{asked}`."
-                " Vectors of different models can't be compared: configure the model it has, and"
-                " run `yiku reembed` if memories were stored with the other.",
+                f"{self._connection.url} answered with the model `{answered_by}` instead of"
+                f" `{asked}`. Vectors of different models can't be compared: configure the model"
+                " it has, and run `yiku reembed` if memories were stored with the other.",
                 model=self.model,
                 answered_by=answered_by,
             )
@@ -228,10 +165,3 @@ class OpenAICompatibleEmbedder:
                 expected=expected,
                 found=found,
             )
-
-
-def _is_passing(response: httpx.Response) -> bool:
-    """Whether the same request may succeed later."""
-    if response.status_code == 429:
-        return "insufficient_quota" not in response.text
-    return response.status_code in (408, 425) or response.status_code >= 500

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import memory
+from yiku.server import memory, roles
 from yiku.server.wire import HealthOut
 
 logger = logging.getLogger(__name__)
@@ -132,6 +132,7 @@ def build_asgi(app: App) -> FastAPI:
     )
     asgi.state.app = app
     asgi.include_router(memory.router)
+    asgi.include_router(roles.router)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)

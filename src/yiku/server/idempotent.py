@@ -109,7 +109,8 @@ def keep(tx: Tx, key: str | None, content: str, results: Sequence[Added]) -> Non
 
 
 def remembered(one: Added) -> dict[str, Any]:
-    return {"id": one.passage.id, "outcome": one.outcome.value}
+    about = {"roles": list(one.roles), "decision": one.decision}
+    return {"id": one.passage.id, "outcome": one.outcome.value, **about}
 
 
 async def replayed(app: App, actor: Actor, key: str | None, content: str) -> list[Added] | None:
@@ -142,5 +143,11 @@ def stored(tx: Tx, key: str, content: str) -> list[Added] | None:
             key=key,
         )
     return [
-        Added(outcome=Outcome(one["outcome"]), passage=there[PassageId(one["id"])]) for one in found
+        Added(
+            outcome=Outcome(one["outcome"]),
+            passage=there[PassageId(one["id"])],
+            roles=tuple(one["roles"]),
+            decision=one["decision"],
+        )
+        for one in found
     ]

@@ -34,7 +34,8 @@ from yiku.server.translate import (
     sighting_out,
     superseded_out,
 )
-from yiku.store import archives, history, passages, requests, schema
+from yiku.server.translate_roles import memberships_out, moves_out
+from yiku.store import archives, history, memberships, passages, requests, schema
 
 router = APIRouter(
     prefix="/memory",
@@ -153,6 +154,8 @@ async def passage_history(passage_id: str, app: Here, actor: Asks) -> Response:
             passage=passage_out(found),
             changes=[change_out(one) for one in history.of_passage(tx, found)],
             sightings=[sighting_out(one) for one in history.sightings_of(tx, found)],
+            roles=memberships_out(memberships.of_passages(tx, [found.seq]).get(found.seq, [])),
+            moves=moves_out(memberships.moves_of(tx, found.seq)),
         )
 
     return answer(await app.database.read(actor, unit))

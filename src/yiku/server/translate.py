@@ -65,6 +65,7 @@ def draft_of(body: wire.PassageIn, user: str) -> Draft:
         valid_from=body.valid_from,
         valid_to=body.valid_to,
         skill_id=body.skill_id,
+        roles=None if body.roles is None else tuple(body.roles),
     )
 
 
@@ -80,6 +81,7 @@ def filter_of(body: wire.SearchIn) -> Filter:
         until=body.until,
         as_of=body.as_of,
         superseded=body.superseded,
+        roles=None if body.roles is None else tuple(body.roles),
     )
 
 
@@ -100,7 +102,12 @@ def hit_out(hit: Hit) -> wire.HitOut:
 
 
 def added_out(one: Added) -> wire.AddOut:
-    return wire.AddOut.model_construct(outcome=one.outcome.value, passage=passage_out(one.passage))
+    return wire.AddOut.model_construct(
+        outcome=one.outcome.value,
+        passage=passage_out(one.passage),
+        roles=list(one.roles),
+        decision=one.decision,
+    )
 
 
 def superseded_out(one: Superseded) -> wire.SupersedeOut:

@@ -76,6 +76,10 @@ class PassageIn(Wire):
     valid_from: When | None = Field(default=None, description="True from; default: `at`.")
     valid_to: When | None = None
     skill_id: str | None = None
+    roles: list[str] | None = Field(
+        default=None,
+        description="The roles it belongs to; default: it is routed; []: the general memory.",
+    )
 
 
 class AddIn(Home, PassageIn):
@@ -123,6 +127,10 @@ class PassageOut(Out):
 class AddOut(Out):
     outcome: Literal["added", "duplicate", "echo"]
     passage: PassageOut = Field(description="The passage that holds the text now.")
+    roles: list[str] = Field(default=[], description="The roles it is in, the best first.")
+    decision: str | None = Field(
+        default=None, description="Why it is in them; null: it was not routed."
+    )
 
 
 class BatchOut(Out):
@@ -149,6 +157,9 @@ class SearchIn(Wire):
     messages: list[str] = []
     languages: list[str] = []
     metadata: Metadata = Field(default={}, description="Equal values; a list: any of them.")
+    roles: list[str] | None = Field(
+        default=None, description="In any of these roles; []: in none; default: wherever."
+    )
     since: When | None = Field(default=None, description="Said at this moment or later.")
     until: When | None = Field(default=None, description="Said before this moment.")
     as_of: When | None = Field(default=None, description="True at this moment; default: now.")
@@ -244,10 +255,34 @@ class SightingOut(Out):
     message: str | None
 
 
+class MembershipOut(Out):
+    """A passage in a role."""
+
+    role_id: str
+    score: float = Field(description="0..1, as it was when the passage came.")
+    why: str = Field(description="How it came: routed, given, corrected, rerouted or undone.")
+    at: datetime
+
+
+class MoveOut(Out):
+    """A passage came to a role, or left it."""
+
+    role_id: str
+    joined: bool
+    why: str = Field(description="routed, given, corrected, rerouted, capacity, removed or undone.")
+    detail: str | None = Field(description="The retention strategy, or the rerouting undone.")
+    at: datetime
+    by: str
+
+
 class HistoryOut(Out):
     passage: PassageOut
     changes: list[ChangeOut] = Field(description="The oldest first.")
     sightings: list[SightingOut] = Field(description="Repetitions that were linked to it.")
+    roles: list[MembershipOut] = Field(default=[], description="The best score first.")
+    moves: list[MoveOut] = Field(
+        default=[], description="How it came to roles and left them, the oldest first."
+    )
 
 
 class ArchiveIn(Wire):

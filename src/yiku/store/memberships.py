@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from yiku.core.ids import ArchiveId, PassageId, RoleKey, UserId
 from yiku.core.role import Membership, Move, Role, Why
@@ -18,8 +18,6 @@ from yiku.store.tables import from_micros, passage, shown
 
 TAUGHT = (Why.GIVEN, Why.CORRECTED)
 """Somebody's own word that a memory belongs to a role, or doesn't."""
-REFUSALS = 48
-"""Corrections a role remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ def refusals(tx: Tx, archive_id: ArchiveId) -> dict[RoleKey, list[int]]:
         mine.pop(seq, None)
         if not joined:
             mine[seq] = None
-    return {key: list(mine)[-REFUSALS:] for key, mine in found.items() if mine}
+    return {key: list(mine) for key, mine in found.items() if mine}
 
 
 _ROLES_OF = hot.Select(
@@ -221,6 +219,25 @@ def moves_of_job(tx: Tx, job: str) -> list[Seen]:
         Seen(RoleKey(row[0]), row[1], bool(row[2]), row[3], Why(row[4]))
         for row in tx.connection.execute(query)
     ]
+
+
+def joined_before(tx: Tx, key: RoleKey, seq: int, job: str) -> Seen | None:
+    """How a passage last came to a role otherwise than by this rerouting."""
+    m = role_move.c
+    query = (
+        select(m.score, m.why)
+        .where(
+            m.role_key == key,
+            m.passage_seq == seq,
+            m.joined.is_(True),
+            or_(m.job.is_(None), m.job != job),
+            m.organization_id == tx.actor.organization_id,
+        )
+        .order_by(m.seq.desc())
+        .limit(1)
+    )
+    row = tx.connection.execute(query).first()
+    return None if row is None else Seen(key, seq, True, row.score, Why(row.why))
 
 
 def held(tx: Tx, key: RoleKey) -> list[Held]:

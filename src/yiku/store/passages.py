@@ -327,12 +327,12 @@ def erase(tx: Tx, gone: Sequence[Passage], version: int) -> list[PassageId]:
     return ended
 
 
-def count(tx: Tx, archive_id: ArchiveId) -> int:
-    """All passages of the archive, forgotten ones too."""
-    found = tx.connection.execute(
-        select(func.count()).where(
-            passage.c.archive_id == archive_id,
-            passage.c.organization_id == tx.actor.organization_id,
-        )
+def count(tx: Tx, archive_id: ArchiveId, *, up_to: int | None = None) -> int:
+    """All passages of the archive, forgotten ones too; those up to a row number."""
+    query = select(func.count()).where(
+        passage.c.archive_id == archive_id,
+        passage.c.organization_id == tx.actor.organization_id,
     )
-    return int(found.scalar_one())
+    if up_to is not None:
+        query = query.where(passage.c.seq <= up_to)
+    return int(tx.connection.execute(query).scalar_one())

@@ -14,7 +14,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from yiku.core.errors import RoleExists, RoleNotFound, StaleRole
 from yiku.core.ids import ArchiveId, RoleKey, UserId, new_id
 from yiku.core.memory import Archive
-from yiku.core.role import EmbeddingRoleConfig, Role, RoleVersion, config_of
+from yiku.core.role import MAKE_SOME, EmbeddingRoleConfig, Role, RoleVersion, config_of
 from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.role_tables import role, role_embedding, role_set, role_version
@@ -112,7 +112,7 @@ def get(tx: Tx, archive_id: ArchiveId, role_id: str) -> Role:
     found = find(tx, archive_id, role_id)
     if found is None:
         there = [one.role_id for one in list_all(tx, archive_id)]
-        listed = f"It has {', '.join(there[:20])}." if there else "It has no roles."
+        listed = f"It has {', '.join(there[:20])}." if there else f"It has no roles. {MAKE_SOME}"
         raise RoleNotFound(f"There is no role {role_id!r} here. {listed}", role_id=role_id)
     return found
 

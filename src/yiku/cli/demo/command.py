@@ -25,6 +25,7 @@ from yiku.cli.demo.play import (
     place_of,
     remember,
 )
+from yiku.cli.demo.roles import Routed, play_roles, print_routed, roles_json
 from yiku.cli.demo.story import Story, story
 from yiku.cli.options import Asked, Command
 from yiku.cli.progress import Bar
@@ -47,8 +48,9 @@ NEXT = (
 def demo(asked: Asked) -> None:
     """Remember a conversation of six weeks, in English and Chinese, and ask about it.
 
-    It plays in a new database that is deleted at the end. Exit code 1 where the evidence is among
-    the first three passages for fewer than 10 of the 14 questions.
+    Then four roles share memories among themselves. It plays in a new database that is deleted at
+    the end. Exit code 1 where the evidence is among the first three passages for fewer than 10 of
+    the 14 questions.
     """
     told = story()
 
@@ -66,11 +68,13 @@ def demo(asked: Asked) -> None:
         place = Asked(asked.home, f"yiku://{Path(folder).as_posix()}/demo.db", None, asked.as_json)
         settings = {"embedding_cache": 0}
         played, changed, forgotten = with_memory(place, play, **settings)
+        routed = play_roles(place, told, **settings)
     if asked.as_json:
-        output.print_json(as_json(played, changed, forgotten))
+        output.print_json(as_json(played, changed, forgotten, routed))
     else:
         print_changed(told, changed)
         print_forgotten(told, forgotten)
+        print_routed(routed)
         print_end(played)
     if played.good < NEEDED or not (changed.right and forgotten.right):
         click.get_current_context().exit(1)
@@ -190,7 +194,9 @@ def called_by() -> str:
     return os.path.relpath(sys.argv[0])
 
 
-def as_json(played: Played, changed: Changed, forgotten: Forgotten) -> dict[str, Any]:
+def as_json(
+    played: Played, changed: Changed, forgotten: Forgotten, routed: Routed
+) -> dict[str, Any]:
     return {
         "turns": len(played.ids),
         "questions": [
@@ -208,4 +214,5 @@ def as_json(played: Played, changed: Changed, forgotten: Forgotten) -> dict[str,
         "forgotten_right": forgotten.right,
         "add_ms": played.add_ms,
         "search_ms": played.search_ms,
+        "roles": roles_json(routed),
     }

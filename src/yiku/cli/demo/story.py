@@ -20,6 +20,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A text, and the role it belongs to; None: to none."""
+
+    text: str
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     turns: list[dict[str, Any]]
     """As the client takes them."""
@@ -33,6 +41,10 @@ class Story:
     secret: str
     """The message that is to be forgotten, and the question about it."""
     secret_question: str
+    memories: list[Placed]
+    """For roles to claim."""
+    contexts: list[Placed]
+    """For roles to speak in."""
 
 
 def story() -> Story:
@@ -50,6 +62,8 @@ def story() -> Story:
         as_of=changed["as_of"],
         secret=forget["message"],
         secret_question=forget["question"],
+        memories=[Placed(**one) for one in told["roles"]["memories"]],
+        contexts=[Placed(**one) for one in told["roles"]["contexts"]],
     )
 
 

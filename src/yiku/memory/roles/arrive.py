@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from yiku.core.errors import RoleNotFound, StaleRole
 from yiku.core.ids import ArchiveId
-from yiku.core.memory import Added, Archive, Outcome
-from yiku.core.role import Why
+from yiku.core.memory import Added, Archive, Outcome, Passage
+from yiku.core.role import MAKE_SOME, Why
 from yiku.core.tenant import Actor
-from yiku.memory.roles.assign import Assigned, Join, Text, assign, demand_known
+from yiku.memory.roles.assign import Assigned, Join, Text, assign, demand_known, take
 from yiku.memory.roles.assign import store as keep
 from yiku.memory.roles.decide import Rule
 from yiku.memory.roles.pool import Current
 from yiku.store import archives, memberships, roles
 from yiku.store.database import Tx, now_utc
+from yiku.store.memberships import Step
 
 if TYPE_CHECKING:
     from yiku.memory.archival import ArchivalMemory
@@ -82,7 +83,9 @@ async def routes_of(
     if current is None:
         named = sorted({name for one in arrivals for name in one.roles or ()})
         if named:
-            raise RoleNotFound(f"There is no role {named[0]!r} here: the archive has no roles.")
+            raise RoleNotFound(
+                f"There is no role {named[0]!r} here: the archive has no roles. {MAKE_SOME}"
+            )
         return Routes(home.versions, None, {})
     vectors, rule = by
     fresh = [i for i, one in enumerate(arrivals) if one.fresh]
@@ -98,7 +101,7 @@ async def routes_of(
 def as_named(current: Current, one: Arrival) -> Assigned:
     """The roles the caller names for what is there already: his word, so without a comparison."""
     by_id = {role.role_id: (place, role) for place, role in enumerate(current.state.roles)}
-    demand_known(by_id, [Text(one.text, one.roles)])
+    demand_known(by_id, one.roles or ())
     names = dict.fromkeys(one.roles or ())
     return Assigned(tuple(Join(by_id[name][1], 1.0, Why.GIVEN) for name in names), None)
 
@@ -127,3 +130,14 @@ def with_roles(tx: Tx, archive: Archive, routes: Routes, results: Sequence[Added
         )
         for one in results
     ]
+
+
+def hand_down(tx: Tx, archive: Archive, old: Passage, new: Passage) -> None:
+    """What takes a passage's place comes to the roles that somebody gave the old one."""
+    there = memberships.of_passages(tx, [old.seq]).get(old.seq, ())
+    steps = [
+        Step(roles.get(tx, archive.id, one.role_id), new.seq, True, one.score, one.why, old.id)
+        for one in there
+        if one.why in memberships.TAUGHT
+    ]
+    take(tx, archive, steps)

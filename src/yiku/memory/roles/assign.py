@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -63,7 +63,7 @@ def assign(
     state = current.state
     compared = compare(state, [one.text for one in texts], vectors, rule)
     by_id = {one.role_id: (place, one) for place, one in enumerate(state.roles)}
-    demand_known(by_id, texts)
+    demand_known(by_id, [name for text in texts for name in text.roles or ()])
     model = current.archive.embedding_model or ""
     made = decisions(state, compared, rule, now, model)
     found: list[Assigned] = []
@@ -78,15 +78,14 @@ def assign(
     return found
 
 
-def demand_known(known: dict[str, tuple[int, Role]], texts: Sequence[Text]) -> None:
+def demand_known(known: Collection[str], role_ids: Iterable[str]) -> None:
     """Raises: RoleNotFound."""
-    for text in texts:
-        for role_id in text.roles or ():
-            if role_id not in known:
-                raise RoleNotFound(
-                    f"There is no role {role_id!r} here; there are {', '.join(known)}.",
-                    role_id=role_id,
-                )
+    for role_id in role_ids:
+        if role_id not in known:
+            raise RoleNotFound(
+                f"There is no role {role_id!r} here; there are {', '.join(known)}.",
+                role_id=role_id,
+            )
 
 
 def store(

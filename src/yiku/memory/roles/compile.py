@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
@@ -11,22 +10,20 @@ from yiku.core.errors import Invalid
 from yiku.core.ids import PassageId
 from yiku.core.memory import Filter, Passage
 from yiku.core.role import Role
-from yiku.core.tenant import Actor
+from yiku.core.tenant import Actor, Scope
+from yiku.core.tokens import estimated_tokens
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.draft import check_name
+from yiku.memory.roles.assign import demand_known
 from yiku.memory.roles.pool import Current
-from yiku.memory.roles.route import Where, roles_here
+from yiku.memory.roles.route import CONTEXT_CHARACTERS, Where, roles_here
 from yiku.memory.search import search
-from yiku.memory.text import UNSPACED
 from yiku.store import memberships, passages, shown
-from yiku.store.database import Tx
+from yiku.store.database import Tx, demand
 
 BUDGET = 2_000
 PER_ROLE = 50
 """Memories considered for each role."""
-
-WORD = re.compile(rf"[{UNSPACED}]|[^\W\d_{UNSPACED}]+|\d+|\S")
-LETTERS = 5
-"""Of a word in one token, about; tokenizers cut longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +41,6 @@ class Compiled:
 
     def __str__(self) -> str:
         return self.text
-
-
-def estimated_tokens(text: str) -> int:
-    """About what language models' tokenizers count: a Chinese character is one, and so are about
-    five letters, three digits, or a mark."""
-    total = 0
-    for word in WORD.findall(text):
-        per = LETTERS if word.isalpha() and len(word) > 1 else 3
-        total += -(-len(word) // per)
-    return total
 
 
 async def compile_roles(
@@ -77,7 +64,13 @@ async def compile_roles(
     """
     if budget < 1:
         raise Invalid(f"`budget` is a number of tokens from 1, not {budget}.", field="budget")
+    if conversation is not None:
+        demand(actor, Scope.WRITE)  # it remembers what was shown
+        check_name("The conversation", conversation)
     current = await roles_here(memory, actor, where)
+    demand_known([one.role_id for one in current.state.roles], active)
+    if context is not None:
+        context = context[-CONTEXT_CHARACTERS:]  # what gating looks at: one embedding for both
     chosen = [one for one in current.state.roles if one.role_id in set(active)]
     ranked: dict[str, list[Passage]] = {}
     for role in chosen:

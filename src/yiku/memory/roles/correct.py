@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from yiku.core.errors import Invalid, RoleNotFound
 from yiku.core.ids import PassageId
 from yiku.core.memory import Archive, Passage
-from yiku.core.role import Membership, Move, Why
+from yiku.core.role import MAKE_SOME, Membership, Move, Why
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.roles.assign import take
@@ -67,7 +67,7 @@ async def scores_of(
     one, archive = await memory.database.read(actor, unit)
     current = await memory.roles.current(actor, archive)
     if current is None:
-        raise RoleNotFound(f"Archive {archive.name!r} has no roles.")
+        raise RoleNotFound(f"Archive {archive.name!r} has no roles. {MAKE_SOME}")
     (made,) = await rescored(memory, actor, current, [one])
     return {score.role_id: score.score for score in made.scores}
 

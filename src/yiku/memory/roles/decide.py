@@ -64,12 +64,12 @@ def compare(state: RoleState, texts: Sequence[str], vectors: Floats, rule: Rule)
     return Compared(probability(log_odds), raw.scores, raw)
 
 
-def choose(state: RoleState, scores: Floats, rule: Rule) -> tuple[list[int], Floats]:
+def choose(state: RoleState, scores: Floats, rule: Rule) -> tuple[list[int], list[float]]:
     """Places of the chosen roles, best first, and every role's threshold."""
-    own = [one.config.activation_threshold for one in state.roles]
-    thresholds = np.array(
-        own if rule.threshold is None else [rule.threshold] * len(own), np.float32
-    )
+    if rule.threshold is None:
+        thresholds = [one.config.activation_threshold for one in state.roles]
+    else:
+        thresholds = [rule.threshold] * len(state.roles)
     reached = [int(place) for place in ranking(scores) if scores[place] >= thresholds[place]]
     return reached[: rule.most], thresholds
 
@@ -99,14 +99,14 @@ def decisions(
                 passage_id=None,
                 conversation=None,
                 chosen=tuple(state.roles[place].role_id for place in chosen),
-                margin=float(scores[best] - thresholds[best]),
+                margin=float(scores[best]) - thresholds[best],
                 scores=tuple(
                     score_of(
                         state,
                         compared,
                         text=text,
                         place=int(place),
-                        threshold=float(thresholds[place]),
+                        threshold=thresholds[int(place)],
                         chosen=chosen,
                     )
                     for place in order[:EXPLAINED]

@@ -39,27 +39,33 @@ class GateLog:
         self._database = database
         self._noted: list[Noted] = []
         self._writing: asyncio.Task[None] | None = None
-        self._since: Counter[ArchiveId] = Counter()
+        self._flushing = asyncio.Lock()
+        self._since: dict[ArchiveId, int] = {}
 
     def note(self, actor: Actor, current: Current, made: Decision) -> None:
         keys = {one.role_id: one.key for one in current.state.roles}
         gated = tuple(keys[role_id] for role_id in made.chosen)
-        self._noted.append(Noted(actor, current.archive.id, tuple(keys.values()), gated, made))
+        by = actor.bookkeeper  # a key that may only read may gate
+        self._noted.append(Noted(by, current.archive.id, tuple(keys.values()), gated, made))
         if self._writing is None:
             self._writing = asyncio.create_task(self._soon())
 
     async def flush(self) -> None:
-        """Write what was noted. Raises: StoreError."""
-        taken, self._noted = self._noted, []
-        for archive_id, actor in dict.fromkeys((one.archive_id, one.actor) for one in taken):
-            mine = [one for one in taken if (one.archive_id, one.actor) == (archive_id, actor)]
-            self._since[archive_id] += len(mine)
-            old = self._since[archive_id] >= EXPIRE_EVERY
-            if old:
-                self._since[archive_id] = 0
-            await self._database.write(
-                actor, lambda tx, n=mine, a=archive_id, o=old: write(tx, a, n, expire=o)
-            )
+        """Write what was noted, after what is being written already. Raises: StoreError."""
+        async with self._flushing:
+            taken, self._noted = self._noted, []
+            for archive_id, actor in dict.fromkeys((one.archive_id, one.actor) for one in taken):
+                mine = [one for one in taken if (one.archive_id, one.actor) == (archive_id, actor)]
+                old = self._look_for_old(archive_id, len(mine))
+                await self._database.write(
+                    actor, lambda tx, n=mine, a=archive_id, o=old: write(tx, a, n, expire=o)
+                )
+
+    def _look_for_old(self, archive_id: ArchiveId, more: int) -> bool:
+        """Also at a process's first writing: some processes gate once."""
+        since = self._since.get(archive_id, EXPIRE_EVERY) + more
+        self._since[archive_id] = 0 if since >= EXPIRE_EVERY else since
+        return since >= EXPIRE_EVERY
 
     async def close(self) -> None:
         if self._writing is not None:

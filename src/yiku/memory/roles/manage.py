@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yiku.core.errors import Invalid
-from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive
 from yiku.core.role import EmbeddingRoleConfig, Role, RoleVersion, Why
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place, resolve
 from yiku.memory.draft import check_name
 from yiku.memory.roles.retention import overflow
+from yiku.memory.roles.route import Where, archive_of
 from yiku.store import archives, memberships, roles
 from yiku.store.database import Tx
 from yiku.store.memberships import Step
 
 MAX_ROLES = 2_000
 """Roles of one archive."""
-
-Where = Place | ArchiveId
 
 
 async def add(
@@ -35,9 +34,12 @@ async def add(
     if isinstance(where, Place):
         check_name("The archive's name", where.name)
         check_name("The user", where.owner or None)
-    twice = [one.role_id for one in configs]
-    if len(set(twice)) < len(twice):
-        raise Invalid(f"A `role_id` is there twice: {', '.join(sorted(twice))}.", field="role_id")
+    if len(configs) > MAX_ROLES:
+        raise Invalid(f"An archive has at most {MAX_ROLES:,} roles.", field="roles")
+    times = Counter(one.role_id for one in configs)
+    twice = sorted(role_id for role_id, many in times.items() if many > 1)
+    if twice:
+        raise Invalid(f"A `role_id` is there twice: {', '.join(twice)}.", field="role_id")
     vectors = [await memory.roles.embedded(one) for one in configs]
     model, dimension = memory.embedder.model, memory.embedder.dimension
 
@@ -45,7 +47,7 @@ async def add(
         archive = home_of(tx, where)
         archives.settle_model(tx, archive, model, dimension)
         if roles.count(tx, archive.id) + len(configs) > MAX_ROLES:
-            raise Invalid(f"An archive has at most {MAX_ROLES:,} roles.")
+            raise Invalid(f"An archive has at most {MAX_ROLES:,} roles.", field="roles")
         made = [roles.create(tx, archive, one, place) for place, one in enumerate(configs)]
         for role, own in zip(made, vectors, strict=True):
             roles.put_embedded(tx, role, roles.Embedded(role.version, model, own))
@@ -82,7 +84,7 @@ async def edit(
     if "role_id" in changes and changes["role_id"] != role_id:
         raise Invalid("A `role_id` can't be changed; add another role.", field="role_id")
     before = await memory.database.read(
-        actor, lambda tx: roles.get(tx, resolve(tx, where).id, role_id)
+        actor, lambda tx: roles.get(tx, archive_of(tx, where).id, role_id)
     )
     config = before.config.changed(changes)
     if config == before.config:
@@ -130,7 +132,7 @@ async def remove(memory: ArchivalMemory, actor: Actor, where: Where, role_id: st
     """
 
     def unit(tx: Tx) -> int:
-        archive = resolve(tx, where)
+        archive = archive_of(tx, where)
         role = roles.get(tx, archive.id, role_id)
         steps = [
             Step(role, one.seq, False, one.score, Why.REMOVED)
@@ -158,7 +160,7 @@ async def listed(memory: ArchivalMemory, actor: Actor, where: Where) -> list[Rol
 async def shown(memory: ArchivalMemory, actor: Actor, where: Where, role_id: str) -> Role:
     """Raises: RoleNotFound, ArchiveNotFound."""
     return await memory.database.read(
-        actor, lambda tx: roles.get(tx, resolve(tx, where).id, role_id)
+        actor, lambda tx: roles.get(tx, archive_of(tx, where).id, role_id)
     )
 
 
@@ -167,5 +169,5 @@ async def history(
 ) -> list[RoleVersion]:
     """The configurations a role had, the newest first. Raises: RoleNotFound."""
     return await memory.database.read(
-        actor, lambda tx: roles.history(tx, roles.get(tx, resolve(tx, where).id, role_id))
+        actor, lambda tx: roles.history(tx, roles.get(tx, archive_of(tx, where).id, role_id))
     )

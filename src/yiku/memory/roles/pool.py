@@ -33,6 +33,7 @@ KEPT = 64
 """Archives whose roles stay in memory."""
 BATCH = 64
 """Texts embedded at a time."""
+TRIES = 3
 
 Members = Mapping[RoleKey, dict[int, memberships.Seen]]
 
@@ -71,6 +72,8 @@ class RolePool:
         self._slots: OrderedDict[ArchiveId, Slot] = OrderedDict()
         self._cohort: cohort.Cohort | None = None
         self._making = asyncio.Lock()
+        self._renewing: set[asyncio.Task[None]] = set()
+        self._drops = 0
 
     async def current(self, actor: Actor, archive: Archive) -> Current | None:
         """The archive's roles as of now; None where it has none.
@@ -92,10 +95,11 @@ class RolePool:
         ):
             slot = await self._renewed(actor, archive.id)
         elif slot.versions != versions:
-            await self._catch_up(actor, archive, slot)
+            await self._catch_up(actor, archive, slot, versions.all)
         if slot is None:
             return None
-        self._slots.move_to_end(archive.id)
+        if archive.id in self._slots:  # else it was dropped meanwhile
+            self._slots.move_to_end(archive.id)
         return Current(archive, slot.versions, slot.state, slot.members)
 
     async def learn(self, actor: Actor, archive: Archive) -> None:
@@ -104,27 +108,28 @@ class RolePool:
 
     def drop(self, archive_id: ArchiveId) -> None:
         """After a deletion nothing made from the text may stay."""
+        self._drops += 1
         self._slots.pop(archive_id, None)
 
     async def close(self) -> None:
-        tasks = [slot.renewing for slot in self._slots.values() if slot.renewing]
-        for task in tasks:
+        for task in self._renewing:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._renewing, return_exceptions=True)
 
     async def embedded(self, config: EmbeddingRoleConfig) -> Floats:
         """(n, d): vectors of `texts_of` the role. Raises: ProviderError."""
         return await self._embed(texts_of(config))
 
-    async def cohort(self) -> cohort.Cohort:
-        """The cohort as the embedding model sees it, embedded once per data directory."""
+    async def cohort(self, dimension: int) -> cohort.Cohort:
+        """The cohort as the embedding model sees it, embedded once per data directory.
+
+        `dimension`: the archive's; a remote model's own isn't known before it has embedded a text.
+        """
         async with self._making:
             if self._cohort is None:
                 model = self._embedder.model
                 path = cohort.cache_path(self._cache, model, not self._embedder.multilingual)
-                vectors = await asyncio.to_thread(
-                    cohort.read_cached, path, self._embedder.dimension
-                )
+                vectors = await asyncio.to_thread(cohort.read_cached, path, dimension)
                 if vectors is None:
                     vectors = await self._embed([text for text, _ in cohort.cohort_texts()])
                     await asyncio.to_thread(cohort.write_cached, path, vectors)
@@ -149,15 +154,20 @@ class RolePool:
         def unit(tx: Tx) -> Loaded:
             return load(tx, archives.get(tx, archive_id), roles.versions(tx, archive_id))
 
-        loaded = await self._database.read(actor, unit)
-        missing = loaded.unembedded
-        if missing:
-            await self._embed_roles(actor, missing)
+        while True:
+            drops = self._drops
             loaded = await self._database.read(actor, unit)
-        if not loaded.roles or loaded.unembedded:
-            self._slots.pop(archive_id, None)
-            return None
-        state = await asyncio.to_thread(build, loaded, await self.cohort())
+            for _ in range(TRIES):  # somebody may describe a role anew while it is embedded
+                if loaded.unembedded:
+                    await self._embed_roles(actor, loaded.unembedded)
+                    loaded = await self._database.read(actor, unit)
+            if not loaded.roles or loaded.unembedded:
+                self._slots.pop(archive_id, None)
+                return None
+            made = await self.cohort(loaded.dimension)
+            state = await asyncio.to_thread(build, loaded, made)
+            if drops == self._drops:
+                break  # else it may have what was deleted meanwhile
         slot = Slot(state, loaded.versions, {key: dict(m) for key, m in loaded.members.items()})
         self._slots[archive_id] = slot
         while len(self._slots) > KEPT:
@@ -173,29 +183,22 @@ class RolePool:
                 vectors = made[one.key]
                 roles.put_embedded(tx, one, roles.Embedded(one.version, model, vectors))
 
-        await self._database.write(actor, unit)
+        await self._database.write(actor.bookkeeper, unit)
 
-    async def _catch_up(self, actor: Actor, archive: Archive, slot: Slot) -> None:
-        """Take in what came and went since; roles themselves are the same."""
-        known = slot.versions.all
+    async def _catch_up(self, actor: Actor, archive: Archive, slot: Slot, wanted: int) -> None:
+        """Take in what came and went up to `wanted`; roles themselves are the same."""
+        while (known := slot.versions.all) < wanted:
 
-        def unit(tx: Tx) -> tuple[roles.Versions, list[memberships.Seen]]:
-            return roles.versions(tx, archive.id), memberships.since(tx, archive.id, known)
+            def unit(tx: Tx, known: int = known) -> tuple[roles.Versions, list[memberships.Seen]]:
+                return roles.versions(tx, archive.id), memberships.since(tx, archive.id, known)
 
-        versions, moves = await self._database.read(actor, unit)
-        if slot.versions.all != known:
-            return  # another call took them in meanwhile
-        for one in moves:
-            mine = slot.members.get(one.key)
-            if mine is None:
-                continue  # of a role that is gone
-            if one.joined:
-                mine[one.seq] = one
-            else:
-                mine.pop(one.seq, None)
-        slot.versions = roles.Versions(versions.all, slot.versions.roles)
+            versions, moves = await self._database.read(actor, unit)
+            if slot.versions.all == known:  # else another call took some in meanwhile
+                take_in(slot, versions, moves)
         if slot.renewing is None and slot.state.outgrown(slot.members):
             slot.renewing = asyncio.create_task(self._renew(actor, archive.id, slot))
+            self._renewing.add(slot.renewing)
+            slot.renewing.add_done_callback(self._renewing.discard)
 
     async def _renew(self, actor: Actor, archive_id: ArchiveId, slot: Slot) -> None:
         """Beside the work; who waits for nothing hears of a failure by the log."""
@@ -205,3 +208,15 @@ class RolePool:
         except YikuError:
             slot.renewing = None  # the next change tries again
             logger.warning("roles could not be made anew", exc_info=True)
+
+
+def take_in(slot: Slot, versions: roles.Versions, moves: Sequence[memberships.Seen]) -> None:
+    for one in moves:
+        mine = slot.members.get(one.key)
+        if mine is None:
+            continue  # of a role that is gone
+        if one.joined:
+            mine[one.seq] = one
+        else:
+            mine.pop(one.seq, None)
+    slot.versions = roles.Versions(versions.all, slot.versions.roles)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from yiku.core.errors import Conflict, Invalid, StaleRole
 from yiku.core.ids import RoleKey
-from yiku.core.memory import Passage
-from yiku.core.role import Decision, Role, Why
+from yiku.core.memory import CORE, Passage
+from yiku.core.role import Decision, Role, Routing, Why
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.roles.assign import THRESHOLD, route_rule, take
+from yiku.memory.roles.decide import Rule
 from yiku.memory.roles.pool import Current
 from yiku.memory.roles.route import Where, rescored, roles_here
+from yiku.memory.roles.state import as_told
 from yiku.store import archives, decisions, memberships, passages, role_jobs, roles
 from yiku.store.database import Tx
 from yiku.store.memberships import Seen, Step
@@ -53,12 +56,18 @@ async def begin(
 
 
 async def step(
-    memory: ArchivalMemory, actor: Actor, job_id: str, *, threshold: float = THRESHOLD
+    memory: ArchivalMemory,
+    actor: Actor,
+    job_id: str,
+    *,
+    threshold: float = THRESHOLD,
+    routing: Routing = Routing.EXPERTS,
 ) -> Rerouted:
     """Look at the next memories; the job is done when none are left.
 
     A memory comes to the roles that claim it now, and leaves those it had been routed to that no
-    longer do. What somebody put into a role, or took out of one, stays so.
+    longer do. Roles are judged by their descriptions and what people taught them. What somebody put
+    into a role, or took out of one, stays so.
 
     Raises: JobNotFound, Conflict where the job is undone, StoreError.
     """
@@ -69,21 +78,22 @@ async def step(
                 raise Conflict(f"Rerouting {job.id} was undone; begin another.")
             return Rerouted(job=job, looked_at=0, joined=0, left=0)
         try:
-            return await one_batch(memory, actor, job, threshold)
+            return await one_batch(memory, actor, job, route_rule(threshold, routing))
         except StaleRole:
             if attempt == TRIES - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-async def one_batch(memory: ArchivalMemory, actor: Actor, job: Job, threshold: float) -> Rerouted:
+async def one_batch(memory: ArchivalMemory, actor: Actor, job: Job, rule: Rule) -> Rerouted:
     current = await roles_here(memory, actor, job.archive_id)
     batch = await memory.database.read(
         actor, lambda tx: passages.page(tx, job.archive_id, after=job.position, limit=BATCH)
     )
     made: list[Decision] = []
     if batch:
-        made = await rescored(memory, actor, current, batch, route_rule(threshold))
+        state = await asyncio.to_thread(as_told, current.state)
+        made = await rescored(memory, actor, replace(current, state=state), batch, rule)
 
     def unit(tx: Tx) -> Rerouted:
         demand_same(tx, current)
@@ -126,6 +136,8 @@ def moves(
     refused = memberships.refusals(tx, current.archive.id)
     steps: list[Step] = []
     for one, decision in zip(batch, made, strict=True):
+        if any(tag.startswith(CORE) for tag in one.tags):
+            continue  # a block belongs to no role
         scores = {score.role_id: score.score for score in decision.scores}
         mine = {membership.role_id: membership for membership in now.get(one.seq, [])}
         for role_id, role in about.items():
@@ -139,7 +151,8 @@ def moves(
 
 
 async def undo(memory: ArchivalMemory, actor: Actor, job_id: str) -> int:
-    """Take back all that a rerouting moved, unless it moved again since; returns how many moves.
+    """Take back all that a rerouting moved, unless it moved again since or somebody said that it is
+    right so; returns how many moves.
 
     Raises: JobNotFound, Conflict where it is undone already.
     """
@@ -166,11 +179,21 @@ def backwards(tx: Tx, job: Job, there: Mapping[RoleKey, Role]) -> list[Step]:
     for move in memberships.moves_of_job(tx, job.id):
         first.setdefault((move.key, move.seq), move)
         last[move.key, move.seq] = move
-    now = {(one.key, one.seq) for one in memberships.all_of(tx, job.archive_id)}
+    now = {(one.key, one.seq): one for one in memberships.all_of(tx, job.archive_id)}
+    refused = memberships.refusals(tx, job.archive_id)
     steps: list[Step] = []
     for place, move in first.items():
         role = there.get(place[0])
         if role is None or (place in now) != last[place].joined or (place in now) != move.joined:
             continue  # its role is gone, or it has moved again since
-        steps.append(Step(role, move.seq, not move.joined, move.score, Why.UNDONE, job.id))
+        if place in now and now[place].why in memberships.TAUGHT:
+            continue  # somebody put it there meanwhile
+        if place not in now and move.seq in refused.get(role.key, ()):
+            continue  # somebody took it out
+        score, why = move.score, Why.UNDONE
+        before = None if move.joined else memberships.joined_before(tx, *place, job.id)
+        if before is not None:  # it comes back as it was: by the score, and by somebody's word
+            score = before.score
+            why = before.why if before.why in memberships.TAUGHT else why
+        steps.append(Step(role, move.seq, not move.joined, score, why, job.id))
     return steps

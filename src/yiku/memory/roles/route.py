@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import Invalid, RoleNotFound
+from yiku.core.errors import ArchiveNotFound, Invalid, RoleNotFound, StaleRole
 from yiku.core.ids import ArchiveId, DecisionId, PassageId
 from yiku.core.memory import Archive, Passage
 from yiku.core.ports import Purpose
-from yiku.core.role import Decision, DecisionKind, Routing, fraction
+from yiku.core.role import MAKE_SOME, Decision, DecisionKind, Routing, fraction
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place, participants, resolve
 from yiku.memory.draft import check_name, check_text
@@ -93,14 +93,22 @@ async def gate(
 
 async def roles_here(memory: ArchivalMemory, actor: Actor, where: Where) -> Current:
     """Raises: ArchiveNotFound, RoleNotFound where the archive has none."""
-    archive = await memory.database.read(actor, lambda tx: resolve(tx, where))
+    archive = await memory.database.read(actor, lambda tx: archive_of(tx, where))
     archives.same_model(archive, memory.embedder.model)
     current = await memory.roles.current(actor, archive)
     if current is None:
-        raise RoleNotFound(
-            f"Archive {archive.name!r} has no roles. Add some: `yiku role add --template all`."
-        )
+        raise RoleNotFound(f"Archive {archive.name!r} has no roles. {MAKE_SOME}")
     return current
+
+
+def archive_of(tx: Tx, where: Where) -> Archive:
+    """Raises: ArchiveNotFound; RoleNotFound where it is a `default` that isn't there yet."""
+    try:
+        return resolve(tx, where)
+    except ArchiveNotFound:
+        if isinstance(where, Place) and where == Place(where.owner):
+            raise RoleNotFound(f"There are no roles yet. {MAKE_SOME}") from None
+        raise
 
 
 async def decided(
@@ -131,10 +139,15 @@ async def rescored(
     stored: Sequence[Passage],
     rule: Rule | None = None,
 ) -> list[Decision]:
-    """What stored memories would be decided now, by the vectors they have."""
+    """What stored memories would be decided now, by the vectors they have.
+
+    Raises: StaleRole where one was deleted meanwhile.
+    """
     model = current.archive.embedding_model or ""
     seqs = [one.seq for one in stored]
     vectors = await memory.database.read(actor, lambda tx: passages.vectors_of(tx, seqs, model))
+    if len(vectors) < len(seqs):
+        raise StaleRole("A memory was deleted meanwhile; try again.")
     rule = rule or route_rule()
     matrix = np.stack([vectors[seq] for seq in seqs])
     compared = compare(current.state, [one.text for one in stored], matrix, rule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from yiku.store.database import Tx
 
 Floats = NDArray[np.float32]
 
+REFUSALS = 48
+"""Texts a role refuses, the newest that somebody took out of it."""
 EXEMPLARS = 48
 """Accepted texts a role learns from: the newest it was given or corrected about, then routed."""
 LEARN_FROM = 0.8
@@ -40,6 +42,11 @@ class Loaded:
     members: Mapping[RoleKey, dict[int, memberships.Seen]]
     """By role, its memories by row number."""
     examples: Mapping[RoleKey, Sequence[Example]]
+
+    @property
+    def dimension(self) -> int:
+        """Of the roles' vectors, once they are embedded."""
+        return next(iter(self.embedded.values())).vectors.shape[1]
 
     @property
     def unembedded(self) -> list[Role]:
@@ -70,7 +77,8 @@ def load(tx: Tx, archive: Archive, versions: roles.Versions) -> Loaded:
     there = roles.embedded(tx, archive.id, model, dimension) if model and dimension else {}
     refused = memberships.refusals(tx, archive.id)
     picked = {
-        one.key: (exemplars(members[one.key].values()), refused.get(one.key, ())) for one in found
+        one.key: (exemplars(members[one.key].values()), refused.get(one.key, [])[-REFUSALS:])
+        for one in found
     }
     seqs = {seq for accepted, denied in picked.values() for seq in (*accepted, *denied)}
     texts = passages.get_by_seq(tx, list(seqs)) if seqs else {}
@@ -163,6 +171,23 @@ def build(loaded: Loaded, cohort: Cohort) -> RoleState:
             for key, examples in loaded.examples.items()
         },
     )
+
+
+def as_told(state: RoleState) -> RoleState:
+    """The experts by their descriptions and what people taught them, without what they accepted by
+    themselves: in whether a role keeps a memory, that memory has no say."""
+    loaded = state.loaded
+    told = {
+        key: [
+            one
+            for one in examples
+            if one.refused or loaded.members[key][one.passage.seq].why in memberships.TAUGHT
+        ]
+        for key, examples in loaded.examples.items()
+    }
+    if told == loaded.examples:
+        return state
+    return build(replace(loaded, examples=told), state.cohort)
 
 
 def phrases_known(one: Role, loaded: Loaded, cohort: Cohort) -> tuple[Phrases, list[str]]:

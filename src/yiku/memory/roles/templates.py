@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from yiku.core.errors import Invalid, InvalidFile, TemplateNotFound
-from yiku.core.role import EmbeddingRoleConfig, config_of
+from yiku.core.role import ROLE_ID, EmbeddingRoleConfig, config_of
 
 FILES = resources.files("yiku.memory.roles") / "templates"
 SETS = "sets.toml"
@@ -34,9 +34,23 @@ def get_role_template(
 
     Raises: TemplateNotFound, naming those there are; InvalidFile.
     """
-    for one in (folder, FILES):
+    return config_of_template(name, read_toml(template_file(name, folder)), language)
+
+
+def template_text(name: str, *, folder: Path | None = None) -> str:
+    """The template's file, to start another from. Raises: TemplateNotFound, InvalidFile."""
+    file = template_file(name, folder)
+    try:
+        return file.read_text("utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InvalidFile(f"{file} can't be read: {error}.") from error
+
+
+def template_file(name: str, folder: Path | None) -> Path | Traversable:
+    """Raises: TemplateNotFound, naming those there are."""
+    for one in (folder, FILES) if ROLE_ID.fullmatch(name) else ():  # no way to other folders
         if one is not None and (file := one / f"{name}.toml").is_file() and file.name != SETS:
-            return config_of_template(name, read_toml(file), language)
+            return file
     there = ", ".join(template_names(folder=folder))
     raise TemplateNotFound(f"There is no role template {name!r}; there are {there}.", name=name)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from yiku.core.errors import RoleNotFound
 from yiku.core.memory import Archive
+from yiku.core.role import MAKE_SOME
 from yiku.core.tenant import Actor
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ async def within(
         if role_ids:
             raise RoleNotFound(
                 f"There is no role {role_ids[0]!r} here: archive {archive.name!r} has no roles."
+                f" {MAKE_SOME}"
             )
         return EVERYWHERE
     keys = {one.role_id: one.key for one in current.state.roles}

@@ -1,0 +1,100 @@
+"""One call of the API: sent, waited for, and understood or raised."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel
+
+from yiku.core import errors
+from yiku.server import wire
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Calls:
+    """What every call goes through."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def _call(self, kind: type[M], method: str, path: str, **request: Any) -> M:
+        with self._reached():
+            response = await self._http.request(method, path, **request)
+        if response.is_error:
+            raise_for(response)
+        return understood(kind, response.content)
+
+    @contextmanager
+    def _reached(self) -> Generator[None]:
+        """Raises: ProviderUnavailable where nobody answers, Invalid what can't be sent."""
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise errors.ProviderUnavailable(
+                f"{self._http.base_url} did not answer in time."
+            ) from error
+        except httpx.TransportError as error:
+            raise errors.ProviderUnavailable(
+                f"{self._http.base_url} can't be reached ({error}). Is `yiku serve` running there?"
+            ) from error
+        except (TypeError, ValueError) as error:
+            if isinstance(error, UnicodeEncodeError):
+                raise errors.InvalidText(f"This can't be sent as UTF-8: {error.reason}.") from error
+            raise errors.Invalid(f"This can't be sent as JSON: {error}.") from error
+
+
+def understood(kind: type[M], content: bytes) -> M:
+    """Raises: YikuError where that is no such answer."""
+    try:
+        return kind.model_validate_json(content)
+    except ValueError as error:
+        raise errors.YikuError(
+            "The server's answer can't be understood; is it Yiku's, and of this version?"
+        ) from error
+
+
+def part(name: str) -> str:
+    """An id as one part of a path. Raises: Invalid."""
+    if not name:
+        raise errors.Invalid("An id is empty.")
+    return quote(name, safe="", errors="replace")
+
+
+def key_header(key: str | None) -> dict[str, str]:
+    """Raises: Invalid."""
+    if key is None:
+        return {}
+    if not (key.isascii() and key.isprintable()):
+        raise errors.Invalid("An idempotency key has printable ASCII characters only.")
+    return {"Idempotency-Key": key}
+
+
+def sendable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat()
+        if isinstance(value, datetime)
+        else list(cast("tuple[Any, ...]", value))
+        if isinstance(value, tuple)
+        else value
+        for name, value in fields.items()
+    }
+
+
+def raise_for(response: httpx.Response) -> None:
+    """The error the server named, as it was raised there."""
+    try:
+        found = wire.ErrorOut.model_validate_json(response.content)
+    except ValueError as error:
+        raise errors.YikuError(
+            f"The server answered {response.status_code} without saying why; is it Yiku's?"
+        ) from error
+    kind = getattr(errors, found.error, errors.YikuError)
+    if not (isinstance(kind, type) and issubclass(kind, errors.YikuError)):
+        kind = errors.YikuError
+    raise kind(found.message, **(found.model_extra or {}))

@@ -1,0 +1,169 @@
+"""An agent with role memory, its model behind a real HTTP server, on both databases."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.servers.openai_chat import Answer, ChatServer
+from yiku.app import App, build
+from yiku.core import errors
+from yiku.core.memory import Outcome
+from yiku.core.message import Message
+from yiku.core.tenant import LOCAL_ACTOR
+from yiku.roles import (
+    EmbeddingMoEAgent,
+    EmbeddingMoEMemory,
+    create_embedding_moe_agent_async,
+    create_embedding_moe_memory_async,
+)
+from yiku.settings import load
+
+OFFER = "The client wants our revised offer before noon on Wednesday"
+PARSER = "The parser module is being rewritten with async Python code"
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with ChatServer() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def thinking(server: ChatServer, database_url: str, yiku_home: Path) -> AsyncIterator[App]:
+    """An app whose settings name the server's model."""
+    settings = load(
+        home=yiku_home, database_url=database_url, model="test/m", model_base_url=server.url
+    )
+    async with build(settings) as app:
+        yield app
+
+
+async def agent_on(app: App, **options: object) -> EmbeddingMoEAgent:
+    memory = await create_embedding_moe_memory_async(
+        "You are Yiku.", "Ann leads sales.", "all", app=app, user="ann"
+    )
+    await memory.smart_add_memories_async([OFFER, PARSER])
+    return EmbeddingMoEAgent(memory, name="yiku", **options)  # pyright: ignore[reportArgumentType] # as given
+
+
+async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: ChatServer) -> None:
+    server.script("On Wednesday, before noon.", "我会提醒你的。")
+    agent = await agent_on(thinking)
+
+    step = await agent.step("When does the client expect the revised offer?")
+
+    assert step.reply == "On Wednesday, before noon."
+    assert step.active_roles[0] == "professional_assistant"
+    assert step.decision is not None
+    assert step.decision.conversation == agent.conversation
+    system, asked = server.prompt(0)
+    assert asked == {
+        "role": "user",
+        "content": "When does the client expect the revised offer?",
+    }
+    for told in ("You are Yiku.", "Ann leads sales.", OFFER):
+        assert told in system["content"]
+    assert PARSER not in system["content"]
+    assert len(step.shown) >= 3
+    question, reply = step.stored
+    assert question.passage.speaker == "ann"
+    assert question.roles == ("professional_assistant",)
+    assert (reply.passage.speaker, reply.passage.context_id) == ("yiku", question.passage.id)
+
+    again = await agent.step("请在周二提醒我这个报价")
+    assert again.reply == "我会提醒你的。"
+    assert [one["role"] for one in server.prompt(1)] == ["system", "user", "assistant", "user"]
+
+
+async def test_what_was_shown_is_not_stored_again(thinking: App, server: ChatServer) -> None:
+    server.script(f"{OFFER}.", "Ann leads sales.")
+    agent = await agent_on(thinking)
+    before = (await agent.get_memory_summary()).memories
+
+    step = await agent.step("What does the client want from us this week?")
+    other = await agent.step("And who am I, what is my job in the company?")
+
+    assert step.stored[1].outcome is Outcome.ECHO
+    assert step.stored[1].passage.text == OFFER
+    assert other.stored[1].outcome is Outcome.ECHO
+    assert other.stored[1].passage.tags == ("core:human",)
+    assert (await agent.get_memory_summary()).memories == before + 2
+
+
+async def test_where_the_model_fails_nothing_is_stored(thinking: App, server: ChatServer) -> None:
+    server.script(Answer(status=400), "Now it works.")
+    agent = await agent_on(thinking)
+    before = (await agent.get_memory_summary()).memories
+    with pytest.raises(errors.ProviderRefused):
+        await agent.step("When does the client expect the offer?")
+    assert (await agent.get_memory_summary()).memories == before
+    assert (await agent.step("When does the client expect the offer?")).reply == "Now it works."
+    assert len(server.prompt(1)) == 2
+
+
+async def test_without_a_model_a_step_says_so_and_the_rest_works(app: App) -> None:
+    agent = await agent_on(app)
+    with pytest.raises(errors.SettingInvalid, match="YIKU_MODEL"):
+        await agent.step("hello")
+    prepared = await agent.prepare_async("When does the client expect the offer?")
+    assert prepared.active_roles == agent.memory.active_roles
+    assert prepared.active_roles[0] == "professional_assistant"
+    asked, _ = await agent.remember_async("Move the client meeting to Monday at ten", "Done.")
+    assert asked.roles == ("professional_assistant",)
+    hits = await agent.search_memories_by_context_async("what does the client want?", top_k=1)
+    assert len(hits) == 1
+    assert "client" in hits[0].passage.text
+    nothing = await agent.search_memories_by_context_async("xyzzy plugh", None, 2)
+    assert len(nothing) == 2
+
+
+async def test_a_short_answer_is_read_with_what_was_asked(
+    thinking: App, server: ChatServer
+) -> None:
+    server.script("Shall I move the client meeting about the offer to Monday?", "Moved.")
+    agent = await agent_on(thinking)
+    await agent.step("The client can't come to the meeting on Friday.")
+    step = await agent.step("Yes, please.")
+    assert "professional_assistant" in step.active_roles
+    assert step.stored[0].passage.text == "Yes, please."
+    assert "professional_assistant" in step.stored[0].roles
+
+
+async def test_an_agent_state_becomes_an_agent_with_a_memory_of_its_own(thinking: App) -> None:
+    state = SimpleNamespace(id="agent-7", name="小忆", system="Answer in verse.")
+    for _ in range(2):
+        agent = await create_embedding_moe_agent_async(state, app=thinking, user="ann")
+    roles = await agent.memory.list_roles_async()
+    assert [one.role_id for one in roles] == ["professional_assistant"]
+    assert (agent.memory.place.owner, agent.memory.place.name) == ("ann", "agent-7")
+    assert (await agent.step("The client signed.")).stored[1].passage.speaker == "小忆"
+    other = await create_embedding_moe_agent_async(
+        {"id": "agent-8"}, "creative_assistant_set", LOCAL_ACTOR, app=thinking
+    )
+    assert len(await other.memory.list_roles_async()) == 2
+    assert other.name == "assistant"
+    for wrong in ({}, {"id": ""}, {"id": 3}, None):
+        with pytest.raises(errors.Invalid, match="agent_state"):
+            await create_embedding_moe_agent_async(wrong, app=thinking)
+    with pytest.raises(errors.TemplateNotFound, match="wizard"):
+        await create_embedding_moe_agent_async(state, "wizard", app=thinking)
+    there = await EmbeddingMoEMemory(app=thinking, user="ann", archive="agent-7").list_roles_async()
+    assert len(there) == 1
+
+
+async def test_a_model_of_ones_own_may_be_any_object_of_the_port(app: App) -> None:
+    class Parrot:
+        model = "test/parrot"
+
+        async def complete(self, messages: Sequence[Message], **_: object) -> str:
+            return messages[-1].text
+
+        async def close(self) -> None: ...
+
+    agent = await agent_on(app, model=Parrot(), conversation="c-1")
+    step = await agent.step("The client signed the contract in Bergen")
+    assert step.reply == "The client signed the contract in Bergen"
+    assert [one.outcome for one in step.stored] == [Outcome.ADDED, Outcome.ADDED]
+    assert step.stored[0].passage.conversation == "c-1"
