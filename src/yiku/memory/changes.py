@@ -31,7 +31,14 @@ from yiku.memory.draft import (
 from yiku.memory.ingest import ROUTE, sighting_of
 from yiku.memory.known import Link, repetition
 from yiku.memory.reindex import Found, made_findable, with_followers
-from yiku.memory.roles.arrive import Arrival, hand_down, home_of, routes_of, with_roles
+from yiku.memory.roles.arrive import (
+    Arrival,
+    Routes,
+    hand_down,
+    home_of,
+    routes_of,
+    with_roles,
+)
 from yiku.memory.roles.edited import move, reconsidered
 from yiku.memory.text import language
 from yiku.store import archives, history, passages
@@ -172,8 +179,8 @@ async def supersede(
     default. What the draft leaves open (speaker, tags) is taken from the old one. Where its
     speaker has said the same in another passage that is true still, that one takes the place, and
     the draft is linked to it as `ingest.add` would link it. It finds its roles by its own text, or
-    is given those the draft names; roles that somebody gave the old one it keeps. `also` runs in
-    the same transaction.
+    is given those the draft names; roles that somebody gave the old one it keeps, and where no
+    role claims it, all of them. `also` runs in the same transaction.
 
     Raises: PassageNotFound, RoleNotFound, Invalid, InvalidText, AlreadySuperseded, StalePassage,
     EmbeddingModelMismatch.
@@ -190,24 +197,17 @@ async def supersede(
         archive = archives.bump(tx, old.archive_id)
         archives.same_model(archive, found.model)
         link = holder(tx, memory, old, made, found)
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
         if link is None:
-            new = passages.settled(tx, archive, [made], {})[0]
-            passages.insert_new(tx, found.model, [new], [found.indexed])
-            with_roles(tx, archive, routes, [Added(outcome=Outcome.ADDED, passage=new)])
-            if draft.roles is None:
-                hand_down(tx, archive, old, new)
+            new = put_in_place(tx, archive, old, found, routes)
             outcome, end = Outcome.ADDED, made.valid_from
             # Taken back, the new passage is as if it had never come: hidden.
-            before: dict[str, Any] = {"forgotten_at": tx.now}
-            after: dict[str, Any] = {"forgotten_at": None}
+            before, after = {"forgotten_at": tx.now}, {"forgotten_at": None}
         else:
-            outcome, new, end = (
-                Outcome.DUPLICATE,
-                link.passage,
-                end_of(old, made, link.passage, draft),
-            )
+            outcome, new = Outcome.DUPLICATE, link.passage
+            end = end_of(old, made, link.passage, draft)
             history.add_sightings(tx, [(new, sighting_of(made, new.id, link))])
-            before, after = {}, {}
         ended = {"valid_to": min(old.valid_to or end, end), "superseded_by": new.id}
         closed = passages.change(tx, old, archive.version, ended)
         was = {"valid_to": old.valid_to, "superseded_by": None}
@@ -219,6 +219,15 @@ async def supersede(
         return done
 
     return await memory.database.write(actor, unit)
+
+
+def put_in_place(tx: Tx, archive: Archive, old: Passage, found: Found, routes: Routes) -> Passage:
+    """Store the new passage with its roles."""
+    new = passages.settled(tx, archive, [found.passage], {})[0]
+    passages.insert_new(tx, found.model, [new], [found.indexed])
+    with_roles(tx, archive, routes, [Added(outcome=Outcome.ADDED, passage=new)])
+    hand_down(tx, archive, old, new, routes)
+    return new
 
 
 def successor(old: Passage, draft: Draft, actor: Actor) -> Passage:

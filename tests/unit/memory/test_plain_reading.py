@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from yiku.core.errors import InvalidText
 from yiku.memory import text as recipe
 from yiku.memory.draft import check_characters
-from yiku.memory.duplicates import LIGHT_TOKENS, is_pair, key
+from yiku.memory.duplicates import LIGHT_TOKENS, NUMBER_TOKENS, is_pair, key
 from yiku.memory.text import HAN, language, tokens
 from yiku.memory.when import TIME_PATTERN, TIME_WORDS, has_time_words
 
@@ -47,7 +47,9 @@ def plain_tokens(text: str) -> list[str]:
 
 
 def plain_key(words: Sequence[str]) -> bytes:
-    kept = {w for w in words if w.isalpha() and w not in LIGHT_TOKENS and not is_pair(w)}
+    kept = [w for w in {*words} if w.isalpha() and w not in LIGHT_TOKENS and not is_pair(w)]
+    if all(w.isascii() for w in kept):
+        kept += {NUMBER_TOKENS.get(w, w) for w in words if w.isdecimal() or w in NUMBER_TOKENS}
     joined = "\x1f".join(sorted(kept)).encode("utf-8", "surrogatepass")
     return blake2b(joined, digest_size=16).digest()
 

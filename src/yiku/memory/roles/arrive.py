@@ -132,12 +132,17 @@ def with_roles(tx: Tx, archive: Archive, routes: Routes, results: Sequence[Added
     ]
 
 
-def hand_down(tx: Tx, archive: Archive, old: Passage, new: Passage) -> None:
-    """What takes a passage's place comes to the roles that somebody gave the old one."""
+def hand_down(tx: Tx, archive: Archive, old: Passage, new: Passage, routes: Routes) -> None:
+    """What takes a passage's place keeps the roles that somebody gave the old one; where no role
+    claims it ("not any more"), it keeps them all. Roles its caller named are all it has."""
+    assigned = routes.assigned.get(0)
+    if routes.current is None or assigned is None or assigned.decision is None:
+        return
     there = memberships.of_passages(tx, [old.seq]).get(old.seq, ())
+    own = {join.role.role_id for join in assigned.joins}
     steps = [
         Step(roles.get(tx, archive.id, one.role_id), new.seq, True, one.score, one.why, old.id)
         for one in there
-        if one.why in memberships.TAUGHT
+        if one.role_id not in own and (not own or one.why in memberships.TAUGHT)
     ]
     take(tx, archive, steps)
