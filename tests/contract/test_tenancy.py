@@ -29,6 +29,7 @@ class Two:
     reader: dict[str, str]
     passage_id: str
     archive_id: str
+    block_id: str
 
 
 def key_of(tx: Tx, name: str, scope: Scope) -> dict[str, str]:
@@ -56,13 +57,24 @@ async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
             body = {"text": SECRET, "user": "ann", "conversation": "c"}
             added = await http.post("/memory/passages", json=body, headers=owner)
             passage = added.json()["passage"]
+            block = {"label": "human", "value": SECRET, "tags": ["t"]}
+            made = await http.post("/v1/blocks/", json=block, headers=owner)
             schema = asgi.openapi()
             routes = {
                 (method.upper(), path)
                 for path, methods in schema["paths"].items()
                 for method in methods
             }
-            yield Two(http, routes, owner, stranger, reader, passage["id"], passage["archive_id"])
+            yield Two(
+                http,
+                routes,
+                owner,
+                stranger,
+                reader,
+                passage["id"],
+                passage["archive_id"],
+                made.json()["id"],
+            )
 
 
 REQUESTS: dict[tuple[str, str], object] = {
@@ -85,6 +97,9 @@ REQUESTS: dict[tuple[str, str], object] = {
     ("GET", "/memory/archives/{archive_id}"): None,
     ("PATCH", "/memory/archives/{archive_id}"): {"name": "mine"},
     ("DELETE", "/memory/archives/{archive_id}"): None,
+    ("GET", "/v1/blocks/{block_id}"): None,
+    ("PATCH", "/v1/blocks/{block_id}"): {"value": "mine now"},
+    ("DELETE", "/v1/blocks/{block_id}"): None,
 }
 """What a stranger tries, with the right ids of the other's rows: each is answered 404."""
 
@@ -93,6 +108,9 @@ OWN_ROWS_ONLY = {
     ("POST", "/memory/archives"),
     ("GET", "/memory/jobs/{job_id}"),
     ("GET", "/memory/health"),
+    ("GET", "/v1/blocks/"),
+    ("POST", "/v1/blocks/"),
+    ("GET", "/v1/health/"),
 }
 """Routes that name no row of another: tested below."""
 
@@ -113,7 +131,9 @@ async def test_every_route_is_walked(two: Two) -> None:
 
 async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(two: Two) -> None:
     for (method, path), body in REQUESTS.items():
-        where = path.format(passage_id=two.passage_id, archive_id=two.archive_id)
+        where = path.format(
+            passage_id=two.passage_id, archive_id=two.archive_id, block_id=two.block_id
+        )
         params = {"archive_id": two.archive_id} if method == "GET" else {}
         answer = await two.http.request(
             method, where, json=filled(two, body), params=params, headers=two.stranger
@@ -123,6 +143,19 @@ async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(t
     kept = await two.http.get(f"/memory/passages/{two.passage_id}", headers=two.owner)
     assert kept.json()["text"] == SECRET
     assert kept.json()["version"] == 1
+    block = await two.http.get(f"/v1/blocks/{two.block_id}", headers=two.owner)
+    assert (block.json()["value"], block.headers["etag"]) == (SECRET, '"1"')
+
+
+async def test_a_stranger_lists_own_blocks_only(two: Two) -> None:
+    for params in ({}, {"label": "human"}, {"value_search": "vault"}, {"tags": "t"}):
+        answer = await two.http.get("/v1/blocks/", params=params, headers=two.stranger)
+        assert answer.json() == [], params
+    for bound in ("after", "before"):
+        answer = await two.http.get(
+            "/v1/blocks/", params={bound: two.block_id}, headers=two.stranger
+        )
+        assert answer.status_code == 404
 
 
 async def test_names_of_one_organization_mean_nothing_in_another(two: Two) -> None:
@@ -158,6 +191,9 @@ async def test_a_reading_key_reads_and_cannot_write(two: Two) -> None:
         ("POST", f"/memory/passages/{two.passage_id}/forget", {}),
         ("DELETE", f"/memory/passages/{two.passage_id}", None),
         ("POST", "/memory/search", {"query": "v", "user": "ann", "inject_into": "c"}),
+        ("POST", "/v1/blocks/", {"label": "x", "value": ""}),
+        ("PATCH", f"/v1/blocks/{two.block_id}", {"value": "no"}),
+        ("DELETE", f"/v1/blocks/{two.block_id}", None),
     ):
         answer = await two.http.request(method, path, json=body, headers=two.reader)
         assert (answer.status_code, answer.json()["error"]) == (403, "NotAllowed")
