@@ -31,6 +31,7 @@ COMMANDS = {
     "import": ("load:import_file", "Remember a file: JSON Lines, plain text or Markdown."),
     "export": ("export:export", "Write an archive as JSON Lines."),
     "archive": ("archive:archive", "List, make, rename and delete archives."),
+    "block": ("block:block", "List and show core memory's blocks; undo their changes."),
     "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
     "restore": ("upkeep:restore", "Put a backup in the database's place."),
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),

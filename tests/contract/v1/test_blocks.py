@@ -127,6 +127,7 @@ async def test_filters_say_which_blocks_are_listed(letta: Driver) -> None:
         return "".join(name for one in found for name, id_ in made.items() if id_ == one.id)
 
     assert await listed() == "abcd"
+    assert await listed(label=None, tags=None, limit=None, after=None, name=None) == "abcd"
     assert await listed(label="persona") == "cd"
     assert await listed(label_search="HUMAN") == "ab"
     assert await listed(value_search="茶") == "a"

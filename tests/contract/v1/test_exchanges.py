@@ -95,7 +95,7 @@ async def blocks(letta: AsyncLetta) -> None:
     for wrong in (
         letta.blocks.update(persona.id, value="x" * 21),
         letta.blocks.create(label="", value=""),
-        letta.blocks.create(label="x", value=None, limit=0),  # type: ignore[arg-type]  # meant
+        letta.blocks.create(label="x", value=None, limit=0),
         letta.blocks.update(human.id, value="y", extra_headers={"If-Match": '"1"'}),
         letta.blocks.retrieve("block-00000000-0000-4000-8000-000000000000"),
     ):

@@ -119,7 +119,7 @@ class BlockOut(Out):
 class Page(In):
     """Which part of a listing: cursors are ids."""
 
-    limit: int = Field(default=50, ge=1, le=1000)
+    limit: int = Field(default=50, ge=1, le=10_000)
     after: str | None = Field(default=None, description="Only what comes after this one.")
     before: str | None = Field(default=None, description="Only what comes before this one.")
     order: Literal["asc", "desc"] = Field(default="asc", description="asc: the oldest first.")
