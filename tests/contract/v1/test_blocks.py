@@ -273,3 +273,54 @@ async def test_every_error_of_v1_has_its_form(asgi: FastAPI) -> None:
             assert answer.status_code == status, answer.text
             assert set(answer.json()) == {"detail", "error"}
             assert answer.json()["error"] == name
+
+
+ODD = [
+    '{"label": "\\ud800", "value": ""}',
+    '{"label": "x", "value": "\\ud800"}',
+    '{"label": "x", "value": "", "tags": ["\\udfff"]}',
+    '{"label": "x", "value": "", "metadata": {"\\ud800": 1}}',
+    '{"label": "x", "value": "", "metadata": {"a": "\\u0000"}}',
+    '{"label": "x", "value": "", "description": "\\u0000"}',
+    '{"label": "x", "value": "", "project_id": "\\u0000"}',
+    '{"label": "x", "value": "", "template_name": ""}',
+    '{"label": "x", "value": "", "\\ud800": 1}',
+    '{"label": "x", "value": "", "limit": 1e999}',
+    '{"label": "x", "value": "", "limit": 99999999999999999999999}',
+    '{"label": "x", "value": "", "metadata": {"a": NaN}}',
+    '{"label": "\\ud800", "value": "four", "limit": 3}',
+    "null",
+    "",
+]
+
+
+@pytest.mark.parametrize("body", ODD, ids=range(len(ODD)))
+async def test_what_can_not_be_kept_is_refused_in_v1s_form(asgi: FastAPI, body: str) -> None:
+    async with httpx.AsyncClient(
+        transport=InProcessTransport(asgi), base_url="http://localhost"
+    ) as http:
+        block = {"label": "x", "value": ""}
+        where = f"/v1/blocks/{(await http.post('/v1/blocks/', json=block)).json()['id']}"
+        headers = {"Content-Type": "application/json"}
+        for method, path in (("POST", "/v1/blocks/"), ("PATCH", where)):
+            answer = await http.request(method, path, content=body.encode(), headers=headers)
+            assert answer.status_code == 422, answer.text
+            assert set(answer.json()) == {"detail", "error"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("label=%00", "tags=%00", "name=%00", "project_id=%00", "value_search=%00"),
+        *("limit=x", "limit=10001", "connected_to_agents_count_gt=x", "order_by=name"),
+        "match_all_tags=perhaps",
+    ],
+)
+async def test_a_listing_that_can_not_be_meant_is_refused(asgi: FastAPI, query: str) -> None:
+    async with httpx.AsyncClient(
+        transport=InProcessTransport(asgi), base_url="http://localhost"
+    ) as http:
+        answer = await http.get(f"/v1/blocks/?{query}")
+        assert answer.status_code == 422, answer.text
+        answer = await http.get("/v1/blocks/?connected_to_agents_count_gt=" + "9" * 400)
+        assert answer.status_code in (200, 422), answer.text
