@@ -4,6 +4,7 @@ pytest_plugins = (
     "tests.fixtures.databases",
     "tests.fixtures.memories",
     "tests.fixtures.home",
+    "tests.fixtures.letta",
     "tests.fixtures.network",
     "tests.fixtures.no_skips",
 )

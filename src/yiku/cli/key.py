@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TypeVar
 
@@ -10,11 +9,11 @@ import click
 
 from yiku.cli import output
 from yiku.cli.options import Asked, Group
-from yiku.cli.running import local_settings
+from yiku.cli.running import with_database
 from yiku.core.ids import ApiKeyId
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION, ApiKey, Scope
 from yiku.store import tenants
-from yiku.store.database import Tx, Unit, open_database
+from yiku.store.database import Tx, Unit
 
 T = TypeVar("T")
 OWNER = "local"
@@ -92,20 +91,7 @@ def revoke(asked: Asked, key_id: str) -> None:
 
 
 def write(asked: Asked, unit: Unit[T]) -> T:
-    settings = local_settings(asked)
-
-    async def run() -> T:
-        database = await open_database(
-            settings.database,
-            busy_timeout_s=settings.busy_timeout_s,
-            auto_migrate=settings.auto_migrate,
-        )
-        try:
-            return await database.write(LOCAL_ACTOR, unit)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
+    return with_database(asked, lambda database: database.write(LOCAL_ACTOR, unit))
 
 
 def public(one: ApiKey) -> dict[str, str | None]:

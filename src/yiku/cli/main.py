@@ -34,6 +34,7 @@ COMMANDS = {
     "role": ("role:role", "Experts with a memory of their own: make, change, correct, reroute."),
     "route": ("routing:route", "Show which roles a text would go to."),
     "gate": ("routing:gate", "Show which roles speak in a context."),
+    "block": ("block:block", "List and show core memory's blocks; undo their changes."),
     "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
     "restore": ("upkeep:restore", "Put a backup in the database's place."),
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),

@@ -4,6 +4,7 @@ YikuError
 ├── NotFound
 │   ├── ArchiveNotFound
 │   ├── PassageNotFound
+│   ├── BlockNotFound
 │   ├── RoleNotFound
 │   ├── TemplateNotFound
 │   ├── DecisionNotFound
@@ -13,12 +14,16 @@ YikuError
 │   ├── InvalidText
 │   ├── InvalidFilter
 │   ├── InvalidFile
+│   ├── BlockTooLong
+│   ├── EditRefused
 │   └── SettingInvalid
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
 │   ├── RoleExists
 │   ├── StaleRole
 │   ├── StalePassage
+│   ├── StaleBlock
+│   ├── BlockReadOnly
 │   ├── AlreadySuperseded
 │   ├── NothingToUndo
 │   ├── UndoConflict
@@ -71,6 +76,10 @@ class PassageNotFound(NotFound):
     """There is no such passage."""
 
 
+class BlockNotFound(NotFound):
+    """There is no such block."""
+
+
 class RoleNotFound(NotFound):
     """There is no such role."""
 
@@ -107,6 +116,14 @@ class InvalidFile(Invalid):
     """The file can't be used."""
 
 
+class BlockTooLong(Invalid):
+    """The block's value would be longer than its limit."""
+
+
+class EditRefused(Invalid):
+    """The edit of the block can't be made as it was asked for."""
+
+
 class SettingInvalid(Invalid):
     """A setting has a value that can't be used."""
 
@@ -131,12 +148,20 @@ class StalePassage(Conflict):
     """The passage has changed since it was read."""
 
 
+class StaleBlock(Conflict):
+    """The block has changed since it was read."""
+
+
+class BlockReadOnly(Conflict):
+    """Agents may read this block and not edit it."""
+
+
 class AlreadySuperseded(Conflict):
     """Another passage is in its place already."""
 
 
 class NothingToUndo(Conflict):
-    """The passage has no change to take back."""
+    """There is no change to take back."""
 
 
 class UndoConflict(Conflict):

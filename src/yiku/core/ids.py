@@ -13,6 +13,7 @@ ChangeId = NewType("ChangeId", str)
 SightingId = NewType("SightingId", str)
 RoleKey = NewType("RoleKey", str)
 """A role's own id; its `role_id` is a name that its archive's user gave it."""
+BlockId = NewType("BlockId", str)
 DecisionId = NewType("DecisionId", str)
 
 

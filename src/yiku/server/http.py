@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yiku.app import App
 from yiku.core import errors
 from yiku.server import memory, roles
+from yiku.server.v1 import build as v1
+from yiku.server.v1 import errors as v1_errors
 from yiku.server.wire import HealthOut
 
 logger = logging.getLogger(__name__)
@@ -46,44 +48,59 @@ def body_of(name: str, message: str, facts: dict[str, Any] | None = None) -> dic
     return {**(facts or {}), "error": name, "message": message}
 
 
-async def on_yiku_error(_: Request, error: Exception) -> JSONResponse:
+def refusal(path: str, status: int, name: str, message: str) -> JSONResponse:
+    """An error in the form of the API that `path` is of."""
+    form = v1_errors.body_of if v1_errors.is_v1(path) else body_of
+    return JSONResponse(form(name, message), status, headers_of(path, status))
+
+
+def headers_of(path: str, status: int) -> dict[str, str] | None:
+    found = HEADERS.get(status)
+    return v1_errors.HEADERS.get(status, found) if v1_errors.is_v1(path) else found
+
+
+async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.YikuError)
-    status = status_of(error)
+    path, status = request.url.path, status_of(error)
     if status == 500:
         logger.error("request failed", exc_info=error)
-    facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float)}
-    return JSONResponse(
-        body_of(type(error).__name__, error.message, facts), status, HEADERS.get(status)
-    )
+    if v1_errors.is_v1(path):
+        body = v1_errors.body_of_error(error)
+    else:
+        facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float)}
+        body = body_of(type(error).__name__, error.message, facts)
+    return JSONResponse(body, status, headers_of(path, status))
 
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    path = request.url.path
+    kind = request.headers.get("content-type", "")
+    if request.method in ("POST", "PATCH") and not kind.startswith("application/json"):
+        words = f"Send JSON, as `Content-Type: application/json`, not {kind or 'nothing'}."
+        return refusal(path, 422, "Invalid", words)
+    if v1_errors.is_v1(path):
+        return JSONResponse(v1_errors.body_of_problems(error.errors()), 422)
     problems = [
         f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}"
         for e in error.errors()
     ]
-    kind = request.headers.get("content-type", "")
-    if request.method in ("POST", "PATCH") and not kind.startswith("application/json"):
-        problems = [f"Send JSON, as `Content-Type: application/json`, not {kind or 'nothing'}."]
-    return JSONResponse(body_of("Invalid", "; ".join(problems)), 422)
+    return refusal(path, 422, "Invalid", "; ".join(problems))
 
 
-async def on_http_error(_: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     names = {404: "NotFound", 405: "MethodNotAllowed", 413: "RequestTooLarge"}
-    return JSONResponse(
-        body_of(names.get(error.status_code, "Invalid"), str(error.detail)),
-        error.status_code,
-        error.headers,
-    )
+    name = names.get(error.status_code, "Invalid")
+    found = refusal(request.url.path, error.status_code, name, str(error.detail))
+    found.headers.update(error.headers or {})
+    return found
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
     logger.exception("unexpected error", exc_info=error, extra={"path": request.url.path})
-    return JSONResponse(
-        body_of("InternalError", "Something went wrong in Yiku; the server's log says what."), 500
-    )
+    words = "Something went wrong in Yiku; the server's log says what."
+    return refusal(request.url.path, 500, "InternalError", words)
 
 
 class BodyLimit:
@@ -100,7 +117,7 @@ class BodyLimit:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._limit:
-            await self._refuse()(scope, receive, send)
+            await self._refuse(scope["path"])(scope, receive, send)
             return
         got = 0
 
@@ -117,8 +134,8 @@ class BodyLimit:
     def _words(self) -> str:
         return f"The request is larger than {self._limit:,} bytes (YIKU_MAX_REQUEST_BYTES)."
 
-    def _refuse(self) -> JSONResponse:
-        return JSONResponse(body_of("RequestTooLarge", self._words()), 413)
+    def _refuse(self, path: str) -> JSONResponse:
+        return refusal(path, 413, "RequestTooLarge", self._words())
 
 
 def build_asgi(app: App) -> FastAPI:
@@ -133,6 +150,8 @@ def build_asgi(app: App) -> FastAPI:
     asgi.state.app = app
     asgi.include_router(memory.router)
     asgi.include_router(roles.router)
+    for router in v1.build():
+        asgi.include_router(router)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)

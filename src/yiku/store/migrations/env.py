@@ -2,11 +2,14 @@
 
 from alembic import context
 
-from yiku.store import role_tables
+from yiku.store import block_tables, role_tables
+
+MODULES = (block_tables, role_tables)
+"""Each adds its tables, when it is imported, to the metadata that all share."""
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=role_tables.metadata,
+    target_metadata=MODULES[0].metadata,
     render_as_batch=True,
     transactional_ddl=False,  # the caller's transaction is the one
 )

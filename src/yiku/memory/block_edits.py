@@ -1,0 +1,153 @@
+"""The edits of a block's value that agents' memory tools make; pure.
+
+Each takes a block and returns what its value becomes; a refusal tells the model what to do instead.
+Lines are counted from 1, as `numbered` shows them; what ends with a line break has an empty line
+after it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from yiku.core.block import Block
+from yiku.core.errors import BlockReadOnly, EditRefused
+
+ARROW = "→"
+NUMBER = re.compile(rf"^[ \t]*\d+{ARROW}", re.MULTILINE)
+END = -1
+
+NUMBERS_NOTE = (
+    f"# NOTE: The numbers before each line (like '1{ARROW}') are not part of the text: they tell"
+    " where to edit. Leave them out of what you give to memory tools."
+)
+"""Stands above a numbered value in the context."""
+
+
+def numbered(value: str) -> str:
+    """The value as an agent that edits by line sees it: `1→ first line`."""
+    return "\n".join(f"{n}{ARROW} {line}" for n, line in enumerate(value.split("\n"), 1))
+
+
+def core_memory_append(block: Block, content: str) -> str:
+    """Add a line at the end. Raises: BlockReadOnly."""
+    check_editable(block)
+    return f"{block.value}\n{content}"
+
+
+def core_memory_replace(block: Block, old_content: str, new_content: str) -> str:
+    """Replace every place where the old text stands. Raises: BlockReadOnly, EditRefused."""
+    check_editable(block)
+    check_given("old_content", old_content)
+    if old_content not in block.value:
+        raise missing(block, "old_content", old_content)
+    return block.value.replace(old_content, new_content)
+
+
+def memory_insert(block: Block, new_str: str, insert_line: int = END) -> str:
+    """Put lines after line `insert_line`; 0: before the first, -1: after the last.
+
+    Raises: BlockReadOnly, EditRefused.
+    """
+    check_editable(block)
+    check_plain("new_str", new_str)
+    lines = block.value.split("\n")
+    if insert_line == END:
+        insert_line = len(lines)
+    if not 0 <= insert_line <= len(lines):
+        raise EditRefused(
+            f"Nothing was inserted: block {block.label!r} has lines 1 to {len(lines)}, so"
+            f" insert_line is 0 (before the first) to {len(lines)} (after the last), or -1 for the"
+            f" end; it was {insert_line}.",
+            field="insert_line",
+            label=block.label,
+        )
+    return "\n".join([*lines[:insert_line], *new_str.split("\n"), *lines[insert_line:]])
+
+
+def memory_replace(block: Block, old_str: str, new_str: str) -> str:
+    """Replace the one place where `old_str` stands; an empty `new_str` takes it out.
+
+    Raises: BlockReadOnly, EditRefused.
+    """
+    check_editable(block)
+    check_plain("old_str", old_str)
+    check_plain("new_str", new_str)
+    check_given("old_str", old_str)
+    places = starts(block.value, old_str)
+    if not places:
+        raise missing(block, "old_str", old_str)
+    if len(places) > 1:
+        lines = sorted({block.value.count("\n", 0, at) + 1 for at in places})
+        where = f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines))}"
+        raise EditRefused(
+            f"Nothing was replaced: old_str {shown(old_str)} stands {len(places)} times in block"
+            f" {block.label!r}, in {where}. Give more of the text around the place you mean,"
+            " so that it stands there once.",
+            field="old_str",
+            label=block.label,
+            lines=lines,
+        )
+    [at] = places
+    return block.value[:at] + new_str + block.value[at + len(old_str) :]
+
+
+def memory_rethink(block: Block, new_memory: str) -> str:
+    """Write the whole value anew. Raises: BlockReadOnly, EditRefused."""
+    check_editable(block)
+    check_plain("new_memory", new_memory)
+    return new_memory
+
+
+def starts(text: str, part: str) -> list[int]:
+    """Where `part` begins in `text`; places that overlap count each."""
+    found: list[int] = []
+    at = text.find(part)
+    while at >= 0:
+        found.append(at)
+        at = text.find(part, at + 1)
+    return found
+
+
+def check_editable(block: Block) -> None:
+    """Raises: BlockReadOnly."""
+    if block.content.read_only:
+        raise BlockReadOnly(
+            f"Block {block.label!r} is read-only: you can read it and not edit it. Put what you"
+            " want to keep into another block.",
+            label=block.label,
+        )
+
+
+def check_given(field: str, text: str) -> None:
+    """Raises: EditRefused."""
+    if not text:
+        raise EditRefused(
+            f"Nothing was replaced: {field} is empty. Give the text that is to be replaced; to add"
+            " text, insert or append it.",
+            field=field,
+        )
+
+
+def check_plain(field: str, text: str) -> None:
+    """Raises: EditRefused where line numbers of the display were taken for text."""
+    found = NUMBER.search(text)
+    if found or NUMBERS_NOTE in text:
+        what = f"a line number ({found[0].strip()!r})" if found else "the note on line numbers"
+        raise EditRefused(
+            f"Nothing was changed: {field} contains {what}, which is shown to help you edit and is"
+            " not in the block. Give the text alone.",
+            field=field,
+        )
+
+
+def missing(block: Block, field: str, text: str) -> EditRefused:
+    return EditRefused(
+        f"Nothing was replaced: {field} {shown(text)} does not stand in block {block.label!r}."
+        " It must be given exactly as it is there, with spaces, punctuation and line breaks.",
+        field=field,
+        label=block.label,
+    )
+
+
+def shown(text: str, longest: int = 200) -> str:
+    return repr(text) if len(text) <= longest else f"{text[:longest]!r}…"

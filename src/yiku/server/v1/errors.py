@@ -1,0 +1,34 @@
+"""Errors as v1's clients read them: a status that they have an exception for, and `detail`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from yiku.core.errors import YikuError
+
+PREFIX = "/v1/"
+HEADERS = {409: {"X-Should-Retry": "false"}}
+"""The client tries a conflict again by itself, which would only repeat it."""
+
+
+def is_v1(path: str) -> bool:
+    return path.startswith(PREFIX)
+
+
+def body_of(name: str, message: str) -> dict[str, Any]:
+    return {"detail": message, "error": name}
+
+
+def body_of_error(error: YikuError) -> dict[str, Any]:
+    """What is wrong with a field is said as for a field of the wrong type."""
+    name, field = type(error).__name__, error.facts.get("field")
+    if not isinstance(field, str):
+        return body_of(name, error.message)
+    return body_of_problems([{"loc": ("body", field), "msg": error.message, "type": name}], name)
+
+
+def body_of_problems(problems: Sequence[Any], name: str = "Invalid") -> dict[str, Any]:
+    """Of pydantic's problems; what was sent isn't repeated."""
+    detail = [{"loc": [*one["loc"]], "msg": one["msg"], "type": one["type"]} for one in problems]
+    return {"detail": detail, "error": name}

@@ -1,0 +1,145 @@
+"""The forms of the Letta v1 wire; nothing of ours is imported here.
+
+Names, defaults and optional fields are those of `letta-client`. Requests are checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BlockLimit = Field(default=100_000, ge=1, le=10_000_000, description="Characters of the value.")
+
+
+class In(BaseModel):
+    """A request: what v1 doesn't know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class HealthOut(Out):
+    version: str
+    status: str
+
+
+class Problem(Out):
+    """What is wrong with one field of a request."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    loc: list[str | int] = Field(description="Where: `body`, `query` or `path`, then the field.")
+    msg: str
+    type: str
+
+
+class ErrorOut(Out):
+    """Every error has this form; problems with fields (422) are listed."""
+
+    detail: str | list[Problem] = Field(description="What is wrong, and what would be right.")
+    error: str = Field(description="The error's name.")
+
+
+class BlockIn(In):
+    """A block to create."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"label": "human", "value": "用户喜欢编程和AI技术"}]},
+    )
+
+    label: str
+    value: str
+    limit: int = BlockLimit
+    description: str | None = None
+    read_only: bool = False
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    is_template: bool = False
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    project_id: str | None = None
+    preserve_on_migration: bool | None = None
+    hidden: bool | None = None
+
+
+class BlockPatch(In):
+    """Fields to change; what is left out, or null, stays."""
+
+    label: str | None = None
+    value: str | None = None
+    limit: int | None = Field(default=None, ge=1, le=10_000_000)
+    description: str | None = None
+    read_only: bool | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    is_template: bool | None = None
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    project_id: str | None = None
+    preserve_on_migration: bool | None = None
+    hidden: bool | None = None
+
+
+class BlockOut(Out):
+    id: str
+    value: str
+    label: str
+    limit: int
+    description: str | None
+    read_only: bool
+    tags: list[str]
+    metadata: dict[str, Any]
+    is_template: bool
+    template_name: str | None
+    template_id: str | None
+    base_template_id: str | None
+    deployment_id: str | None
+    entity_id: str | None
+    project_id: str | None
+    preserve_on_migration: bool
+    hidden: bool | None
+    created_by_id: str
+    last_updated_by_id: str
+
+
+class Page(In):
+    """Which part of a listing: cursors are ids."""
+
+    limit: int = Field(default=50, ge=1, le=10_000)
+    after: str | None = Field(default=None, description="Only what comes after this one.")
+    before: str | None = Field(default=None, description="Only what comes before this one.")
+    order: Literal["asc", "desc"] = Field(default="asc", description="asc: the oldest first.")
+    order_by: Literal["created_at"] = "created_at"
+
+
+class BlockQuery(Page):
+    """Which blocks are listed."""
+
+    label: str | None = None
+    name: str | None = Field(default=None, description="The `template_name`.")
+    project_id: str | None = None
+    templates_only: bool = False
+    tags: list[str] | None = Field(default=None, description="Any of these.")
+    match_all_tags: bool = Field(default=False, description="All of the tags.")
+    label_search: str | None = Field(default=None, description="Part of the label.")
+    value_search: str | None = Field(default=None, description="Part of the value.")
+    description_search: str | None = Field(default=None, description="Part of the description.")
+    identity_id: str | None = None
+    identifier_keys: list[str] | None = None
+    connected_to_agents_count_eq: list[int] | None = None
+    connected_to_agents_count_gt: int | None = None
+    connected_to_agents_count_lt: int | None = None

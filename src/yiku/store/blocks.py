@@ -1,0 +1,223 @@
+"""Queries on blocks and their versions. Each sees the actor's organization only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, literal, select, update
+
+from yiku.core.block import (
+    EDITABLE,
+    Block,
+    BlockContent,
+    BlockFilter,
+    BlockPage,
+    BlockVersion,
+    content_of,
+)
+from yiku.core.errors import BlockNotFound, StaleBlock
+from yiku.core.ids import BlockId, UserId, new_id
+from yiku.store.block_tables import block, block_version
+from yiku.store.database import Tx
+
+COLUMNS = tuple(column.name for column in block.columns)
+OWN = ("id", "organization_id", "version", "created_at", "created_by", "updated_at", "updated_by")
+
+
+def of_row(row: Row[Any]) -> Block:
+    values: dict[str, Any] = dict(zip(COLUMNS, tuple(row), strict=True))
+    return Block(
+        seq=values["seq"],
+        content=content_of({name: values[name] for name in EDITABLE}),
+        **{name: values[name] for name in OWN},
+    )
+
+
+def ours(tx: Tx) -> ColumnElement[bool]:
+    return block.c.organization_id == tx.actor.organization_id
+
+
+def get(tx: Tx, block_id: BlockId) -> Block:
+    """Raises: BlockNotFound."""
+    return the_one(tx, select(block), block_id)
+
+
+def get_to_change(tx: Tx, block_id: BlockId) -> Block:
+    """As `get`; until the commit nobody else changes it. Raises: BlockNotFound."""
+    return the_one(tx, select(block).with_for_update(), block_id)
+
+
+def the_one(tx: Tx, query: Select[Any], block_id: BlockId) -> Block:
+    known = block_id.isprintable()  # Postgres can't even be asked for a NUL
+    ours_only = query.where(block.c.id == block_id, ours(tx))
+    row = tx.connection.execute(ours_only).first() if known else None
+    if row is None:
+        raise BlockNotFound(f"There is no block {block_id}.", block_id=block_id)
+    return of_row(row)
+
+
+def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
+    own = {
+        "id": new_id("block"),
+        "organization_id": tx.actor.organization_id,
+        "version": 1,
+        "created_at": tx.now,
+        "created_by": tx.actor.user_id,
+        "updated_at": tx.now,
+        "updated_by": tx.actor.user_id,
+    }
+    row = tx.connection.execute(
+        insert(block).values({**own, **content.as_json()}).returning(block)
+    ).one()
+    made = of_row(row)
+    keep_version(tx, made, reason=reason)
+    return made
+
+
+def change(
+    tx: Tx,
+    seen: Block,
+    content: BlockContent,
+    *,
+    reason: str | None = None,
+    step_id: str | None = None,
+    restores: int | None = None,
+) -> Block:
+    """Give a block that is still as it was `seen` another content. Raises: StaleBlock."""
+    row = tx.connection.execute(
+        update(block)
+        .where(block.c.seq == seen.seq, block.c.version == seen.version, ours(tx))
+        .values(
+            {
+                **content.as_json(),
+                "version": seen.version + 1,
+                "updated_at": tx.now,
+                "updated_by": tx.actor.user_id,
+            }
+        )
+        .returning(block)
+    ).first()
+    if row is None:
+        raise stale(seen, seen.version)
+    changed = of_row(row)
+    keep_version(tx, changed, reason=reason, step_id=step_id, restores=restores)
+    return changed
+
+
+def stale(found: Block, seen: int) -> StaleBlock:
+    return StaleBlock(
+        f"Block {found.label!r} ({found.id}) has changed since it was read: version {seen} was"
+        " seen, and there is a newer one. Read it again and repeat the edit on what it says now.",
+        block_id=found.id,
+        seen=seen,
+    )
+
+
+def keep_version(
+    tx: Tx,
+    now: Block,
+    *,
+    reason: str | None,
+    step_id: str | None = None,
+    restores: int | None = None,
+) -> None:
+    tx.connection.execute(
+        insert(block_version).values(
+            block_seq=now.seq,
+            version=now.version,
+            content=now.content.as_json(),
+            at=tx.now,
+            by=tx.actor.user_id,
+            reason=reason,
+            step_id=step_id,
+            restores=restores,
+        )
+    )
+
+
+def remove(tx: Tx, block_id: BlockId) -> None:
+    """With its history. Raises: BlockNotFound."""
+    found = get_to_change(tx, block_id)
+    tx.connection.execute(delete(block).where(block.c.seq == found.seq))
+
+
+def history(tx: Tx, of: Block) -> list[BlockVersion]:
+    """The newest first."""
+    query = (
+        select(block_version)
+        .where(block_version.c.block_seq == of.seq)
+        .order_by(block_version.c.version.desc())
+    )
+    return [version_of(row) for row in tx.connection.execute(query)]
+
+
+def version(tx: Tx, of: Block, number: int) -> BlockVersion | None:
+    query = select(block_version).where(
+        block_version.c.block_seq == of.seq, block_version.c.version == number
+    )
+    row = tx.connection.execute(query).first()
+    return None if row is None else version_of(row)
+
+
+def version_of(row: Row[Any]) -> BlockVersion:
+    return BlockVersion(
+        version=row.version,
+        content=content_of(row.content),
+        at=row.at,
+        by=UserId(row.by),
+        reason=row.reason,
+        step_id=row.step_id,
+        restores=row.restores,
+    )
+
+
+def page(tx: Tx, wanted: BlockFilter, part: BlockPage) -> list[Block]:
+    """In the order asked for. `before` without `after`: those nearest before it.
+
+    Raises: BlockNotFound where a block that bounds the page isn't there.
+    """
+    query = select(block).where(ours(tx), *conditions(tx, wanted))
+    for bound, later in ((part.after, not part.newest_first), (part.before, part.newest_first)):
+        if bound is not None:
+            seq = get(tx, bound).seq
+            query = query.where(block.c.seq > seq if later else block.c.seq < seq)
+    # From the bound backwards, so that the nearest are taken; then turned round.
+    turned = part.before is not None and part.after is None
+    descending = part.newest_first != turned
+    order = block.c.seq.desc() if descending else block.c.seq.asc()
+    rows = tx.connection.execute(query.order_by(order).limit(part.limit)).all()
+    return [of_row(row) for row in (reversed(rows) if turned else rows)]
+
+
+def conditions(tx: Tx, wanted: BlockFilter) -> list[ColumnElement[bool]]:
+    equal = {
+        "label": wanted.label,
+        "template_name": wanted.template_name,
+        "project_id": wanted.project_id,
+    }
+    parts = {
+        "label": wanted.label_has,
+        "value": wanted.value_has,
+        "description": wanted.description_has,
+    }
+    found = [block.c[name] == value for name, value in equal.items() if value is not None]
+    found += [
+        block.c[name].icontains(value, autoescape=True)
+        for name, value in parts.items()
+        if value is not None
+    ]
+    if wanted.templates_only:
+        found.append(block.c.is_template)
+    if wanted.tags:
+        found.append(tagged(tx, wanted.tags, of_all=wanted.all_tags))
+    return found
+
+
+def tagged(tx: Tx, tags: Sequence[str], *, of_all: bool) -> ColumnElement[bool]:
+    each = func.jsonb_array_elements_text if tx.postgres else func.json_each
+    held = each(block.c.tags).table_valued("value")
+    matching = (
+        select(func.count(held.c.value.distinct())).where(held.c.value.in_(tags)).scalar_subquery()
+    )
+    return matching >= literal(len(set(tags)) if of_all else 1)
