@@ -85,7 +85,8 @@ def finished(command: Sequence[str], folder: Path, limit_s: float) -> tuple[floa
 
 def step(run: Run, size: int, name: str, peer: str | None = None) -> tuple[float, list[Figure]]:
     """One measuring process. Raises: StepFailed."""
-    module = ["bench.yiku_side"] if peer is None else ["bench.peers"]
+    own = "bench.roles" if name == "roles" else "bench.yiku_side"
+    module = [own] if peer is None else ["bench.peers"]
     named = [name, str(run.folder), str(size), *([peer] if peer else [])]
     seconds, written = finished(
         [sys.executable, "-m", *module, *named], run.folder, limit_s=600 + size * 0.003
@@ -146,6 +147,8 @@ def measure(run: Run, sizes: Sequence[int], peers: Sequence[str]) -> None:
         say(f"{size:,} passages")
         try:
             measure_yiku(run, size)
+            if size == min(sizes):
+                run.figures += step(run, size, "roles")[1]
         except StepFailed as error:
             run.failed.append(str(error))
             say(f"failed: {error}")

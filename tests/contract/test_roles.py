@@ -31,7 +31,7 @@ from yiku.memory.archival import Place
 from yiku.memory.roles import correct, experts, gatings, manage, pool, reroute, route, stats
 from yiku.memory.roles.route import Which
 from yiku.settings import load
-from yiku.store import decisions, memberships, tenants
+from yiku.store import decisions, memberships, tenants, verify
 from yiku.store.database import Tx
 
 BOTH = "The app that stores our recipes has a bug: the ingredients table crashes the server"
@@ -556,3 +556,30 @@ async def test_experts_learn_beside_the_work_and_stop_with_the_app(
             break
         await asyncio.sleep(0.05)
     assert told.learned_from == 5
+
+
+async def test_a_check_of_the_database_counts_roles_and_tells_what_is_wrong(app: App) -> None:
+    await add_roles(app, COOK, CODER)
+    await remember(app, SOUP, BOTH)
+    await add_roles(app, COOK, place=Place("bo"))
+
+    sound = await app.database.read(LOCAL_ACTOR, lambda tx: verify.check(tx.connection))
+
+    assert sound.problems == []
+    assert (sound.counts["role"], sound.counts["role_passage"]) == (3, 3)
+
+    def damage(tx: Tx) -> None:
+        other = (
+            "(SELECT max(key) FROM role WHERE archive_id <> (SELECT min(archive_id) FROM passage))"
+        )
+        tx.connection.exec_driver_sql(
+            f"UPDATE role_passage SET role_key = {other}"
+            " WHERE passage_seq = (SELECT min(seq) FROM passage)"
+        )
+        tx.connection.exec_driver_sql("UPDATE role_embedding SET version = 9")
+
+    await app.database.write(LOCAL_ACTOR, damage)
+    broken = await app.database.read(LOCAL_ACTOR, lambda tx: verify.check(tx.connection))
+    assert len(broken.problems) == 4
+    assert "is in role 'cook' of another archive" in broken.problems[0]
+    assert "vectors of its version 9, but is at 1 only" in broken.problems[1]

@@ -228,10 +228,14 @@ def embedded(tx: Tx, archive_id: ArchiveId, model: str, dimension: int) -> dict[
 
 def count_gatings(tx: Tx, considered: Mapping[RoleKey, int], gated: Mapping[RoleKey, int]) -> None:
     """Add to how often each role was compared with a context, and how often it was chosen."""
+    alike: dict[int, list[RoleKey]] = {}
     for key, times in considered.items():
+        alike.setdefault(times, []).append(key)
+    for times, keys in alike.items():  # all roles of an archive at once: there may be a thousand
         new: dict[str, Any] = {"considered": role.c.considered + times}
-        if gated.get(key):
-            new |= {"gated": role.c.gated + gated[key], "last_gated": tx.now}
+        tx.connection.execute(update(role).where(role.c.key.in_(keys), *own(tx)).values(new))
+    for key, times in gated.items():
+        new = {"gated": role.c.gated + times, "last_gated": tx.now}
         tx.connection.execute(update(role).where(role.c.key == key, *own(tx)).values(new))
 
 

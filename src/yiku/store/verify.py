@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from yiku.store import schema
 from yiku.store.index.terms import FORMAT, HEADER, TERM_BYTES
+from yiku.store.role_tables import role, role_embedding, role_passage
 from yiku.store.tables import (
     api_key,
     archive,
@@ -45,6 +46,7 @@ UNIT = 0.01
 
 Progress = Callable[[int, int], None]
 COUNTED = (organization, user, api_key, archive, passage, embedding, change, sighting)
+ROLES = (role, role_passage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,13 @@ def check(connection: Connection, progress: Progress = lambda done, total: None)
     counts = counts_of(connection)
     problems += version_problems(connection)
     problems += reference_problems(connection)
+    problems += role_problems(connection)
     problems += row_problems(connection, lambda done: progress(done, counts["passage"]))
     return Report(found, counts, problems)
 
 
 def counts_of(connection: Connection) -> dict[str, int]:
-    queries = {table.name: select(func.count()).select_from(table) for table in COUNTED}
+    queries = {table.name: select(func.count()).select_from(table) for table in (*COUNTED, *ROLES)}
     for name, column in (("forgotten", "forgotten_at"), ("superseded", "superseded_by")):
         queries[name] = select(func.count()).where(passage.c[column].is_not(None))
     return {name: int(connection.execute(query).scalar_one()) for name, query in queries.items()}
@@ -150,6 +153,26 @@ def reference_problems(connection: Connection) -> list[str]:
     )
     words = "{} has a vector of {}, its archive no model"
     return problems + listed(words, connection.execute(unused))
+
+
+def role_problems(connection: Connection) -> list[str]:
+    """A role and its memories are of one archive, and its vectors are of what it says now."""
+    elsewhere = (
+        select(passage.c.id, role.c.role_id)
+        .join(role_passage, role_passage.c.passage_seq == passage.c.seq)
+        .join(role, role.c.key == role_passage.c.role_key)
+        .where(passage.c.archive_id != role.c.archive_id)
+    )
+    newer = (
+        select(role.c.role_id, role_embedding.c.version, role.c.version)
+        .join(role, role.c.key == role_embedding.c.role_key)
+        .where(role_embedding.c.version > role.c.version)
+    )
+    words = "role {!r} has vectors of its version {}, but is at {} only"
+    return [
+        *listed("{} is in role {!r} of another archive", connection.execute(elsewhere)),
+        *listed(words, connection.execute(newer)),
+    ]
 
 
 def row_problems(connection: Connection, progress: Callable[[int], None]) -> list[str]:

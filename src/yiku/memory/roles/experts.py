@@ -20,6 +20,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from yiku.memory.roles import cohort
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -90,9 +92,9 @@ class Experts:
 
     def raw(self, vectors: Floats, tokens: Sequence[Iterable[str]]) -> Raw:
         """Scores of texts: (n, d) centred unit vectors, and their tokens."""
-        cosines = vectors @ self.vectors.T
+        cosines = cohort.cosines(vectors, self.vectors)
         words = np.stack([self._words.shared(one) for one in tokens]) * np.float32(WORDS)
-        scores = vectors @ self.means.T + self._nearest(cosines) + words
+        scores = cohort.cosines(vectors, self.means) + self._nearest(cosines) + words
         return Raw(scores.astype(np.float32), words.astype(np.float32), cosines)
 
     def _nearest(self, cosines: Floats) -> Floats:
@@ -108,7 +110,7 @@ class Experts:
             best = np.partition(padded, -NEAREST, axis=2)[:, :, -NEAREST:]
             given = np.ones_like(best)
         found = np.isfinite(best)
-        return np.where(found, best * given, 0).sum(axis=2) / found.sum(axis=2)
+        return (np.where(found, best, 0) * given).sum(axis=2) / found.sum(axis=2)
 
     def parts(self, raw: Raw, text: int, role: int) -> dict[str, float]:
         """What each kind of phrase added to a score; they and the words sum up to it."""

@@ -185,7 +185,7 @@ def as_told(state: RoleState) -> RoleState:
         ]
         for key, examples in loaded.examples.items()
     }
-    if told == loaded.examples:
+    if all(len(told[key]) == len(examples) for key, examples in loaded.examples.items()):
         return state
     return build(replace(loaded, examples=told), state.cohort)
 

@@ -139,6 +139,13 @@ def languages_of(name: str, data: Mapping[str, Any]) -> Iterator[tuple[str, dict
                 f"Role template {name!r}, [{language}]: it has {', '.join(TEXTS)}, and needs the"
                 " description."
             )
+        for field in TEXTS:
+            kind = list if field in ("keywords", "examples") else str
+            if not isinstance(found.get(field, kind()), kind):
+                raise InvalidFile(
+                    f"Role template {name!r}, [{language}]: `{field}` is a"
+                    f" {'list of texts' if kind is list else 'text'}."
+                )
         yield language, found
 
 
