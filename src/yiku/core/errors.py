@@ -8,15 +8,18 @@ YikuError
 │   ├── TemplateNotFound
 │   ├── DecisionNotFound
 │   ├── JobNotFound
+│   ├── ToolNotFound
 │   └── KeyNotFound
 ├── Invalid                     what was asked can't be done as asked
 │   ├── InvalidText
 │   ├── InvalidFilter
 │   ├── InvalidFile
+│   ├── InvalidTool
 │   └── SettingInvalid
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
 │   ├── RoleExists
+│   ├── ToolExists
 │   ├── StaleRole
 │   ├── StalePassage
 │   ├── AlreadySuperseded
@@ -34,6 +37,7 @@ YikuError
 │   ├── DatabaseForeign
 │   ├── DatabaseUnreachable
 │   └── MigrationNeeded
+├── SandboxUnavailable
 └── ProviderError
     ├── ProviderUnavailable
     ├── ProviderRefused
@@ -87,6 +91,10 @@ class JobNotFound(NotFound):
     """There is no such job."""
 
 
+class ToolNotFound(NotFound):
+    """There is no such tool."""
+
+
 class KeyNotFound(NotFound):
     """There is no such API key."""
 
@@ -107,6 +115,10 @@ class InvalidFile(Invalid):
     """The file can't be used."""
 
 
+class InvalidTool(Invalid):
+    """The tool can't be made, or called, like this."""
+
+
 class SettingInvalid(Invalid):
     """A setting has a value that can't be used."""
 
@@ -121,6 +133,10 @@ class ArchiveExists(Conflict):
 
 class RoleExists(Conflict):
     """There is already a role of this `role_id`."""
+
+
+class ToolExists(Conflict):
+    """There is already a tool of this name."""
 
 
 class StaleRole(Conflict):
@@ -189,6 +205,10 @@ class DatabaseUnreachable(StoreError):
 
 class MigrationNeeded(StoreError):
     """The database's schema is not the one this version of Yiku works with."""
+
+
+class SandboxUnavailable(YikuError):
+    """A tool's code can't be run on this machine as it is set up."""
 
 
 class ProviderError(YikuError):

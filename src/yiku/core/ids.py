@@ -14,6 +14,7 @@ SightingId = NewType("SightingId", str)
 RoleKey = NewType("RoleKey", str)
 """A role's own id; its `role_id` is a name that its archive's user gave it."""
 DecisionId = NewType("DecisionId", str)
+ToolId = NewType("ToolId", str)
 
 
 def new_id(noun: str) -> str:
