@@ -31,6 +31,7 @@ COMMANDS = {
     "import": ("load:import_file", "Remember a file: JSON Lines, plain text or Markdown."),
     "export": ("export:export", "Write an archive as JSON Lines."),
     "archive": ("archive:archive", "List, make, rename and delete archives."),
+    "tool": ("tool:tool", "Add, list, show, run and remove custom tools."),
     "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
     "restore": ("upkeep:restore", "Put a backup in the database's place."),
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
@@ -52,6 +53,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.DatabaseBusy: 5,
     errors.DatabaseUnreachable: 5,
     errors.ProviderUnavailable: 5,
+    errors.SandboxUnavailable: 5,
     errors.YikuError: 1,
 }
 """The nearest class of an error decides."""

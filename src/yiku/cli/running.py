@@ -17,6 +17,7 @@ from yiku.cli.options import Asked
 if TYPE_CHECKING:
     from yiku.client.memory import MemoryClient
     from yiku.settings import Settings
+    from yiku.store.database import Database
 
 T = TypeVar("T")
 
@@ -71,3 +72,23 @@ def local_settings(asked: Asked, **given: Any) -> Settings:
     path = urlsplit(asked.url).path if asked.url else ""
     database = {"database_url": f"sqlite:///{Path(unquote(path)).absolute()}"} if path else {}
     return load(**home_of(asked), **database, **given)
+
+
+def with_database(asked: Asked, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Open the database of this machine, without the models; do the work, close it."""
+    from yiku.store.database import open_database
+
+    settings = local_settings(asked)
+
+    async def run() -> T:
+        database = await open_database(
+            settings.database,
+            busy_timeout_s=settings.busy_timeout_s,
+            auto_migrate=settings.auto_migrate,
+        )
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())

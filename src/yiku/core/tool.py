@@ -101,6 +101,37 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFilter:
+    """Which tools are meant: those that fit all that is given; None: any."""
+
+    names: Sequence[str] | None = None
+    ids: Sequence[ToolId] | None = None
+    types: Sequence[ToolType] | None = None
+    excluded_types: Sequence[ToolType] = ()
+    name_has: str | None = None
+    """Part of the name; capitals don't matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolPage:
+    """A part of a list by the time of creation. `after` and `before` are said of that order."""
+
+    limit: int = 50
+    after: ToolId | None = None
+    before: ToolId | None = None
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolHit:
+    """A tool that answered a search."""
+
+    tool: Tool
+    score: float
+    """0..1 of the query's words, those in the name counted more; higher is better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """One call of a function in a sandbox."""
 

@@ -12,6 +12,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -46,7 +47,6 @@ STARTING_S = 5.0
 """Added to a call's time: for the sandbox itself."""
 READY = b"ready\n"
 
-PROGRAM = files("yiku.tools").joinpath("inside.py").read_text(encoding="utf-8")
 LENT = ("pydantic", "pydantic_core", "typing_extensions", "annotated_types", "typing_inspection")
 """Packages of the server's own that tools may import."""
 
@@ -97,7 +97,7 @@ class Bubblewrapped:
             folder_bytes=FOLDER_MB * MB,
             bound=lent | ({"/requirements": code.packages} if code.packages else {}),
         )
-        command = box.command(["-c", PROGRAM])
+        command = box.command(["-c", inside()])
         return Start(command=command), ["/requirements"] * bool(code.packages) + ["/packages"]
 
     def not_begun(self, seen: Seen) -> SandboxUnavailable:
@@ -123,7 +123,7 @@ class Plain:
             os.chown(folder, user, user)
 
         def command(answer: int, _: ExitStack) -> tuple[list[str], list[int]]:
-            return [interpreter(user), "-I", "-S", "-B", "-c", PROGRAM, str(answer)], []
+            return [interpreter(user), "-I", "-S", "-B", "-c", inside(), str(answer)], []
 
         lent = {str(Path(path).parent) for path in lent_packages().values()}
         path = [code.packages] if code.packages else []
@@ -222,6 +222,12 @@ class ChildSandbox:
             case _:
                 code = -seen.code if seen.code < 0 else seen.code - 128
                 return Killed(signal=code if 0 < code < 65 else None, exit_code=seen.code)
+
+
+@cache
+def inside() -> str:
+    """The program that runs in the sandbox."""
+    return files("yiku.tools").joinpath("inside.py").read_text(encoding="utf-8")
 
 
 def parsed(answer: bytes) -> Any:

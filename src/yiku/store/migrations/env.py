@@ -2,8 +2,9 @@
 
 from alembic import context
 
-from yiku.store import role_tables
+from yiku.store import role_tables, tool_tables
 
+assert role_tables.metadata is tool_tables.metadata  # each adds its tables when it is imported
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=role_tables.metadata,
