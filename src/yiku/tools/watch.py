@@ -173,12 +173,15 @@ class Pipes:
 
         def ready() -> None:
             nonlocal rest
-            with suppress(BlockingIOError, BrokenPipeError):
+            try:
                 rest = rest[os.write(fd, rest[:CHUNK]) :]
-                if rest:
-                    return
-            self._selector.unregister(fd)
-            close()
+            except BlockingIOError:
+                return
+            except BrokenPipeError:
+                rest = rest[:0]  # it ended without reading
+            if not rest:
+                self._selector.unregister(fd)
+                close()
 
         self._selector.register(fd, selectors.EVENT_WRITE, ready)
 

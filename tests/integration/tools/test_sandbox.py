@@ -126,6 +126,11 @@ async def test_time_and_memory_are_bounded(box: Sandbox) -> None:
     assert slow.outcome == TimedOut(timeout_s=5)
 
 
+async def test_large_arguments_come_whole(box: Sandbox) -> None:
+    large = "北京" * 200_000
+    assert await value(box, "def f(x): return [len(x), x[-2:]]", x=large) == [400_000, "北京"]
+
+
 async def test_many_calls_at_once_are_each_answered(box: Sandbox) -> None:
     source = "def f(n): return n"
     assert await asyncio.gather(*(value(box, source, n=n) for n in range(24))) == list(range(24))
