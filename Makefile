@@ -24,6 +24,7 @@ serve: $(venv)/.run ## Start the server on this machine
 	@$(venv)/bin/yiku serve $(args)
 
 test: $(venv)/.dev ## Run every test suite (args="-k name" for some)
+	@scripts/sandbox
 	@$(py) -m pytest -q $(args)
 
 check: $(venv)/.dev ## Lint, format, types, import contracts, docs

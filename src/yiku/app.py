@@ -24,6 +24,8 @@ from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
+from yiku.tools.registry import Toolbox
+from yiku.tools.sandbox import Limits, sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class App:
     memory: ArchivalMemory
     model: LanguageModel | None
     """What agents think with; None: none is configured."""
+    tools: Toolbox
 
 
 def embedder_choice(settings: Settings) -> EmbedderChoice:
@@ -98,6 +101,8 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         opened.push_async_callback(gatings.close)
         roles = RolePool(database, made, gloss, settings.home_dir / "cache")
         opened.push_async_callback(roles.close)
+        box = sandbox(settings.sandbox, sandbox_limits(settings))
+        opened.push_async_callback(asyncio.to_thread, box.close)
         yield App(
             settings=settings,
             database=database,
@@ -112,7 +117,16 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
                 gatings=gatings,
             ),
             model=model,
+            tools=Toolbox(database, box),
         )
+
+
+def sandbox_limits(settings: Settings) -> Limits:
+    return Limits(
+        timeout_s=settings.sandbox_timeout_s,
+        memory_mb=settings.sandbox_memory_mb,
+        network=settings.sandbox_network,
+    )
 
 
 def policy_of(settings: Settings) -> Policy:

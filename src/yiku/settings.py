@@ -94,6 +94,20 @@ class Settings(BaseSettings):
     index_memory_mb: int = Field(
         default=2048, ge=16, description="Memory for the indexes of recently used archives, MB."
     )
+    sandbox: Literal["bwrap", "process", "off"] = Field(
+        default="bwrap",
+        description="Where the code of custom tools runs: `bwrap`, isolated by bubblewrap;"
+        " `process`, a child process with limits that can read what the server can; `off`: not.",
+    )
+    sandbox_timeout_s: float = Field(
+        default=30.0, ge=0.1, le=3600, description="Seconds a call of a custom tool may take."
+    )
+    sandbox_memory_mb: int = Field(
+        default=512, ge=64, description="Memory for one call of a custom tool, MB."
+    )
+    sandbox_network: bool = Field(
+        default=False, description="Whether custom tools reach the network, this machine included."
+    )
     host: str = Field(default="127.0.0.1", description="Address `yiku serve` listens on.")
     port: int = Field(
         default=8283, ge=0, le=65_535, description="Port `yiku serve` listens on; 0: any free one."

@@ -35,6 +35,7 @@ COMMANDS = {
     "route": ("routing:route", "Show which roles a text would go to."),
     "gate": ("routing:gate", "Show which roles speak in a context."),
     "block": ("block:block", "List and show core memory's blocks; undo their changes."),
+    "tool": ("tool:tool", "Add, list, show, run and remove custom tools."),
     "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
     "restore": ("upkeep:restore", "Put a backup in the database's place."),
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
@@ -56,6 +57,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.DatabaseBusy: 5,
     errors.DatabaseUnreachable: 5,
     errors.ProviderUnavailable: 5,
+    errors.SandboxUnavailable: 5,
     errors.YikuError: 1,
 }
 """The nearest class of an error decides."""

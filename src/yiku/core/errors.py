@@ -9,6 +9,7 @@ YikuError
 │   ├── TemplateNotFound
 │   ├── DecisionNotFound
 │   ├── JobNotFound
+│   ├── ToolNotFound
 │   └── KeyNotFound
 ├── Invalid                     what was asked can't be done as asked
 │   ├── InvalidText
@@ -16,10 +17,12 @@ YikuError
 │   ├── InvalidFile
 │   ├── BlockTooLong
 │   ├── EditRefused
+│   ├── InvalidTool
 │   └── SettingInvalid
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
 │   ├── RoleExists
+│   ├── ToolExists
 │   ├── StaleRole
 │   ├── StalePassage
 │   ├── StaleBlock
@@ -39,6 +42,7 @@ YikuError
 │   ├── DatabaseForeign
 │   ├── DatabaseUnreachable
 │   └── MigrationNeeded
+├── SandboxUnavailable
 └── ProviderError
     ├── ProviderUnavailable
     ├── ProviderRefused
@@ -96,6 +100,10 @@ class JobNotFound(NotFound):
     """There is no such job."""
 
 
+class ToolNotFound(NotFound):
+    """There is no such tool."""
+
+
 class KeyNotFound(NotFound):
     """There is no such API key."""
 
@@ -124,6 +132,10 @@ class EditRefused(Invalid):
     """The edit of the block can't be made as it was asked for."""
 
 
+class InvalidTool(Invalid):
+    """The tool can't be made, or called, like this."""
+
+
 class SettingInvalid(Invalid):
     """A setting has a value that can't be used."""
 
@@ -138,6 +150,10 @@ class ArchiveExists(Conflict):
 
 class RoleExists(Conflict):
     """There is already a role of this `role_id`."""
+
+
+class ToolExists(Conflict):
+    """There is already a tool of this name."""
 
 
 class StaleRole(Conflict):
@@ -214,6 +230,10 @@ class DatabaseUnreachable(StoreError):
 
 class MigrationNeeded(StoreError):
     """The database's schema is not the one this version of Yiku works with."""
+
+
+class SandboxUnavailable(YikuError):
+    """A tool's code can't be run on this machine as it is set up."""
 
 
 class ProviderError(YikuError):

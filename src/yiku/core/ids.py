@@ -15,6 +15,7 @@ RoleKey = NewType("RoleKey", str)
 """A role's own id; its `role_id` is a name that its archive's user gave it."""
 BlockId = NewType("BlockId", str)
 DecisionId = NewType("DecisionId", str)
+ToolId = NewType("ToolId", str)
 
 
 def new_id(noun: str) -> str:

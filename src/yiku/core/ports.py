@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from yiku.core.tool import Code, Ran
+
 Purpose = Literal["document", "query"]
 
 
@@ -62,3 +64,16 @@ class LanguageModel(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Sandbox(Protocol):
+    """Runs code that nobody has looked at."""
+
+    async def run(self, code: Code) -> Ran:
+        """Call the function; whatever the code does, this answers within its time.
+
+        Raises: SandboxUnavailable where the code can't be run at all.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -33,6 +33,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.ProviderUnavailable: 503,
     errors.ProviderError: 502,
     errors.ModelNotFound: 503,
+    errors.SandboxUnavailable: 503,
     errors.YikuError: 500,
 }
 """The nearest class of an error decides."""

@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import MigrationNeeded
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a test compares it with the scripts."""
 
 

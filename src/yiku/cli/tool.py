@@ -1,0 +1,225 @@
+"""`yiku tool add | list | show | run | remove`: on the database of this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from yiku.app import sandbox_limits
+from yiku.cli import output
+from yiku.cli.options import Asked, Group, decoded
+from yiku.cli.running import local_settings, with_database
+from yiku.core.tenant import LOCAL_ACTOR
+from yiku.core.tool import (
+    Killed,
+    OutOfMemory,
+    OutputTooLarge,
+    Raised,
+    Ran,
+    Returned,
+    TimedOut,
+    Tool,
+    ToolDraft,
+    ToolFilter,
+    ToolPage,
+)
+from yiku.tools.registry import Toolbox, shown
+from yiku.tools.sandbox import sandbox
+
+T = TypeVar("T")
+WIDTH = 70
+
+
+@click.group(cls=Group)
+def tool() -> None:
+    """Add, list, show, run and remove custom tools of the local database."""
+
+
+@tool.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
+@click.option("--replace", is_flag=True, help="Put it in the place of the tool of its name.")
+@click.pass_obj
+def add(asked: Asked, file: Path, tags: Sequence[str], replace: bool) -> None:
+    """Make a tool of the last public function in FILE."""
+    draft = ToolDraft(source_code=decoded(file.read_bytes(), str(file)), tags=tags)
+    made = with_tools(
+        asked,
+        lambda box: (box.upsert if replace else box.create)(LOCAL_ACTOR, draft),
+    )
+    if asked.as_json:
+        output.print_json(public(made))
+    else:
+        click.echo(f"{click.style('added', fg='green')}  {made.name}  {made.id}")
+
+
+@tool.command("list")
+@click.option("--search", help="Only tools with this in their name.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.pass_obj
+def list_tools(asked: Asked, search: str | None, limit: int) -> None:
+    """Show the tools there are, the oldest first."""
+    found = with_tools(
+        asked,
+        lambda box: box.listed(LOCAL_ACTOR, ToolFilter(name_has=search), ToolPage(limit=limit)),
+    )
+    if asked.as_json:
+        output.print_json({"tools": [public(one) for one in found]})
+        return
+    output.print_table(
+        ["name", "for", "type", "id"],
+        (
+            [one.name, output.one_line(one.description, WIDTH), one.tool_type.value, one.id]
+            for one in found
+        ),
+    )
+
+
+@tool.command()
+@click.argument("name")
+@click.pass_obj
+def show(asked: Asked, name: str) -> None:
+    """Show the tool NAME, or of this id: its schema and its source."""
+    found = with_tools(asked, lambda box: box.named(LOCAL_ACTOR, name))
+    if asked.as_json:
+        output.print_json(public(found))
+        return
+    click.secho(f"{found.name}  {found.id}", bold=True)
+    click.echo(output.visible(json.dumps(found.json_schema, ensure_ascii=False, indent=2)))
+    if found.source_code:
+        click.echo(f"\n{output.visible(found.source_code)}")
+
+
+@tool.command()
+@click.argument("name")
+@click.option("--args", "arguments", default="{}", help='Its arguments: \'{"city": "北京"}\'.')
+@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.pass_obj
+def run(asked: Asked, name: str, arguments: str, variables: Sequence[str]) -> int:
+    """Run the tool NAME in the sandbox, and print what it returns; what it prints, on stderr."""
+    given = arguments_of(arguments)
+    environment = dict(variable_of(one) for one in variables)
+
+    async def work(box: Toolbox) -> tuple[Tool, Ran]:
+        one = await box.named(LOCAL_ACTOR, name)
+        return one, await box.run(LOCAL_ACTOR, one, given, environment)
+
+    one, ran = with_tools(asked, work)
+    returned = isinstance(ran.outcome, Returned)
+    if asked.as_json:
+        output.print_json(told(ran))
+        return 0 if returned else 1
+    for text in filter(None, (ran.stdout, ran.stderr)):
+        click.echo(output.visible(text).rstrip("\n"), err=True)
+    if returned:
+        click.echo(output.visible(shown(one, ran) or ""))
+        return 0
+    click.secho(f"error: {output.visible(reason(ran))}", fg="red", err=True)
+    return 1
+
+
+@tool.command()
+@click.argument("name")
+@click.pass_obj
+def remove(asked: Asked, name: str) -> None:
+    """Remove the tool NAME, or of this id."""
+
+    async def work(box: Toolbox) -> Tool:
+        one = await box.named(LOCAL_ACTOR, name)
+        await box.delete(LOCAL_ACTOR, one.id)
+        return one
+
+    gone = with_tools(asked, work)
+    if asked.as_json:
+        output.print_json({"removed": gone.id, "name": gone.name})
+    else:
+        click.echo(f"{click.style('removed', fg='green')}  {gone.name}  {gone.id}")
+
+
+def with_tools(asked: Asked, work: Callable[[Toolbox], Awaitable[T]]) -> T:
+    settings = local_settings(asked)
+    box = sandbox(settings.sandbox, sandbox_limits(settings))
+    try:
+        return with_database(asked, lambda database: work(Toolbox(database, box)))
+    finally:
+        box.close()
+
+
+def arguments_of(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"--args is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise click.UsageError('--args is an object: {"name": value}')
+    return found  # pyright: ignore[reportUnknownVariableType] # JSON's names are texts
+
+
+def variable_of(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"--env {name!r:.40} is not NAME=VALUE")
+    return name, value
+
+
+def public(one: Tool) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.description,
+        "tool_type": one.tool_type.value,
+        "source_type": one.source_type.value,
+        "source_code": one.source_code,
+        "json_schema": dict(one.json_schema),
+        "tags": list(one.tags),
+        "created_at": one.created_at.isoformat(),
+        "updated_at": one.updated_at.isoformat(),
+    }
+
+
+def told(ran: Ran) -> dict[str, Any]:
+    """`outcome` names how it ended; `returned` is there where it returned."""
+    base = {"stdout": ran.stdout, "stderr": ran.stderr, "took_s": round(ran.took_s, 4)}
+    match ran.outcome:
+        case Returned(value=value):
+            return {"outcome": "returned", "returned": value, **base}
+        case Raised() as raised:
+            return {
+                "outcome": "raised",
+                "error": raised.error,
+                "message": raised.message,
+                "traceback": raised.traceback,
+                **base,
+            }
+        case TimedOut():
+            name = "timed_out"
+        case OutOfMemory():
+            name = "out_of_memory"
+        case Killed():
+            name = "killed"
+        case OutputTooLarge():
+            name = "output_too_large"
+    return {"outcome": name, "message": reason(ran), **base}
+
+
+def reason(ran: Ran) -> str:
+    """Why there is no value."""
+    match ran.outcome:
+        case Returned():
+            return ""
+        case Raised(traceback=traceback):
+            return traceback.rstrip()
+        case TimedOut(timeout_s=seconds):
+            return f"the tool took longer than {seconds:g} s (YIKU_SANDBOX_TIMEOUT_S)"
+        case OutOfMemory(memory_mb=memory):
+            return f"the tool used more than {memory} MB (YIKU_SANDBOX_MEMORY_MB)"
+        case Killed(signal=None, exit_code=code):
+            return f"the tool ended itself with code {code}, without an answer"
+        case Killed(signal=number):
+            return f"the tool was ended by signal {number}"
+        case OutputTooLarge(limit_bytes=limit):
+            return f"the tool gave more than {limit:,} bytes"

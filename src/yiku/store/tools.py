@@ -1,0 +1,133 @@
+"""Queries on tools. Each sees the actor's organization only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+
+from yiku.core.errors import ToolExists, ToolNotFound
+from yiku.core.ids import ToolId
+from yiku.core.tool import Requirement, SourceType, Tool, ToolFilter, ToolPage, ToolType
+from yiku.store.database import Tx
+from yiku.store.tool_tables import tool
+
+NAMES = tuple(f.name for f in fields(Tool))
+COLUMNS = [tool.c[name] for name in NAMES]
+
+
+def of_row(row: Row[Any]) -> Tool:
+    values: dict[str, Any] = dict(zip(NAMES, tuple(row), strict=True))
+    values["tool_type"] = ToolType(values["tool_type"])
+    values["source_type"] = SourceType(values["source_type"])
+    values["tags"] = tuple(values["tags"])
+    for name in ("pip_requirements", "npm_requirements"):
+        values[name] = tuple(Requirement(**one) for one in values[name])
+    return Tool(**values)
+
+
+def to_row(one: Tool) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(one, name) for name in NAMES}
+    values |= {"tool_type": one.tool_type.value, "source_type": one.source_type.value}
+    for name in ("pip_requirements", "npm_requirements"):
+        values[name] = [asdict(requirement) for requirement in values[name]]
+    for name in ("json_schema", "metadata"):
+        values[name] = dict(values[name])
+    return values | {"tags": list(one.tags)}
+
+
+def own(tx: Tx) -> ColumnElement[bool]:
+    return tool.c.organization_id == tx.actor.organization_id
+
+
+def find(tx: Tx, name: str) -> Tool | None:
+    row = tx.connection.execute(select(*COLUMNS).where(own(tx), tool.c.name == name)).first()
+    return None if row is None else of_row(row)
+
+
+def get(tx: Tx, tool_id: ToolId) -> Tool:
+    """Raises: ToolNotFound."""
+    row = tx.connection.execute(select(*COLUMNS).where(own(tx), tool.c.id == tool_id)).first()
+    if row is None:
+        raise ToolNotFound(f"There is no tool {tool_id}.", tool_id=tool_id)
+    return of_row(row)
+
+
+def add(tx: Tx, one: Tool) -> None:
+    """Raises: ToolExists."""
+    demand_free(tx, one.name)
+    tx.connection.execute(insert(tool).values(to_row(one)))
+
+
+def put(tx: Tx, seen: Tool, one: Tool) -> None:
+    """Write `one` in place of `seen`. Raises: ToolExists where its new name is another's."""
+    if one.name != seen.name:
+        demand_free(tx, one.name)
+    tx.connection.execute(update(tool).where(own(tx), tool.c.id == seen.id).values(to_row(one)))
+
+
+def remove(tx: Tx, tool_id: ToolId) -> None:
+    """Raises: ToolNotFound."""
+    removed = tx.connection.execute(
+        delete(tool).where(own(tx), tool.c.id == tool_id).returning(tool.c.id)
+    )
+    if removed.first() is None:
+        raise ToolNotFound(f"There is no tool {tool_id}.", tool_id=tool_id)
+
+
+def demand_free(tx: Tx, name: str) -> None:
+    there = find(tx, name)
+    if there is not None:
+        raise ToolExists(
+            f"There is already a tool {name!r}: {there.id}. Update it, or choose another name.",
+            tool_id=there.id,
+        )
+
+
+def listed(tx: Tx, wanted: ToolFilter, page: ToolPage) -> list[Tool]:
+    """In the order of creation. Raises: ToolNotFound where a cursor is no tool."""
+    query = select(*COLUMNS).where(own(tx), *fitting(wanted))
+    newer, older = page.after, page.before
+    if page.newest_first:
+        newer, older = older, newer
+    if newer is not None:
+        query = query.where(tool.c.seq > place_of(tx, newer))
+    if older is not None:
+        query = query.where(tool.c.seq < place_of(tx, older))
+    # What stands before a cursor is the part next to it, not the beginning of the list.
+    backwards = page.newest_first != (page.before is not None and page.after is None)
+    order = tool.c.seq.desc() if backwards else tool.c.seq.asc()
+    found = [of_row(row) for row in tx.connection.execute(query.order_by(order).limit(page.limit))]
+    return found if backwards == page.newest_first else found[::-1]
+
+
+def all_fitting(tx: Tx, wanted: ToolFilter) -> list[Tool]:
+    """The oldest first."""
+    query = select(*COLUMNS).where(own(tx), *fitting(wanted)).order_by(tool.c.seq)
+    return [of_row(row) for row in tx.connection.execute(query)]
+
+
+def fitting(wanted: ToolFilter) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
+    if wanted.names is not None:
+        clauses.append(tool.c.name.in_(wanted.names))
+    if wanted.ids is not None:
+        clauses.append(tool.c.id.in_(wanted.ids))
+    if wanted.types is not None:
+        clauses.append(tool.c.tool_type.in_([one.value for one in wanted.types]))
+    if wanted.excluded_types:
+        clauses.append(tool.c.tool_type.not_in([one.value for one in wanted.excluded_types]))
+    if wanted.name_has:
+        clauses.append(tool.c.name.icontains(wanted.name_has, autoescape=True))
+    return clauses
+
+
+def place_of(tx: Tx, tool_id: ToolId) -> int:
+    """Raises: ToolNotFound."""
+    seq = tx.connection.execute(
+        select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
+    ).scalar_one_or_none()
+    if seq is None:
+        raise ToolNotFound(f"There is no tool {tool_id} to page from.", tool_id=tool_id)
+    return int(seq)

@@ -1,0 +1,220 @@
+"""The tools there are: made, found, changed, run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from yiku.core.errors import InvalidTool
+from yiku.core.ids import ToolId, new_id
+from yiku.core.ports import Sandbox
+from yiku.core.tenant import Actor, Scope
+from yiku.core.tool import (
+    Code,
+    Ran,
+    Returned,
+    SourceType,
+    Tool,
+    ToolDraft,
+    ToolFilter,
+    ToolHit,
+    ToolPage,
+    ToolType,
+)
+from yiku.memory.text import tokens
+from yiku.store import tools
+from yiku.store.database import Database, Tx, demand
+from yiku.tools import draft as drafts
+
+CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
+IN_NAME, ELSEWHERE = 1.0, 0.6
+"""What a word of the query counts where it is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """An organization's tools, and the sandbox their code runs in."""
+
+    database: Database
+    sandbox: Sandbox
+
+    async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
+        """Raises: InvalidTool, ToolExists."""
+        told = drafts.check(draft)
+
+        def unit(tx: Tx) -> Tool:
+            made = new_tool(tx, draft, told)
+            tools.add(tx, made)
+            return made
+
+        return await self.database.write(actor, unit)
+
+    async def upsert(self, actor: Actor, draft: ToolDraft) -> Tool:
+        """Create it, or put it in the place of the tool of its name. Raises: InvalidTool."""
+        told = drafts.check(draft)
+
+        def unit(tx: Tx) -> Tool:
+            made = new_tool(tx, draft, told)
+            there = tools.find(tx, told.name)
+            if there is None:
+                tools.add(tx, made)
+                return made
+            demand_custom(there)
+            kept = replace(
+                made, id=there.id, created_at=there.created_at, created_by=there.created_by
+            )
+            tools.put(tx, there, kept)
+            return kept
+
+        return await self.database.write(actor, unit)
+
+    async def get(self, actor: Actor, tool_id: ToolId) -> Tool:
+        """Raises: ToolNotFound."""
+        return await self.database.read(actor, lambda tx: tools.get(tx, tool_id))
+
+    async def named(self, actor: Actor, name: str) -> Tool:
+        """The tool of this name, or id. Raises: ToolNotFound."""
+        return await self.database.read(
+            actor, lambda tx: tools.find(tx, name) or tools.get(tx, ToolId(name))
+        )
+
+    async def listed(self, actor: Actor, wanted: ToolFilter, page: ToolPage) -> list[Tool]:
+        """A page, in the order of creation. Raises: ToolNotFound where a cursor is no tool."""
+        return await self.database.read(actor, lambda tx: tools.listed(tx, wanted, page))
+
+    async def search(
+        self,
+        actor: Actor,
+        query: str,
+        wanted: ToolFilter,
+        *,
+        tags: Collection[str] = (),
+        limit: int = 50,
+    ) -> list[ToolHit]:
+        """Tools that have words of the query, best first; an empty query finds all.
+
+        `tags`: with one of them at least.
+        """
+        there = await self.database.read(actor, lambda tx: tools.all_fitting(tx, wanted))
+        asked = set(tokens(query))
+        hits = [
+            ToolHit(tool=one, score=score_of(one, asked))
+            for one in there
+            if not tags or set(tags) & set(one.tags)
+        ]
+        found = [hit for hit in hits if hit.score > 0 or not asked]
+        return sorted(found, key=lambda hit: -hit.score)[:limit]
+
+    async def update(self, actor: Actor, tool_id: ToolId, changes: Mapping[str, Any]) -> Tool:
+        """Change fields of a draft. Raises: ToolNotFound, InvalidTool, ToolExists."""
+        unknown = changes.keys() - CHANGEABLE
+        if unknown:
+            raise InvalidTool(f"`{min(unknown)}` of a tool can't be changed.")
+
+        def unit(tx: Tx) -> Tool:
+            seen = tools.get(tx, tool_id)
+            demand_custom(seen)
+            draft = drafts.of_tool(seen, changes)
+            made = new_tool(tx, draft, drafts.check(draft))
+            kept = replace(made, id=seen.id, created_at=seen.created_at, created_by=seen.created_by)
+            tools.put(tx, seen, kept)
+            return kept
+
+        return await self.database.write(actor, unit)
+
+    async def delete(self, actor: Actor, tool_id: ToolId) -> None:
+        """Raises: ToolNotFound."""
+        await self.database.write(actor, lambda tx: tools.remove(tx, tool_id))
+
+    async def run(
+        self,
+        actor: Actor,
+        one: Tool,
+        arguments: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Call a custom tool's code; no transaction is open meanwhile.
+
+        Raises: NotAllowed, InvalidTool where it can't be called like this, SandboxUnavailable.
+        """
+        demand(actor, Scope.WRITE)
+        drafts.check_arguments(one, arguments)
+        return await self.sandbox.run(code_of(one, arguments, environment or {}))
+
+
+def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Code:
+    """Raises: InvalidTool."""
+    if one.source_type is not SourceType.PYTHON or one.source_code is None:
+        raise InvalidTool(f"`{one.name}` has no Python code here: the client runs it.")
+    if one.pip_requirements or one.npm_requirements:
+        named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
+        raise InvalidTool(
+            f"`{one.name}` needs {named}; the sandbox has Python's own packages and pydantic only."
+        )
+    for name, value in environment.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise InvalidTool(f"{name!r:.80} can't be an environment variable of this value.")
+    return Code(
+        source=one.source_code,
+        function=one.name,
+        arguments=arguments,
+        environment=environment,
+    )
+
+
+def new_tool(tx: Tx, draft: ToolDraft, told: drafts.Told) -> Tool:
+    return Tool(
+        id=ToolId(new_id("tool")),
+        organization_id=tx.actor.organization_id,
+        name=told.name,
+        description=told.description,
+        tool_type=draft.tool_type,
+        source_type=draft.source_type,
+        source_code=draft.source_code,
+        json_schema=told.json_schema,
+        args_json_schema=draft.args_json_schema,
+        tags=tuple(dict.fromkeys(draft.tags)),
+        pip_requirements=tuple(draft.pip_requirements),
+        npm_requirements=tuple(draft.npm_requirements),
+        return_char_limit=draft.return_char_limit,
+        enable_parallel_execution=draft.enable_parallel_execution,
+        default_requires_approval=draft.default_requires_approval,
+        metadata=draft.metadata,
+        created_at=tx.now,
+        updated_at=tx.now,
+        created_by=tx.actor.user_id,
+        updated_by=tx.actor.user_id,
+    )
+
+
+def demand_custom(one: Tool) -> None:
+    """Raises: InvalidTool."""
+    if one.tool_type is not ToolType.CUSTOM:
+        raise InvalidTool(f"`{one.name}` is a tool of Yiku's own ({one.tool_type}); it stays.")
+
+
+def score_of(one: Tool, asked: set[str]) -> float:
+    if not asked:
+        return 0.0
+    name = set(tokens(one.name.replace("_", " "))) | {one.name}
+    parameters: Mapping[str, Any] = one.json_schema["parameters"].get("properties", {})
+    words = " ".join([one.description, *one.tags, *parameters])
+    rest = set(tokens(words.replace("_", " ")))
+    counted = (IN_NAME if w in name else ELSEWHERE if w in rest else 0.0 for w in asked)
+    return sum(counted) / len(asked)
+
+
+def shown(one: Tool, ran: Ran) -> str | None:
+    """A returned value as a model is told it, cut to the tool's limit; None: it returned none."""
+    if not isinstance(ran.outcome, Returned):
+        return None
+    value = ran.outcome.value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) <= one.return_char_limit:
+        return text
+    return (
+        f"{text[: one.return_char_limit]}… (cut: {len(text):,} characters,"
+        f" {one.return_char_limit:,} are shown)"
+    )
