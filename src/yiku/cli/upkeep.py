@@ -31,6 +31,8 @@ SHOWN = {
     "superseded": ("of them superseded", "of them superseded"),
     "change": ("history entry", "history entries"),
     "sighting": ("repetition", "repetitions"),
+    "role": ("role", "roles"),
+    "role_passage": ("memory in a role", "memories in roles"),
     "api_key": ("API key", "API keys"),
 }
 """Which counts of a report people are told, and how one and several are called."""
