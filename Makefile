@@ -24,7 +24,7 @@ serve: $(venv)/.run ## Start the server on this machine
 	@$(venv)/bin/yiku serve $(args)
 
 test: $(venv)/.dev ## Run every test suite (args="-k name" for some)
-	@$(py) -m pytest -q $(args)
+	@$(py) -m pytest -q -n 2 --dist loadfile $(args)
 
 check: $(venv)/.dev ## Lint, format, types, import contracts, docs
 	@echo "· ruff check" && $(venv)/bin/ruff check --quiet .
