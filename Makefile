@@ -25,7 +25,7 @@ serve: $(venv)/.run ## Start the server on this machine
 
 test: $(venv)/.dev ## Run every test suite (args="-k name" for some)
 	@scripts/sandbox
-	@$(py) -m pytest -q $(args)
+	@$(py) -m pytest -q -n 2 --dist loadfile $(args)
 
 check: $(venv)/.dev ## Lint, format, types, import contracts, docs
 	@echo "· ruff check" && $(venv)/bin/ruff check --quiet .

@@ -323,7 +323,7 @@ async def test_gating_activates_few_and_is_remembered(http: httpx.AsyncClient) -
     wide = {"context": "dinner", "threshold": 0, "max_roles": 1}
     made = await done(await http.post("/memory/gate", json=wide))
     assert made["chosen"] == ["cook"]
-    assert "but 1 roles are better" in made["scores"][1]["reason"]
+    assert "but one role is better" in made["scores"][1]["reason"]
 
     routed = await added(http, BREAD)
     listed = (await done(await http.get("/memory/decisions")))["decisions"]

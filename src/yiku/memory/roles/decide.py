@@ -152,4 +152,5 @@ def reason_of(score: float, threshold: float, chosen: bool, active: int) -> str:
         return f"chosen: {score:.2f} reaches its threshold {threshold:.2f}"
     if score < threshold:
         return f"not chosen: {score:.2f} is below its threshold {threshold:.2f}"
-    return f"not chosen: {score:.2f} reaches {threshold:.2f}, but {active} roles are better"
+    better = "one role is" if active == 1 else f"{active} roles are"
+    return f"not chosen: {score:.2f} reaches {threshold:.2f}, but {better} better"

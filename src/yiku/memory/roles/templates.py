@@ -20,6 +20,8 @@ from yiku.core.role import ROLE_ID, EmbeddingRoleConfig, config_of
 
 FILES = resources.files("yiku.memory.roles") / "templates"
 SETS = "sets.toml"
+DEFAULT_LANGUAGE = "en"
+"""Asked for where nobody says; a template that hasn't it is named in its own."""
 SETTINGS = ("role_type", "activation_threshold", "max_memory_size", "memory_retention_strategy")
 TEXTS = ("name", "description", "keywords", "examples")
 
@@ -110,6 +112,11 @@ def config_of_template(name: str, data: Mapping[str, Any], language: str) -> Emb
         raise InvalidFile(
             f"Role template {name!r} may have {', '.join(SETTINGS)} and one table a language"
             f" (such as [en]), with a description; not {', '.join(sorted(unknown)) or 'nothing'}."
+        )
+    if language not in texts and language != DEFAULT_LANGUAGE:
+        there = " and ".join(texts)
+        raise Invalid(
+            f"Role template {name!r} is in {there}, not in {language!r}.", field="language"
         )
     first = texts.get(language) or next(iter(texts.values()))
     values = {setting: data[setting] for setting in SETTINGS if setting in data}

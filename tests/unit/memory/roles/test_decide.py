@@ -74,7 +74,7 @@ def test_every_role_is_told_why_it_was_or_was_not_chosen() -> None:
     assert made.margin == pytest.approx(0.3)
     assert [one.reason for one in made.scores] == [
         "chosen: 0.90 reaches its threshold 0.60",
-        "not chosen: 0.70 reaches 0.60, but 1 roles are better",
+        "not chosen: 0.70 reaches 0.60, but one role is better",
         "not chosen: 0.50 is below its threshold 0.60",
     ]
 

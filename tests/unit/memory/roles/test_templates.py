@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from yiku.core.errors import InvalidFile, TemplateNotFound
+from yiku.core.errors import Invalid, InvalidFile, TemplateNotFound
 from yiku.core.role import RoleType
 from yiku.memory.roles.templates import (
     get_role_template,
@@ -105,3 +105,8 @@ def test_what_is_not_there_is_told_with_what_is(tmp_path: Path, name: str) -> No
         get_role_template(name, folder=tmp_path)
     with pytest.raises(TemplateNotFound, match="all"):
         get_role_template_set(name, folder=tmp_path)
+
+
+def test_a_language_that_a_template_has_not_is_refused() -> None:
+    with pytest.raises(Invalid, match="in en and zh, not in 'fr'"):
+        get_role_template("personal_assistant", language="fr")
