@@ -172,6 +172,8 @@ def test_verify_tells_how_much_there_is_in_words_of_its_users(cli: Cli, remember
         "1 of them superseded",
         "2 history entries",
         "1 repetition",
+        "0 roles",
+        "0 memories in roles",
         "0 API keys",
     ]
     counts = cli("verify", "--json").json["counts"]
