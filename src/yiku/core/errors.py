@@ -10,6 +10,10 @@ YikuError
 │   ├── DecisionNotFound
 │   ├── JobNotFound
 │   ├── ToolNotFound
+│   ├── AgentNotFound
+│   ├── MessageNotFound
+│   ├── RunNotFound
+│   ├── StepNotFound
 │   └── KeyNotFound
 ├── Invalid                     what was asked can't be done as asked
 │   ├── InvalidText
@@ -32,7 +36,12 @@ YikuError
 │   ├── UndoConflict
 │   ├── IdempotencyConflict
 │   ├── JobConflict
-│   └── EmbeddingModelMismatch
+│   ├── EmbeddingModelMismatch
+│   ├── AgentBusy
+│   ├── LabelTaken
+│   ├── StaleAgent
+│   ├── ApprovalPending
+│   └── NothingToApprove
 ├── NotAllowed
 │   └── KeyRefused
 ├── StoreError
@@ -46,6 +55,7 @@ YikuError
 └── ProviderError
     ├── ProviderUnavailable
     ├── ProviderRefused
+    │   └── PromptTooLong
     ├── DimensionMismatch
     └── ModelNotFound
 
@@ -102,6 +112,22 @@ class JobNotFound(NotFound):
 
 class ToolNotFound(NotFound):
     """There is no such tool."""
+
+
+class AgentNotFound(NotFound):
+    """There is no such agent."""
+
+
+class MessageNotFound(NotFound):
+    """There is no such message."""
+
+
+class RunNotFound(NotFound):
+    """There is no such run."""
+
+
+class StepNotFound(NotFound):
+    """There is no such step."""
 
 
 class KeyNotFound(NotFound):
@@ -196,6 +222,26 @@ class EmbeddingModelMismatch(Conflict):
     """The archive's vectors were made by another embedding model."""
 
 
+class AgentBusy(Conflict):
+    """Another run of this agent goes on."""
+
+
+class LabelTaken(Conflict):
+    """The agent has a block of this label."""
+
+
+class StaleAgent(Conflict):
+    """The agent has changed since it was read."""
+
+
+class ApprovalPending(Conflict):
+    """The agent waits for an answer to calls it made."""
+
+
+class NothingToApprove(Conflict):
+    """The agent waits for no such answer."""
+
+
 class NotAllowed(YikuError):
     """The key does not allow this."""
 
@@ -246,6 +292,10 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider refused the request."""
+
+
+class PromptTooLong(ProviderRefused):
+    """The prompt is longer than the model's context window."""
 
 
 class DimensionMismatch(ProviderError):

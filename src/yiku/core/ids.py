@@ -16,6 +16,11 @@ RoleKey = NewType("RoleKey", str)
 BlockId = NewType("BlockId", str)
 DecisionId = NewType("DecisionId", str)
 ToolId = NewType("ToolId", str)
+AgentId = NewType("AgentId", str)
+ConversationId = NewType("ConversationId", str)
+MessageId = NewType("MessageId", str)
+RunId = NewType("RunId", str)
+StepId = NewType("StepId", str)
 
 
 def new_id(noun: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from yiku.core.message import Message
+from yiku.core.model import Answer, Piece, Prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,20 +47,22 @@ class LanguageModel(Protocol):
 
     @property
     def model(self) -> str:
-        """Names it: `openai/gpt-4o-mini`."""
+        """Its handle: `openai/gpt-4o-mini`."""
         ...
 
-    async def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-    ) -> str:
-        """The model's reply, as text; what isn't given is the provider's own choice.
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece | Answer]:
+        """The answer's pieces as they come, then the whole `Answer`, which ends it.
 
-        Raises: ProviderUnavailable, ProviderRefused.
+        What failed before its first piece was tried again already. Closing the generator ends the
+        call.
+
+        Raises: ProviderUnavailable (also where a stream breaks off), ProviderRefused,
+        PromptTooLong, ModelNotFound.
         """
+        ...
+
+    async def complete(self, prompt: Prompt) -> Answer:
+        """The whole answer. Raises: as `stream`."""
         ...
 
     async def close(self) -> None: ...
