@@ -131,11 +131,12 @@ def returns_of(tx: Tx, work: Work, desk: Desk, outcome: Outcome) -> list[ToolRet
     returns: list[ToolReturn] = []
     for call in judged.calls:
         if call.id in judged.refused:
-            returns.append(refusal(call, judged.refused[call.id]))
+            returns.append(judged.refused[call.id])
         elif call.id in outcome.acted:
             returns.append(outcome.acted[call.id])
-        elif call.id in judged.ready:
-            returns.append(executor.do(tx, desk, judged.ready[call.id]))
+        elif call.id in judged.deeds:
+            here = replace(desk, call_id=call.id)
+            returns.append(executor.performed(tx, here, judged.deeds[call.id]))
     return [checked(work, one) for one in returns]
 
 
