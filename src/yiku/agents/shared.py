@@ -1,0 +1,26 @@
+"""What the use cases of agents share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yiku.core.agent import AgentConfig
+from yiku.memory.archival import ArchivalMemory
+from yiku.store.database import Database
+from yiku.tools.registry import Toolbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agents:
+    """Everything that agents are made of, and that makes them go."""
+
+    database: Database
+    memory: ArchivalMemory
+    tools: Toolbox
+    default_model: str
+    """The handle of agents that name no model."""
+    default_embedding: str
+    """The handle of what makes all vectors, whatever an agent names."""
+
+    def model_of(self, config: AgentConfig) -> str:
+        return config.model or self.default_model
