@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from yiku.agents.shared import Agents
 from yiku.core.ports import Embedder, LanguageModel
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
@@ -27,6 +28,9 @@ from yiku.store.index.terms import term_hash
 from yiku.tools.registry import Toolbox
 from yiku.tools.sandbox import Limits, sandbox
 
+OFFLINE = "yiku/offline"
+"""What agents think with where no model is configured."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
@@ -38,6 +42,7 @@ class App:
     model: LanguageModel | None
     """What agents think with; None: none is configured."""
     tools: Toolbox
+    agents: Agents
 
 
 def embedder_choice(settings: Settings) -> EmbedderChoice:
@@ -103,21 +108,30 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         opened.push_async_callback(roles.close)
         box = sandbox(settings.sandbox, sandbox_limits(settings))
         opened.push_async_callback(asyncio.to_thread, box.close)
+        memory = ArchivalMemory(
+            database=database,
+            embedder=made,
+            indexes=indexes,
+            gloss=gloss,
+            forget_cached=forgetting(made),
+            policy=policy_of(settings),
+            roles=roles,
+            gatings=gatings,
+        )
+        tools = Toolbox(database, box)
         yield App(
             settings=settings,
             database=database,
-            memory=ArchivalMemory(
-                database=database,
-                embedder=made,
-                indexes=indexes,
-                gloss=gloss,
-                forget_cached=forgetting(made),
-                policy=policy_of(settings),
-                roles=roles,
-                gatings=gatings,
-            ),
+            memory=memory,
             model=model,
-            tools=Toolbox(database, box),
+            tools=tools,
+            agents=Agents(
+                database=database,
+                memory=memory,
+                tools=tools,
+                default_model=settings.model or OFFLINE,
+                default_embedding=settings.embedding,
+            ),
         )
 
 

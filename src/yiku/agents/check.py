@@ -188,4 +188,3 @@ def check_blocks(contents: Sequence[BlockContent]) -> None:
             f"Two blocks have the label {twice!r}; an agent tells its blocks apart by them.",
             field="memory_blocks",
         )
-

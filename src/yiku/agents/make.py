@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yiku.agents import check, own
-from yiku.agents.kinds import KINDS, Kind
+from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
 from yiku.core.block import Block, BlockContent
-from yiku.core.errors import Invalid
+from yiku.core.errors import Invalid, ToolNotFound
 from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
-from yiku.core.language import language_of
 from yiku.core.message import Incoming, Message
-from yiku.core.rule import AnyRule
+from yiku.core.rule import AnyRule, ApprovalRule
 from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolFilter
+from yiku.memory import erase
 from yiku.store import agents as store
 from yiku.store import blocks, messages, tools
 from yiku.store.database import Tx
@@ -57,8 +56,8 @@ class Attachments:
 async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     """Raises: Invalid, InvalidText, BlockTooLong, BlockNotFound, ToolNotFound, ArchiveNotFound,
     LabelTaken, NotAllowed, StoreError."""
-    kind = KINDS[new.given.get("kind", AgentKind.STANDARD)]
-    config = completed(agents, kind, new)
+    config = completed(agents, new)
+    kind = KINDS[config.kind]
     check.check(config)
     check.check_blocks(new.blocks)
 
@@ -84,7 +83,7 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     return await agents.database.write(actor, unit)
 
 
-def completed(agents: Agents, kind: Kind, new: NewAgent) -> AgentConfig:
+def completed(agents: Agents, new: NewAgent) -> AgentConfig:
     """What was said of it, and the rest by its kind. Raises: Invalid."""
     said = dict(new.given)
     demand_known(said)
@@ -92,7 +91,7 @@ def completed(agents: Agents, kind: Kind, new: NewAgent) -> AgentConfig:
         said["name"] = f"agent-{new_id('x')[2:10]}"
     if not said.get("system"):
         texts = [said.get("description") or "", *(one.value for one in new.blocks)]
-        said["system"] = kind.system(language_of(texts))
+        said["system"] = instructions(said.get("kind", AgentKind.STANDARD), texts)
     if "context_window" not in said:
         said["context_window"] = agents.window_of(said.get("model"))
     return AgentConfig(**said)
@@ -111,7 +110,8 @@ def tools_of(tx: Tx, kind: Kind, new: NewAgent) -> list[Tool]:
     Raises: Invalid where a name is nobody's, ToolNotFound where an id is.
     """
     names = (*(() if new.base_tools is False else kind.tools), *new.tools)
-    found = own.chosen(tx, tuple(dict.fromkeys(names)))
+    found = own.named(tx, tuple(dict.fromkeys(names)))
+    names = tuple(name for name in names if name in found or name in new.tools)
     demand_there(tx, "tools", [name for name in names if name not in found])
     by_id = tools.by_id(tx, new.tool_ids)
     named = [found[name] for name in names]
@@ -139,7 +139,7 @@ def demand_tools(tx: Tx, rules: Sequence[AnyRule], has: Sequence[Tool]) -> None:
     """
     others = check.unknown_to(rules, {one.name for one in has})
     if others:
-        known = own.chosen(tx, tuple(others))
+        known = own.named(tx, tuple(others))
         demand_there(tx, "tool_rules", [name for name in others if name not in known])
 
 
@@ -184,9 +184,7 @@ async def update(
     demand_known(changes)
 
     def unit(tx: Tx) -> AgentState:
-        seen = store.get(tx, agent_id)
-        if seen_version is not None:
-            store.demand_version(seen, seen_version)
+        seen = store.get_to_change(tx, agent_id, seen_version)
         config = changed(agents, seen.config, changes, merged_settings or {})
         if attach is not None:
             attach_whole(tx, agent_id, attach)
@@ -237,15 +235,42 @@ def added(wanted: Sequence[str], there: Sequence[Block] | Sequence[Tool]) -> lis
     return [one for one in wanted if one not in held]
 
 
+async def ask_before(
+    agents: Agents, actor: Actor, agent_id: AgentId, tool: str, *, asks: bool
+) -> AgentState:
+    """Whether a person must allow each call of one of the agent's tools.
+
+    Raises: AgentNotFound, ToolNotFound, NotAllowed, StoreError.
+    """
+
+    def unit(tx: Tx) -> AgentState:
+        store.get_to_change(tx, agent_id)
+        now = store.state(tx, agent_id)
+        if now.tool(tool) is None:
+            raise no_tool(now, tool)
+        config = now.agent.config
+        asking = [
+            one for one in config.tool_rules if isinstance(one, ApprovalRule) and one.tool == tool
+        ]
+        if bool(asking) == asks:
+            return now
+        others = [one for one in config.tool_rules if one not in asking]
+        rules = [*others, ApprovalRule(tool=tool)] if asks else others
+        changed = store.change(tx, now.agent, replace(config, tool_rules=tuple(rules)))
+        return replace(now, agent=changed)
+
+    return await agents.database.write(actor, unit)
+
+
+def no_tool(state: AgentState, name: str) -> ToolNotFound:
+    names = ", ".join(one.name for one in state.tools) or "none"
+    return ToolNotFound(f"Agent {state.agent.id} has no tool {name!r:.80}; its tools: {names}.")
+
+
 async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
     """Erase an agent for good, with its messages, runs, and what was made with it.
 
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
     gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
-    memory = agents.memory
-    memory.forget_cached()
-    for archive_id in gone:
-        memory.roles.drop(archive_id)
-        await asyncio.to_thread(memory.indexes.drop, archive_id)
-    await agents.database.scrub()
+    await erase.forget_archives(agents.memory, gone)

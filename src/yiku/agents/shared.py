@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yiku.core.agent import AgentConfig
+from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.memory.archival import ArchivalMemory
 from yiku.store.database import Database
 from yiku.tools.registry import Toolbox
@@ -22,5 +22,6 @@ class Agents:
     default_embedding: str
     """The handle of what makes all vectors, whatever an agent names."""
 
-    def model_of(self, config: AgentConfig) -> str:
-        return config.model or self.default_model
+    def window_of(self, model: str | None) -> int:
+        """The tokens that an agent's context has where nobody says how many."""
+        return DEFAULT_CONTEXT_WINDOW

@@ -77,7 +77,7 @@ def archives_page(tx: Tx, wanted: ArchiveFilter, part: Part) -> list[Archive]:
 
 
 def beyond(place: Archive, *, later: bool) -> ColumnElement[bool]:
-    """Archives made after `place`, or before it; those of one moment have the order of their ids."""
+    """Archives made after `place`, or before it; those of one moment are in the order of ids."""
     at, same = archive.c.created_at, archive.c.created_at == place.created_at
     if later:
         return or_(at > place.created_at, and_(same, archive.c.id > place.id))

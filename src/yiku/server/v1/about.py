@@ -43,4 +43,3 @@ def view_of(agents: Agents, actor: Actor, relations: frozenset[str] | None = Non
 def told(agents: Agents, actor: Actor, state: AgentState) -> Response:
     """One agent, with the version that `If-Match` is compared with."""
     return tagged(answer(agent_out(state, view_of(agents, actor))), state.agent.version)
-

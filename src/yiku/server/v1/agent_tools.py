@@ -11,18 +11,16 @@ from yiku.agents import make, try_tool
 from yiku.core.agent import AgentState
 from yiku.core.errors import ToolNotFound
 from yiku.core.ids import AgentId, ToolId
-from yiku.core.tool import Tool
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire, wire_agents, wire_tools
 from yiku.server.v1.about import told
 from yiku.server.v1.listing import answers, part
 from yiku.server.v1.routing import Routes
-from yiku.server.v1.translate_tools import tried_out, tool_out
+from yiku.server.v1.translate_tools import tool_out, tried_out
 from yiku.store import agents
 from yiku.store.database import Tx
 
 router = Routes("agents")
-
 
 
 @router.get("/v1/agents/{agent_id}/tools", response_model=list[wire_tools.ToolOut])
@@ -35,9 +33,7 @@ async def list_tools(
     return answers(map(tool_out, part(there, query, lambda one: one.id, ToolNotFound)))
 
 
-@router.patch(
-    "/v1/agents/{agent_id}/tools/attach/{tool_id}", response_model=wire_agents.AgentOut
-)
+@router.patch("/v1/agents/{agent_id}/tools/attach/{tool_id}", response_model=wire_agents.AgentOut)
 async def attach(agent_id: str, tool_id: str, app: Here, actor: Asks) -> Response:
     """Give an agent a tool."""
 
@@ -48,9 +44,7 @@ async def attach(agent_id: str, tool_id: str, app: Here, actor: Asks) -> Respons
     return told(app.agents, actor, await app.database.write(actor, unit))
 
 
-@router.patch(
-    "/v1/agents/{agent_id}/tools/detach/{tool_id}", response_model=wire_agents.AgentOut
-)
+@router.patch("/v1/agents/{agent_id}/tools/detach/{tool_id}", response_model=wire_agents.AgentOut)
 async def detach(agent_id: str, tool_id: str, app: Here, actor: Asks) -> Response:
     """Take a tool from an agent; the tool stays."""
 

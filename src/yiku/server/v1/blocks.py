@@ -32,6 +32,7 @@ from yiku.store.database import Tx
 
 router = Routes("blocks")
 
+
 def told(one: Block) -> Response:
     return tagged(answer(block_out(one)), one.version)
 

@@ -118,7 +118,7 @@ async def search(body: wire.PassageSearchIn, app: Here, actor: Asks) -> Response
 def places_of(tx: Tx, body: wire.PassageSearchIn) -> list[ArchiveId]:
     """Raises: AgentNotFound, ArchiveNotFound."""
     if body.agent_id is None and body.archive_id is None:
-        return [one.id for one in archives.own(tx)]
+        return archives.of_organization(tx)
     found: list[ArchiveId] = []
     if body.agent_id is not None:
         found += agents.archives_of(tx, AgentId(body.agent_id))

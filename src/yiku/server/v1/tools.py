@@ -9,14 +9,12 @@ from fastapi import Query
 from starlette.responses import Response
 
 from yiku.agents import own
-from yiku.core.errors import Invalid
 from yiku.core.ids import ToolId, new_id
 from yiku.core.tool import SourceType, ToolDraft, ToolFilter
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_tools as wire
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
-from yiku.server.v1.translate import given
 from yiku.server.v1.translate_tools import (
     count_filter,
     hit_out,
@@ -30,6 +28,7 @@ from yiku.server.v1.translate_tools import (
     tool_page,
     types_of,
 )
+from yiku.tools.registry import reason, shown
 
 router = Routes("tools")
 
@@ -47,12 +46,10 @@ async def upsert(body: wire.ToolIn, app: Here, actor: Asks) -> Response:
 
 
 @router.get("/v1/tools/", response_model=list[wire.ToolOut])
-async def list_tools(
-    query: Annotated[wire.ToolQuery, Query()], app: Here, actor: Asks
-) -> Response:
+async def list_tools(query: Annotated[wire.ToolQuery, Query()], app: Here, actor: Asks) -> Response:
     """The tools there are, a page of them."""
     wanted, page = tool_filter(query), tool_page(query)
-    await own.there(app.database, actor)
+    await own.see_to(app.database, actor)
     return answers(map(tool_out, await app.tools.listed(actor, wanted, page)))
 
 
@@ -60,7 +57,7 @@ async def list_tools(
 async def count(query: Annotated[wire.ToolCount, Query()], app: Here, actor: Asks) -> int:
     """How many tools there are."""
     wanted = count_filter(query)
-    await own.there(app.database, actor)
+    await own.see_to(app.database, actor)
     return await app.tools.count(actor, wanted)
 
 
@@ -68,7 +65,7 @@ async def count(query: Annotated[wire.ToolCount, Query()], app: Here, actor: Ask
 async def search(body: wire.ToolSearchIn, app: Here, actor: Asks) -> Response:
     """Tools that have words of the query, best first."""
     types = None if body.tool_types is None else types_of("tool_types", body.tool_types)
-    await own.there(app.database, actor)
+    await own.see_to(app.database, actor)
     hits = await app.tools.search(
         actor,
         body.query or "",
@@ -82,7 +79,7 @@ async def search(body: wire.ToolSearchIn, app: Here, actor: Asks) -> Response:
 @router.post("/v1/tools/add-base-tools", response_model=list[wire.ToolOut])
 async def add_base_tools(app: Here, actor: Asks) -> Response:
     """The tools that come with the server, as this version of it has them."""
-    return answers(map(tool_out, await app.database.write(actor, own.ensure)))
+    return answers(map(tool_out, await app.database.write(actor, own.renewed)))
 
 
 @router.post("/v1/tools/run", response_model=wire.ToolReturnOut)
@@ -90,7 +87,9 @@ async def run(body: wire.ToolRunIn, app: Here, actor: Asks) -> Response:
     """Call code that isn't a tool yet, in the sandbox."""
     draft = ToolDraft(
         source_code=body.source_code,
-        source_type=SourceType.PYTHON if body.source_type is None else source_type(body.source_type),
+        source_type=SourceType.PYTHON
+        if body.source_type is None
+        else source_type(body.source_type),
         json_schema=body.json_schema,
         args_json_schema=body.args_json_schema,
         pip_requirements=requirements(body.pip_requirements or ()),
@@ -98,7 +97,6 @@ async def run(body: wire.ToolRunIn, app: Here, actor: Asks) -> Response:
     )
     one, ran = await app.tools.try_out(actor, draft, body.args, body.env_vars)
     result = result_out(ran)
-    text = result.func_return
     return answer(
         wire.ToolReturnOut(
             id=new_id("message"),
@@ -107,7 +105,7 @@ async def run(body: wire.ToolRunIn, app: Here, actor: Asks) -> Response:
             name=body.name or one.name,
             status=result.status,
             tool_call_id=new_id("call"),
-            tool_return=text if isinstance(text, str) else app.tools.told(text),
+            tool_return=reason(ran) if (text := shown(one, ran)) is None else text,
             stdout=result.stdout,
             stderr=result.stderr,
         )

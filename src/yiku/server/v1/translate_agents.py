@@ -60,7 +60,7 @@ class View:
 
 
 def said_of(form: wire.AgentFields) -> dict[str, Any]:
-    """The fields of AgentConfig that the form says, but for its model settings. Raises: NotFound."""
+    """The fields of AgentConfig that the form says, but for model settings. Raises: NotFound."""
     demand_no_folders(form)
     values = given(form)
     said = {name: values[name] for name in SAME if name in values}
@@ -281,4 +281,3 @@ def agent_page(query: wire.AgentQuery | wire.AgentPages) -> AgentPage:
         newest_first=newest,
         order_by=order_by,
     )
-

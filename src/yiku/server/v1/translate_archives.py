@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from yiku.core.errors import Invalid
 from yiku.core.ids import ArchiveId
@@ -80,16 +81,19 @@ def passage_part(query: wire.PassageQuery) -> Part:
 
 
 def recall_filter(query: wire.RecallQuery) -> Filter:
-    return Filter(**tags_of(query), since=query.start_datetime, until=query.end_datetime)
+    found = Filter(since=query.start_datetime, until=query.end_datetime)
+    return with_tags(found, query)
 
 
 def search_filter(body: wire.PassageSearchIn) -> Filter:
-    return Filter(**tags_of(body), since=body.start_date, until=body.end_date)
+    return with_tags(Filter(since=body.start_date, until=body.end_date), body)
 
 
-def tags_of(form: wire.Tagged) -> dict[str, tuple[str, ...]]:
+def with_tags(wanted: Filter, form: wire.Tagged) -> Filter:
     tags = tuple(form.tags or ())
-    return {"tags": tags} if form.tag_match_mode == "all" else {"any_tags": tags}
+    if form.tag_match_mode == "all":
+        return replace(wanted, tags=tags)
+    return replace(wanted, any_tags=tags)
 
 
 def listing_filter(body: wire.PassageSearchIn, places: Sequence[ArchiveId]) -> PassageFilter:

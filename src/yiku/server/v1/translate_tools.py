@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from yiku.agents.try_tool import Tried
 from yiku.core.errors import Invalid
 from yiku.core.ids import ToolId
 from yiku.core.tool import (
-    Killed,
-    OutOfMemory,
-    OutputTooLarge,
-    Raised,
     Ran,
     Requirement,
     Returned,
     SourceType,
-    TimedOut,
     Tool,
     ToolDraft,
     ToolFilter,
@@ -26,6 +22,7 @@ from yiku.core.tool import (
 )
 from yiku.server.v1 import wire_tools as wire
 from yiku.server.v1.translate import given
+from yiku.tools.registry import reason
 
 OWN = tuple(one for one in ToolType if one.ours)
 
@@ -170,27 +167,18 @@ def result_out(ran: Ran) -> wire.ResultOut:
     worked = isinstance(ran.outcome, Returned)
     return wire.ResultOut.model_construct(
         status="success" if worked else "error",
-        func_return=ran.outcome.value if isinstance(ran.outcome, Returned) else why(ran),
+        func_return=ran.outcome.value if isinstance(ran.outcome, Returned) else reason(ran),
         stdout=lines(ran.stdout),
         stderr=lines(ran.stderr),
     )
 
 
-def why(ran: Ran) -> str:
-    """Why there is no value, in words."""
-    match ran.outcome:
-        case Returned():
-            return ""
-        case Raised(traceback=traceback):
-            return traceback.rstrip()
-        case TimedOut(timeout_s=seconds):
-            return f"the tool took longer than {seconds:g} s"
-        case OutOfMemory(memory_mb=memory):
-            return f"the tool used more than {memory} MB"
-        case Killed(signal=None, exit_code=code):
-            return f"the tool ended itself with code {code}, without an answer"
-        case Killed(signal=number):
-            return f"the tool was ended by signal {number}"
-        case OutputTooLarge(limit_bytes=limit):
-            return f"the tool gave more than {limit:,} bytes"
-
+def tried_out(tried: Tried) -> wire.ResultOut:
+    if isinstance(tried.ended, Ran):
+        return result_out(tried.ended)
+    return wire.ResultOut.model_construct(
+        status="success" if tried.ended.ok else "error",
+        func_return=tried.ended.text,
+        stdout=list(tried.ended.stdout),
+        stderr=list(tried.ended.stderr),
+    )

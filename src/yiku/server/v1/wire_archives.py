@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from yiku.server.v1.wire import In, NewestFirst, Out
 from yiku.server.v1.wire_models import EmbeddingConfig, EmbeddingConfigOut
 
+
 def aware(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
