@@ -136,6 +136,11 @@ class BlockFilter:
     """Part of the label, in upper or lower case; so the next two."""
     value_has: str | None = None
     description_has: str | None = None
+    agents_at_least: int | None = None
+    """How many agents have it; so the next two."""
+    agents_at_most: int | None = None
+    agents_exactly: tuple[int, ...] | None = None
+    """Any of these numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
