@@ -194,6 +194,8 @@ class Added:
     passage: Passage
     roles: tuple[str, ...] = ()
     """The roles it came to."""
+    full: tuple[str, ...] = ()
+    """Those it should have come to, and which had no room for it."""
     decision: DecisionId | None = None
     """Why; None where there are no roles, or the caller named them."""
 

@@ -18,7 +18,7 @@ from yiku.core.ids import (
     UserId,
 )
 from yiku.core.memory import Json
-from yiku.core.message import Message
+from yiku.core.message import Incoming, Message
 from yiku.core.model import Piece, ToolSpec, Usage
 
 MAX_STEPS = 50
@@ -87,6 +87,8 @@ class RunRequest:
     """Instructions in place of the agent's compiled ones."""
     stream_tokens: bool = False
     background: bool = False
+    incoming: tuple[Incoming, ...] = ()
+    """What a run that hasn't begun yet will begin with; empty once its messages are stored."""
     wire: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What only the door needs to tell it in its own form."""
 
