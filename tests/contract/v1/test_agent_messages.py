@@ -444,9 +444,7 @@ async def test_an_agent_that_is_not_there_is_not_found(talk: Driver) -> None:
     approval = {"type": "approval", "approve": True}
     for method in (
         lambda c: c.agents.messages.create(nobody, input="x"),
-        lambda c: c.agents.messages.create(
-            nobody, messages=[{"type": "approval", "approve": True}]
-        ),
+        lambda c: c.agents.messages.create(nobody, messages=[approval]),
         lambda c: c.agents.messages.stream(nobody, input="x"),
         lambda c: c.agents.messages.create_async(nobody, input="x"),
         lambda c: c.agents.messages.list(nobody),

@@ -15,7 +15,7 @@ from yiku.core import errors
 from yiku.core.errors import AgentBusy, MessageNotFound, RunFailed, YikuError
 from yiku.core.ids import AgentId, MessageId, RunId
 from yiku.core.message import Incoming, Message
-from yiku.core.run import Compacted, Ended, Run, RunRequest, Stored
+from yiku.core.run import Compacted, Ended, Failure, Run, RunRequest, Stored
 from yiku.core.tenant import Actor
 from yiku.memory import recall
 from yiku.server.memory import Asks, Here, answer
@@ -70,7 +70,7 @@ async def begun(
     """Raises: as `Runner.start`."""
     found = AgentId(agent_id)
     sent = await incoming(app, actor, found, body)
-    return await app.agents.runner.start(actor, found, sent, request)
+    return await app.runner.start(actor, found, sent, request)
 
 
 async def answered(active: ActiveRun) -> wire_messages.AnswerOut:
@@ -99,9 +99,13 @@ def raise_failure(run: Run) -> None:
     if not run.status.ended:
         raise AgentBusy(PARKED.message, run_id=run.id)
     if run.failure is not None:
-        kind = getattr(errors, run.failure.kind, None)
-        known = isinstance(kind, type) and issubclass(kind, YikuError)
-        raise (kind if known else RunFailed)(run.failure.message, run_id=run.id)
+        raise failed(run.failure)(run.failure.message, run_id=run.id)
+
+
+def failed(failure: Failure) -> type[YikuError]:
+    """The error of that name."""
+    kind: object = getattr(errors, failure.kind, None)
+    return kind if isinstance(kind, type) and issubclass(kind, YikuError) else RunFailed
 
 
 @router.post(
@@ -153,7 +157,7 @@ async def cancel(
 ) -> Response:
     """Ask runs to end: those that are named, or all of the agent's that go on."""
     named = None if body is None or body.run_ids is None else [RunId(one) for one in body.run_ids]
-    asked = await app.agents.runner.cancel(actor, AgentId(agent_id), named)
+    asked = await app.runner.cancel(actor, AgentId(agent_id), named)
     found = {**dict.fromkeys(named or (), "not running"), **dict.fromkeys(asked, "cancelled")}
     return JSONResponse(found)
 

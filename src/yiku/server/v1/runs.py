@@ -98,7 +98,7 @@ async def rejoin(
     """What a run says as it comes, from the beginning or from a `seq_id` on, whether it goes on or
     has ended."""
     asked = body or wire.RejoinIn()
-    active = await app.agents.runner.watch(actor, RunId(run_id))
+    active = await app.runner.watch(actor, RunId(run_id))
     return streamed(active, bool(asked.include_pings), asked.starting_after)
 
 
