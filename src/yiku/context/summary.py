@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 
-from yiku.context.compact import clipped
+from yiku.context.compact import QUOTED, clipped
 from yiku.context.conversation import HEADING, time_of
 from yiku.core.agent import Compaction
 from yiku.core.language import Language
@@ -202,7 +202,7 @@ def excerpt(
     sentences = [
         Sentence(line, worth_of(line.partition(": ")[2]) + 1)
         for line in quoted.splitlines()
-        if line.strip()
+        if line.strip() and line not in QUOTED.values()
     ]
     sentences += sentences_of(messages, language, zone)
     left = limit - len(told) - len(MARKS[language]) - 4

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.conversations import Talk, call, returned, state
+from yiku.context.compact import Split, summary_text
 from yiku.context.compile import Asking, WindowView, prompt
 from yiku.context.summary import (
     ASKS,
@@ -147,6 +148,15 @@ def test_excerpts_of_excerpts_keep_what_matters_most() -> None:
         assert text.count(MARKS["en"]) == 1
     assert text is not None
     assert "Ingrid has decided" in text
+
+
+def test_a_message_quoted_under_an_excerpt_is_one_of_the_next_ones_sentences() -> None:
+    first = excerpt(trip().messages, "en")
+    there = Split(gone=(), kept=(), quoted="Book it for 14 December.")
+    stored = summary_text(first, there, SETTINGS, "en")
+    again = excerpt(trip().messages[:1], "en", previous=stored)
+    assert "\nBook it for 14 December.\n" in again
+    assert "word for word" not in again
 
 
 def test_a_models_summary_stays_above_the_excerpt() -> None:
