@@ -18,7 +18,8 @@ from yiku.memory.roles.gatings import GateLog
 from yiku.memory.roles.pool import RolePool
 from yiku.memory.text import forget_chunks
 from yiku.providers.cache import CachedEmbedder
-from yiku.providers.choose import EmbedderChoice, ModelChoice, embedder, language_model
+from yiku.providers.choose import EmbedderChoice, embedder
+from yiku.providers.models import Models, ModelsChoice
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
@@ -35,8 +36,10 @@ class App:
     settings: Settings
     database: Database
     memory: ArchivalMemory
+    models: Models
+    """What agents think with."""
     model: LanguageModel | None
-    """What agents think with; None: none is configured."""
+    """The default one; None: none is configured."""
     tools: Toolbox
 
 
@@ -56,18 +59,16 @@ def embedder_choice(settings: Settings) -> EmbedderChoice:
     )
 
 
-def chosen_model(settings: Settings) -> LanguageModel | None:
-    """Raises: SettingInvalid."""
-    if settings.model is None:
-        return None
+def models_choice(settings: Settings) -> ModelsChoice:
     key = settings.model_api_key
-    return language_model(
-        ModelChoice(
-            handle=settings.model,
-            base_url=settings.model_base_url,
-            api_key=None if key is None else key.get_secret_value(),
-            timeout_s=settings.model_timeout_s,
-        )
+    return ModelsChoice(
+        default=settings.model,
+        base_url=settings.model_base_url,
+        api_key=None if key is None else key.get_secret_value(),
+        region=settings.model_region,
+        timeout_s=settings.model_timeout_s,
+        variables=settings.provider_variables,
+        home=settings.home_dir,
     )
 
 
@@ -85,9 +86,8 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
     async with AsyncExitStack() as opened:  # closed in the opposite order
         made = embedder(embedder_choice(settings))
         opened.push_async_callback(made.close)
-        model = chosen_model(settings)
-        if model is not None:
-            opened.push_async_callback(model.close)
+        models = Models(models_choice(settings))
+        opened.push_async_callback(models.close)
         indexes = IndexPool(settings.index_memory_mb, index_files(settings))
         opened.push_async_callback(asyncio.to_thread, indexes.close)
         database = await open_database(
@@ -116,7 +116,8 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
                 roles=roles,
                 gatings=gatings,
             ),
-            model=model,
+            models=models,
+            model=None if settings.model is None else models.get(),
             tools=Toolbox(database, box),
         )
 
