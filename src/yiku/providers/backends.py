@@ -19,7 +19,7 @@ from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 from pydantic_ai.settings import ModelSettings
 
-from yiku.core.errors import SettingInvalid
+from yiku.core.errors import ProviderRefused
 from yiku.providers.access import Access, Target
 from yiku.providers.catalog import Quirks
 
@@ -48,7 +48,7 @@ class Backends:
         self._providers: dict[str, Provider[Any]] = {}
 
     def model(self, target: Target) -> Model:
-        """Raises: SettingInvalid where the provider's library isn't installed."""
+        """Raises: ProviderRefused where the provider's library isn't installed."""
         access = target.access
         provider = self._providers.get(access.name)
         if provider is None:
@@ -89,7 +89,7 @@ class Backends:
                     return self._bedrock(access)
         except ImportError as error:
             extra = access.provider.api
-            raise SettingInvalid(
+            raise ProviderRefused(
                 f"{access.provider.title} needs a library that isn't installed:"
                 f" pip install 'yiku[{extra}]'."
             ) from error
