@@ -98,8 +98,7 @@ def blocks_of(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
 
 def archives_of(tx: Tx, agent_id: AgentId) -> tuple[ArchiveId, ...]:
     """In the order they were attached: the first is where it writes. Raises: AgentNotFound."""
-    attachments.demand(tx, agent_id)
-    return tuple(agent_rows.links_of(tx, [agent_id])[agent_id].archives)
+    return tuple(agent_rows.one(tx, agent_id)[1].archives)
 
 
 def count(tx: Tx, wanted: AgentFilter) -> int:
