@@ -9,6 +9,7 @@ from tests.fixtures.desks import a_block, a_desk, call, called, desk_of, one_cal
 from tests.fixtures.roles import COOK, SOUP
 from tests.fixtures.said import say
 from yiku.app import App
+from yiku.core.block import BlockFilter, BlockPage
 from yiku.core.errors import BlockNotFound
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Draft, Passage
@@ -260,6 +261,25 @@ async def test_the_omni_tool_sees_what_others_changed(app: App) -> None:
         assert not answer.ok
         assert "somebody else has changed block 'human'" in answer.text
     assert (await desk_of(app, desk.agent_id)).state.blocks[0].value == "coffee"
+
+
+async def test_a_label_that_another_agent_uses_for_another_block_is_not_given(app: App) -> None:
+    shared, theirs = await a_block(app, "shared"), await a_block(app, "notes")
+    desk = await a_desk(app, shared)
+    await a_desk(app, shared, theirs)
+    answer = await one_call(app, desk, "memory", command="rename", path="shared", new_path="notes")
+    assert not answer.ok
+    assert "two blocks with the label 'notes'" in answer.text
+    assert (await desk_of(app, desk.agent_id)).state.blocks == (shared,)
+    meanwhile = await a_block(app, "new", "of a person")
+    await app.database.write(
+        LOCAL_ACTOR, lambda tx: agents.attach_block(tx, desk.agent_id, meanwhile.id)
+    )
+    answer = await one_call(app, desk, "memory", command="create", path="new")
+    assert not answer.ok
+    assert (await desk_of(app, desk.agent_id)).state.blocks == (shared, meanwhile)
+    found = await blocks.listed(app.database, LOCAL_ACTOR, BlockFilter(label="new"), BlockPage())
+    assert found == [meanwhile]
 
 
 async def test_deeds_of_a_unit_that_is_run_again_begin_anew(app: App) -> None:
