@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from tests.servers.openai_embeddings import Asked
+from tests.servers.served import Asked
 
 
 @dataclass(frozen=True, kw_only=True)
