@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from yiku.core.ports import Embedder, LanguageModel
+from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
 from yiku.memory.roles.gatings import GateLog
@@ -24,6 +24,8 @@ from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
+from yiku.tools.packages import Packages
+from yiku.tools.portable import portable
 from yiku.tools.registry import Toolbox
 from yiku.tools.sandbox import Limits, sandbox
 
@@ -117,8 +119,17 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
                 gatings=gatings,
             ),
             model=model,
-            tools=Toolbox(database, box),
+            tools=toolbox(settings, database, box),
         )
+
+
+def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:
+    return Toolbox(
+        database,
+        box,
+        portable=portable(sandbox_limits(settings)),
+        packages=Packages(settings.home_dir / "tools" / "env", settings.tool_requirements),
+    )
 
 
 def sandbox_limits(settings: Settings) -> Limits:

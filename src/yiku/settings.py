@@ -108,6 +108,21 @@ class Settings(BaseSettings):
     sandbox_network: bool = Field(
         default=False, description="Whether custom tools reach the network, this machine included."
     )
+    lease_s: float = Field(
+        default=30.0,
+        ge=1.0,
+        description="Seconds without a sign of life after which another server takes a run over.",
+    )
+    run_wait_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds a message waits for the agent's run before it; then: 409 AgentBusy.",
+    )
+    tool_requirements: Literal["off", "admin", "write"] = Field(
+        default="admin",
+        description="Who may have the packages that a custom tool asks for installed, wheels only:"
+        " keys with the scope `admin`, or `write`; `off`: nobody. What is installed, all use.",
+    )
     host: str = Field(default="127.0.0.1", description="Address `yiku serve` listens on.")
     port: int = Field(
         default=8283, ge=0, le=65_535, description="Port `yiku serve` listens on; 0: any free one."

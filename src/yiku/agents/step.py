@@ -63,7 +63,7 @@ async def act(work: Work, outcome: Outcome) -> Mapping[str, ToolReturn]:
     """What the calls that act outside the database return. Raises: Cancelled."""
     desk = save.desk_of(work, outcome, now_utc())
     async with work.cancellable():
-        returns = await executor.act_all(desk, outcome.judged.actions)
+        returns = await executor.run_actions(desk, list(outcome.judged.actions.values()))
     return {one.call_id: one for one in returns}
 
 

@@ -15,7 +15,7 @@ from yiku.core.errors import (
 )
 from yiku.core.ids import ArchiveId, new_id
 from yiku.core.memory import Archive
-from yiku.store import hot
+from yiku.store import attachments, hot
 from yiku.store.database import Tx
 from yiku.store.tables import archive, change, embedding, erased, from_micros, job, passage, shown
 
@@ -133,8 +133,12 @@ def rename(tx: Tx, archive_id: ArchiveId, name: str, description: str | None) ->
 
 
 def delete_whole(tx: Tx, archive_id: ArchiveId) -> int:
-    """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
+    """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound.
+
+    The agents that had it have it no longer.
+    """
     get(tx, archive_id)
+    attachments.let_go(tx, attachments.ARCHIVE, archive_id)
     run = tx.connection.execute
     held = run(select(func.count()).where(passage.c.archive_id == archive_id)).scalar_one()
     seqs = select(passage.c.seq).where(passage.c.archive_id == archive_id)

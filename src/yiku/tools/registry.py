@@ -13,9 +13,14 @@ from yiku.core.ports import Sandbox
 from yiku.core.tenant import Actor, Scope
 from yiku.core.tool import (
     Code,
+    Killed,
+    OutOfMemory,
+    OutputTooLarge,
+    Raised,
     Ran,
     Returned,
     SourceType,
+    TimedOut,
     Tool,
     ToolDraft,
     ToolFilter,
@@ -27,6 +32,8 @@ from yiku.memory.text import tokens
 from yiku.store import tools
 from yiku.store.database import Database, Tx, demand
 from yiku.tools import draft as drafts
+from yiku.tools.packages import Packages
+from yiku.tools.portable import Portable
 
 CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
 IN_NAME, ELSEWHERE = 1.0, 0.6
@@ -39,6 +46,10 @@ class Toolbox:
 
     database: Database
     sandbox: Sandbox
+    portable: Portable | None = None
+    """What `run_code` runs in where the sandbox can't be; None: nothing."""
+    packages: Packages | None = None
+    """Where tools' own requirements are; None: tools that have some can't run."""
 
     async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
         """Raises: InvalidTool, ToolExists."""
@@ -125,8 +136,13 @@ class Toolbox:
         return await self.database.write(actor, unit)
 
     async def delete(self, actor: Actor, tool_id: ToolId) -> None:
-        """Raises: ToolNotFound."""
-        await self.database.write(actor, lambda tx: tools.remove(tx, tool_id))
+        """Raises: ToolNotFound, InvalidTool where it is one of our own."""
+
+        def unit(tx: Tx) -> None:
+            demand_custom(tools.get(tx, tool_id))
+            tools.remove(tx, tool_id)
+
+        await self.database.write(actor, unit)
 
     async def run(
         self,
@@ -141,18 +157,20 @@ class Toolbox:
         """
         demand(actor, Scope.WRITE)
         drafts.check_arguments(one, arguments)
-        return await self.sandbox.run(code_of(one, arguments, environment or {}))
+        code = code_of(one, arguments, environment or {})
+        if not (one.pip_requirements or one.npm_requirements):
+            return await self.sandbox.run(code)
+        if self.packages is None:
+            named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
+            raise InvalidTool(f"`{one.name}` needs {named}, and nothing can be installed here.")
+        folder = await self.packages.folder(actor, one)
+        return await self.sandbox.run(replace(code, packages=folder))
 
 
 def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Code:
     """Raises: InvalidTool."""
     if one.source_type is not SourceType.PYTHON or one.source_code is None:
         raise InvalidTool(f"`{one.name}` has no Python code here: the client runs it.")
-    if one.pip_requirements or one.npm_requirements:
-        named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
-        raise InvalidTool(
-            f"`{one.name}` needs {named}; the sandbox has Python's own packages and pydantic only."
-        )
     for name, value in environment.items():
         if not name or "=" in name or "\0" in name + value:
             raise InvalidTool(f"{name!r:.80} can't be an environment variable of this value.")
@@ -210,11 +228,33 @@ def shown(one: Tool, ran: Ran) -> str | None:
     """A returned value as a model is told it, cut to the tool's limit; None: it returned none."""
     if not isinstance(ran.outcome, Returned):
         return None
-    value = ran.outcome.value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if len(text) <= one.return_char_limit:
+    return cut(text_of(ran.outcome.value), one.return_char_limit)
+
+
+def text_of(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
         return text
-    return (
-        f"{text[: one.return_char_limit]}… (cut: {len(text):,} characters,"
-        f" {one.return_char_limit:,} are shown)"
-    )
+    return f"{text[:limit]}… (cut: {len(text):,} characters, {limit:,} are shown)"
+
+
+def reason(ran: Ran) -> str:
+    """Why there is no value."""
+    match ran.outcome:
+        case Returned():
+            return ""
+        case Raised(traceback=traceback):
+            return traceback.rstrip()
+        case TimedOut(timeout_s=seconds):
+            return f"the tool took longer than {seconds:g} s (YIKU_SANDBOX_TIMEOUT_S)"
+        case OutOfMemory(memory_mb=memory):
+            return f"the tool used more than {memory} MB (YIKU_SANDBOX_MEMORY_MB)"
+        case Killed(signal=None, exit_code=code):
+            return f"the tool ended itself with code {code}, without an answer"
+        case Killed(signal=number):
+            return f"the tool was ended by signal {number}"
+        case OutputTooLarge(limit_bytes=limit):
+            return f"the tool gave more than {limit:,} bytes"
