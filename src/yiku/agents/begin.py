@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from yiku.agents.holder import is_dead
-from yiku.agents.prompt import system_of
+from yiku.agents.instructions import system_of
 from yiku.core.agent import AgentState, Lease
 from yiku.core.errors import AgentBusy, ApprovalPending, Invalid, NothingToApprove
 from yiku.core.ids import AgentId, ConversationId, MessageId, RunId, new_id
 from yiku.core.message import Incoming, Message, MessageRole, Summary, Text, ToolCall
-from yiku.core.tenant import Actor
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunRequest, RunStatus, Step, StopReason
+from yiku.core.tenant import Actor
 from yiku.store import agents, leases, messages, runs, steps
 from yiku.store.database import Tx
 

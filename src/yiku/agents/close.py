@@ -24,7 +24,7 @@ def status_of(stop: StopReason) -> RunStatus:
 
 
 def close(tx: Tx, work: Work, run: Run, stop: StopReason, failure: Failure | None = None) -> Run:
-    """Close a run's row, tell its agent's, give the lease back; drop what the agent doesn't keep."""
+    """Close a run's row, note it with its agent, give the lease back; archive what isn't kept."""
     run = replace(
         run,
         status=status_of(stop),

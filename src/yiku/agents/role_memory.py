@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from yiku.agents.shared import Agents
+from yiku.core.agent import AgentState
 from yiku.core.errors import RoleNotFound
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Draft
 from yiku.core.message import Message, MessageRole
 from yiku.core.tenant import Actor
-from yiku.agents.shared import Agents
-from yiku.core.agent import AgentState
 from yiku.memory import ingest
 from yiku.memory.roles import compile as compiling
 from yiku.memory.roles import route
@@ -38,9 +38,7 @@ async def opened(
         return ""
     conversation = str(state.agent.id)
     try:
-        gated = await route.gate(
-            agents.memory, actor, archive, context, conversation=conversation
-        )
+        gated = await route.gate(agents.memory, actor, archive, context, conversation=conversation)
     except RoleNotFound:
         return ""
     if not gated.chosen:

@@ -54,7 +54,9 @@ class Runner:
         self._keeper: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Begin to keep leases, and to take over what dead processes left."""
+        """Begin to keep leases, and to take over what dead processes left; the first run does."""
+        if self._keeper is not None:
+            return
         self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
 
     async def close(self) -> None:
@@ -86,6 +88,7 @@ class Runner:
 
         Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid, StoreError.
         """
+        self.open()
         asked = Asked(
             run_id=RunId(new_id("run")),
             agent_id=agent_id,

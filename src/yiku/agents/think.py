@@ -51,6 +51,7 @@ async def ask(work: Work, prompt: Prompt, step_id: StepId, message_id: MessageId
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     tell = work.active.tell
     model = work.agents.models.get(work.handle)
+    work.heard.clear()
     began, first = time.monotonic_ns(), None
     answer: Answer | None = None
     waits: dict[int, Literal["approval", "client"] | None] = {}

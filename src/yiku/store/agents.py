@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, func, insert, select, update
 
 from yiku.core.agent import Agent, AgentConfig, AgentDraft, AgentFilter, AgentPage, AgentState
 from yiku.core.block import Block
@@ -14,7 +14,7 @@ from yiku.core.errors import StaleAgent
 from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId, new_id
 from yiku.core.run import Run, StopReason
 from yiku.store import agent_config, archives, attachments, blocks, tools
-from yiku.store.agent_lists import page_seqs
+from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
 from yiku.store.agent_tables import agent, agent_tag
 from yiku.store.attachments import ARCHIVE, BLOCK, TOOL, no_agent
@@ -186,6 +186,17 @@ def blocks_of(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
     return state(tx, agent_id).blocks
 
 
+def archives_of(tx: Tx, agent_id: AgentId) -> tuple[ArchiveId, ...]:
+    """In the order they were attached: the first is where it writes. Raises: AgentNotFound."""
+    row_of(tx, agent_id)
+    return tuple(links_of(tx, [agent_id])[agent_id].archives)
+
+
+def count(tx: Tx, wanted: AgentFilter) -> int:
+    query = select(func.count()).select_from(agent).where(*conditions(tx, wanted))
+    return int(tx.connection.execute(query.where(own(tx))).scalar_one())
+
+
 def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
     """Make an agent, and attach to it what the draft names.
 
@@ -254,16 +265,32 @@ def change(tx: Tx, seen: Agent, config: AgentConfig) -> Agent:
         .returning(agent.c.seq)
     ).first()
     if done is None:
-        raise StaleAgent(
-            f"Agent {seen.id} has changed since it was read: version {seen.version} was seen, and"
-            " there is a newer one. Read it again and repeat the change.",
-            agent_id=seen.id,
-            seen=seen.version,
-        )
+        raise stale(seen.id, seen.version)
     if config.tags != seen.config.tags:
         tx.connection.execute(delete(agent_tag).where(agent_tag.c.agent_id == seen.id))
         write_tags(tx, seen.id, config.tags)
     return get(tx, seen.id)
+
+
+def stale(agent_id: AgentId, seen: int) -> StaleAgent:
+    return StaleAgent(
+        f"Agent {agent_id} has changed since it was read: version {seen} was seen, and there is a"
+        " newer one. Read it again and repeat the change.",
+        agent_id=agent_id,
+        seen=seen,
+    )
+
+
+def get_to_change(tx: Tx, agent_id: AgentId, seen: int | None = None) -> Agent:
+    """As `get`; until the commit nobody else changes it. `seen`: only if it is of this version.
+
+    Raises: AgentNotFound, StaleAgent.
+    """
+    attachments.hold(tx, agent_id)
+    found = get(tx, agent_id)
+    if seen is not None and seen != found.version:
+        raise stale(agent_id, seen)
+    return found
 
 
 def remove(tx: Tx, agent_id: AgentId) -> list[ArchiveId]:

@@ -80,6 +80,14 @@ def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
     return found
 
 
+def of_organization(tx: Tx) -> list[ArchiveId]:
+    """Those that are no user's."""
+    query = select(archive.c.id).where(
+        archive.c.organization_id == tx.actor.organization_id, archive.c.owner == ""
+    )
+    return [ArchiveId(one) for one in tx.connection.execute(query).scalars()]
+
+
 def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
     """Raises: ArchiveExists."""
     if find(tx, owner, name) is not None:

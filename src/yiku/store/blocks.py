@@ -71,6 +71,11 @@ def by_id(tx: Tx, ids: Collection[BlockId]) -> dict[BlockId, Block]:
     return {one.id: one for one in read if one.organization_id == tx.actor.organization_id}
 
 
+def count(tx: Tx) -> int:
+    query = select(func.count()).select_from(block).where(ours(tx))
+    return int(tx.connection.execute(query).scalar_one())
+
+
 def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
     own = {
         "id": new_id("block"),

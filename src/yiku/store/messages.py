@@ -44,6 +44,10 @@ _BY_ID = Select(
 )
 _BY_SEQS = FORM.by_seq()
 _IN_CONTEXT = Select(f"{_OF_CONVERSATION} AND NOT is_archived ORDER BY seq")
+_IDS_IN_CONTEXT = Select(
+    "SELECT id FROM message WHERE agent_id = :agent AND organization_id = :organization"
+    " AND conversation_id = :conversation AND NOT is_archived ORDER BY seq"
+)
 _PENDING = Select(f"{_OF_CONVERSATION} AND waits ORDER BY seq DESC LIMIT 1")
 _ANSWERS_AFTER = Select(
     f"{_OF_CONVERSATION} AND seq > :seq AND role IN ('approval', 'tool') ORDER BY seq"
@@ -159,6 +163,12 @@ def in_context(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None
     """Those that aren't archived, the oldest first."""
     rows = _IN_CONTEXT.rows(tx.connection, **place(tx, agent_id, conversation_id))
     return [of_row(row) for row in rows]
+
+
+def ids_in_context(tx: Tx, agent_id: AgentId) -> list[MessageId]:
+    """Of the agent's own conversation, the oldest first: what `in_context` would read whole."""
+    rows = _IDS_IN_CONTEXT.rows(tx.connection, **place(tx, agent_id, None))
+    return [MessageId(row[0]) for row in rows]
 
 
 def get(tx: Tx, message_id: MessageId) -> Message:

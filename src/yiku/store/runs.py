@@ -119,8 +119,12 @@ def incoming_to_json(one: Incoming) -> dict[str, Any]:
 
 
 def incoming_of(values: Mapping[str, Any]) -> Incoming:
-    made = {"role": MessageRole(values["role"]), "parts": parts.of_json(values["parts"])}
-    return Incoming(**{**values, **made})
+    made: dict[str, Any] = {
+        **values,
+        "role": MessageRole(values["role"]),
+        "parts": parts.of_json(values["parts"]),
+    }
+    return Incoming(**made)
 
 
 def request_of(values: Mapping[str, Any]) -> RunRequest:

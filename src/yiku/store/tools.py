@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from yiku.core.errors import ToolExists, ToolNotFound
 from yiku.core.ids import ToolId
@@ -129,6 +129,11 @@ def all_fitting(tx: Tx, wanted: ToolFilter) -> list[Tool]:
     """The oldest first."""
     query = select(*COLUMNS).where(own(tx), *fitting(wanted)).order_by(tool.c.seq)
     return [of_row(row) for row in tx.connection.execute(query)]
+
+
+def count(tx: Tx, wanted: ToolFilter) -> int:
+    query = select(func.count()).select_from(tool).where(own(tx), *fitting(wanted))
+    return int(tx.connection.execute(query).scalar_one())
 
 
 def fitting(wanted: ToolFilter) -> list[ColumnElement[bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from yiku.core.errors import InvalidTool
@@ -30,7 +31,7 @@ from yiku.core.tool import (
 )
 from yiku.memory.text import tokens
 from yiku.store import tools
-from yiku.store.database import Database, Tx, demand
+from yiku.store.database import Database, Tx, demand, now_utc
 from yiku.tools import draft as drafts
 from yiku.tools.packages import Packages
 from yiku.tools.portable import Portable
@@ -56,7 +57,7 @@ class Toolbox:
         told = drafts.check(draft)
 
         def unit(tx: Tx) -> Tool:
-            made = new_tool(tx, draft, told)
+            made = new_tool(tx.actor, tx.now, draft, told)
             tools.add(tx, made)
             return made
 
@@ -67,7 +68,7 @@ class Toolbox:
         told = drafts.check(draft)
 
         def unit(tx: Tx) -> Tool:
-            made = new_tool(tx, draft, told)
+            made = new_tool(tx.actor, tx.now, draft, told)
             there = tools.find(tx, told.name)
             if there is None:
                 tools.add(tx, made)
@@ -94,6 +95,9 @@ class Toolbox:
     async def listed(self, actor: Actor, wanted: ToolFilter, page: ToolPage) -> list[Tool]:
         """A page, in the order of creation. Raises: ToolNotFound where a cursor is no tool."""
         return await self.database.read(actor, lambda tx: tools.listed(tx, wanted, page))
+
+    async def count(self, actor: Actor, wanted: ToolFilter) -> int:
+        return await self.database.read(actor, lambda tx: tools.count(tx, wanted))
 
     async def search(
         self,
@@ -128,7 +132,7 @@ class Toolbox:
             seen = tools.get(tx, tool_id)
             demand_custom(seen)
             draft = drafts.of_tool(seen, changes)
-            made = new_tool(tx, draft, drafts.check(draft))
+            made = new_tool(tx.actor, tx.now, draft, drafts.check(draft))
             kept = replace(made, id=seen.id, created_at=seen.created_at, created_by=seen.created_by)
             tools.put(tx, seen, kept)
             return kept
@@ -166,6 +170,17 @@ class Toolbox:
         folder = await self.packages.folder(actor, one)
         return await self.sandbox.run(replace(code, packages=folder))
 
+    async def try_out(
+        self,
+        actor: Actor,
+        draft: ToolDraft,
+        arguments: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[Tool, Ran]:
+        """Call what would be a tool, and isn't stored. Raises: as `create` and `run`."""
+        one = new_tool(actor, now_utc(), draft, drafts.check(draft))
+        return one, await self.run(actor, one, arguments, environment)
+
 
 def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Code:
     """Raises: InvalidTool."""
@@ -182,10 +197,10 @@ def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, s
     )
 
 
-def new_tool(tx: Tx, draft: ToolDraft, told: drafts.Told) -> Tool:
+def new_tool(actor: Actor, now: datetime, draft: ToolDraft, told: drafts.Told) -> Tool:
     return Tool(
         id=ToolId(new_id("tool")),
-        organization_id=tx.actor.organization_id,
+        organization_id=actor.organization_id,
         name=told.name,
         description=told.description,
         tool_type=draft.tool_type,
@@ -200,10 +215,10 @@ def new_tool(tx: Tx, draft: ToolDraft, told: drafts.Told) -> Tool:
         enable_parallel_execution=draft.enable_parallel_execution,
         default_requires_approval=draft.default_requires_approval,
         metadata=draft.metadata,
-        created_at=tx.now,
-        updated_at=tx.now,
-        created_by=tx.actor.user_id,
-        updated_by=tx.actor.user_id,
+        created_at=now,
+        updated_at=now,
+        created_by=actor.user_id,
+        updated_by=actor.user_id,
     )
 
 
