@@ -32,6 +32,7 @@ from yiku.tools.portable import portable
 from yiku.tools.registry import Toolbox
 from yiku.tools.sandbox import Limits, sandbox
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """Everything a door needs."""

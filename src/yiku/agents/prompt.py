@@ -25,7 +25,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 def prompt_of(work: Work) -> Prompt:
     """What the model is shown now."""
     names = work.tool_names
-    required = work.kind.tool_choice == "required"
+    required = work.kind.needs_call
     asking = Asking(
         tools=(*map(spec_of, work.state.tools), *work.run.request.client_tools),
         tool_choice=rules.tool_choice(work.rules, work.progress, names, required=required),

@@ -179,7 +179,7 @@ def after(
     else:
         note = rules.exit_refused(work.rules, progress, names, work.language)
         if note is None:
-            stop = StopReason.END_TURN if work.kind.ends_without_call else StopReason.NO_TOOL_CALL
+            stop = StopReason.NO_TOOL_CALL if work.kind.needs_call else StopReason.END_TURN
     if stop is None:
         stop = limit(work, outcome)
     return stop, note if stop is None else None
