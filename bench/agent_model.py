@@ -163,7 +163,7 @@ def answer(request: dict[str, Any], tokens: int) -> list[Any]:
 
 def call(said: str) -> list[dict[str, Any]]:
     words = " ".join(re.findall(r"\w+", said)[:8])
-    arguments = json.dumps({"label": "human", "new_string": f"- {words}"})
+    arguments = json.dumps({"label": "human", "new_str": f"- {words}"})
     function = {"name": "memory_insert", "arguments": arguments}
     return [{"id": f"call_{time.monotonic_ns()}", "type": "function", "function": function}]
 

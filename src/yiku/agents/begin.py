@@ -57,11 +57,12 @@ def begin(tx: Tx, asked: Asked) -> Begun:
     check_answer(waiting_in(found), asked.incoming)
     run = new_run(tx, asked, RunStatus.RUNNING)
     runs.add(tx, run)
+    known = with_instructions(tx, state, found)  # stored first, they stay first
     came = messages.add(tx, [of_incoming(tx, run, one) for one in asked.incoming])
     return Begun(
         run=run,
         state=state,
-        messages=(*with_instructions(tx, state, found), *came),
+        messages=(*known, *came),
         incoming=tuple(came),
         summary=messages.summary(tx, asked.agent_id, asked.conversation_id),
     )

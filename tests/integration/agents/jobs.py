@@ -50,7 +50,7 @@ class Jobs:
     def _says(self, job: int, step: int, call_id: str) -> Says:
         match step:
             case 0 | 2:
-                inserted = {"label": "human", "new_string": fact(job, step)}
+                inserted = {"label": "human", "new_str": fact(job, step)}
                 return Says(calls=(Call("memory_insert", inserted, call_id),))
             case 1:
                 return Says(calls=(Call("note", {"job": job}, call_id),))
