@@ -1,4 +1,8 @@
-"""Where the server spends its time: py-spy looks at it from outside while messages come."""
+"""Where the server spends its time: py-spy looks at it from outside while messages come.
+
+Only threads that hold the interpreter's lock count: that is what limits how many messages a process
+can answer. What SQLite and the system do without it is not seen here.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ class Profile:
             path = Path(folder) / "stacks"
             command = [py_spy(), "record", "--pid", str(server.pid), "--output", str(path)]
             command += ["--format", "raw", "--rate", str(RATE), "--function", "--threads"]
-            command += ["--full-filenames", "--duration", "100000", "--nonblocking"]
+            command += ["--full-filenames", "--duration", "100000", "--nonblocking", "--gil"]
             with subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
             ) as spy:

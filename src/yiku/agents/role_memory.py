@@ -15,6 +15,8 @@ from yiku.memory import ingest
 from yiku.memory.roles import compile as compiling
 from yiku.memory.roles import route
 
+TEMPLATES = "all"
+"""The set of role templates that an agent begins with."""
 SHORT = 4
 """A message of fewer words says little alone: it is gated together with the one before it."""
 
@@ -24,6 +26,30 @@ def archive_of(state: AgentState) -> ArchiveId | None:
     if not state.agent.config.role_memory or not state.archives:
         return None
     return state.archives[0]
+
+
+async def prepare(agents: Agents, actor: Actor, state: AgentState) -> AgentState:
+    """Give an agent that has role memory an archive with roles: those it has, else the templates'.
+
+    Raises: AgentNotFound, ProviderError, StoreError.
+    """
+
+    def unit(tx: Tx) -> AgentState:
+        agent_archive.ensure(tx, state.agent.id)
+        return rows.state(tx, state.agent.id)
+
+    if not state.agent.config.role_memory:
+        return state
+    state = await agents.database.write(actor, unit)
+    archive = state.archives[0]
+    if not await manage.listed(agents.memory, actor, archive):
+        known = [state.agent.config.system, *(one.value for one in state.blocks)]
+        made = get_role_template_set(TEMPLATES, language=language_of(known))
+        try:
+            await manage.add(agents.memory, actor, archive, made)
+        except RoleExists:  # somebody else made them at the same moment
+            return state
+    return state
 
 
 async def opened(

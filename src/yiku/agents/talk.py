@@ -27,7 +27,7 @@ from yiku.core.run import Compacted
 from yiku.core.tenant import Actor
 from yiku.memory import recall
 from yiku.store import agents as rows
-from yiku.store import archives, leases, messages
+from yiku.store import leases, messages, passages
 from yiku.store.database import Tx
 
 
@@ -125,7 +125,7 @@ async def overview(
         found = messages.in_context(tx, agent_id, conversation_id)
         told_by = messages.summary(tx, agent_id, conversation_id)
         recall_count = messages.count(tx, agent_id) - len(found)
-        held = sum(archives.size(tx, one) for one in state.archives)
+        held = sum(passages.count(tx, one) for one in state.archives)
         view = replace(view_of(state), recall_count=recall_count, archival_count=held)
         return state, found, told_by, view
 
