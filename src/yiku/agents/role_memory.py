@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState
-from yiku.core.errors import RoleNotFound
+from yiku.core.errors import RoleExists, RoleNotFound
 from yiku.core.ids import ArchiveId
+from yiku.core.language import language_of
 from yiku.core.memory import Draft
 from yiku.core.message import Message, MessageRole
 from yiku.core.tenant import Actor
-from yiku.memory import ingest
+from yiku.memory import agent_archive, ingest
 from yiku.memory.roles import compile as compiling
-from yiku.memory.roles import route
+from yiku.memory.roles import manage, route
+from yiku.memory.roles.templates import get_role_template_set
+from yiku.store import agents as rows
+from yiku.store.database import Tx
 
 TEMPLATES = "all"
 """The set of role templates that an agent begins with."""
