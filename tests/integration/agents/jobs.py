@@ -184,7 +184,7 @@ def assert_done_once(client: Letta, agent: str, jobs: Iterable[int], notes: Note
     assert sorted(one.tool_call_id for one in returns) == sorted(calls)
     assert [one.tool_return for one in returns if one.status != "success"] == []
     block = client.agents.blocks.retrieve("human", agent_id=agent).value
-    archived = Counter(one.content for one in client.agents.passages.list(agent, limit=1000))
+    archived = Counter(one.text for one in client.agents.passages.list(agent, limit=1000))
     for job in jobs:
         assert (said[task(job)], said[done(job)]) == (1, 1), said
         assert [call for call in calls if call.startswith(f"call-{job}-")] == sorted(
