@@ -92,8 +92,11 @@ class Bench:
         """Until the first token."""
         first: int | None = None
         sent = time.monotonic_ns()
-        stream = self.client.agents.messages.stream(
-            agent, messages=[{"role": "user", "content": text}], stream_tokens=True
+        stream = self.client.agents.messages.create(
+            agent,
+            messages=[{"role": "user", "content": text}],
+            streaming=True,
+            stream_tokens=True,
         )
         for event in stream:  # to its end, or the run would go on beside what comes next
             if first is None and event.message_type == "assistant_message":

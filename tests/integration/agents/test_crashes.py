@@ -173,8 +173,11 @@ def test_a_kill_during_a_stream_ends_the_stream_and_not_the_run(
 
 
 def kill_when_heard(server: Server, agent: str, heard: list[str]) -> None:
-    stream = server.client.agents.messages.stream(
-        agent, messages=[{"role": "user", "content": task(1)}], stream_tokens=True
+    stream = server.client.agents.messages.create(
+        agent,
+        messages=[{"role": "user", "content": task(1)}],
+        streaming=True,
+        stream_tokens=True,
     )
     for event in stream:
         if event.message_type == "assistant_message":
