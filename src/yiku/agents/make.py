@@ -277,4 +277,5 @@ async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
     gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
+    agents.contexts.drop(agent_id)
     await erase.forget_archives(agents.memory, gone)

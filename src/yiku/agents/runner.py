@@ -147,7 +147,7 @@ class Runner:
         write, until, pause = self._agents.database.write, time.monotonic() + self._wait_s, POLL_S
         while True:
             try:
-                return await write(actor, lambda tx: begin.begin(tx, asked))
+                return await write(actor, lambda tx: begin.begin(tx, asked, self._agents.contexts))
             except AgentBusy:
                 if asked.request.background or time.monotonic() + pause > until:
                     raise
@@ -185,7 +185,7 @@ class Runner:
         while True:
             try:
                 return await self._agents.database.write(
-                    actor, lambda tx: begin.begin_queued(tx, asked)
+                    actor, lambda tx: begin.begin_queued(tx, asked, self._agents.contexts)
                 )
             except AgentBusy:
                 await asyncio.sleep(1.0)
@@ -288,7 +288,9 @@ class Runner:
         place = (asked.agent_id, asked.conversation_id)
         await self._turns.take(place, None)
         try:
-            begun = await self._agents.database.write(actor, lambda tx: begin.resume(tx, asked))
+            begun = await self._agents.database.write(
+                actor, lambda tx: begin.resume(tx, asked, self._agents.contexts)
+            )
         except BaseException:
             self._turns.give_back(place)
             raise

@@ -8,6 +8,7 @@ from yiku.context.budget import Calibration
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.memory.archival import ArchivalMemory
 from yiku.providers.models import Models
+from yiku.store.contexts import Contexts
 from yiku.store.database import Database
 from yiku.tools.registry import Toolbox
 
@@ -24,6 +25,7 @@ class Agents:
     """The handle of what makes all vectors, whatever an agent names."""
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
+    contexts: Contexts = field(default_factory=Contexts)
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()

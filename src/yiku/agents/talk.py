@@ -47,6 +47,7 @@ async def reset(
         return state
 
     state = await agents.database.write(actor, unit)
+    agents.contexts.drop(agent_id)
     await recall.erase(agents.memory, actor, agent_id)
     return state
 
