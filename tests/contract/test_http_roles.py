@@ -264,6 +264,30 @@ async def test_a_request_repeated_with_its_key_tells_the_same_roles(
     assert second.json() == first.json()
 
 
+async def test_a_role_without_room_is_named(http: httpx.AsyncClient, memory: MemoryClient) -> None:
+    await done(
+        await http.post("/memory/roles", json={"roles": [{**COOK, "max_memory_size": 1}]}), 201
+    )
+    first = await added(http, BREAD, roles=["cook"])
+    key = {"Idempotency-Key": "k"}
+    second, again = [
+        await done(
+            await http.post("/memory/passages", json={"text": BUG, "roles": ["cook"]}, headers=key),
+            201,
+        )
+        for _ in range(2)
+    ]
+    assert (first["roles"], first["full"]) == (["cook"], [])
+    assert (second["roles"], second["full"]) == ([], ["cook"])
+    assert again == second
+
+    await memory.add_roles([{**COOK, "max_memory_size": 1}], user="ann")
+    both = await memory.add_many(
+        [{"text": one, "roles": ["cook"]} for one in (BREAD, BUG)], user="ann"
+    )
+    assert [(one.roles, one.full) for one in both] == [(["cook"], []), ([], ["cook"])]
+
+
 async def test_a_passage_that_takes_anothers_place_takes_its_roles(
     http: httpx.AsyncClient,
 ) -> None:
@@ -341,6 +365,7 @@ async def test_gating_activates_few_and_is_remembered(http: httpx.AsyncClient) -
         ("/memory/route", {"text": "x", "threshold": 1.1}, "`threshold` is a number from 0 to 1"),
         ("/memory/route", {"text": "x", "routing": "dice"}, '"experts" or "cosine"'),
         ("/memory/route", {"text": " "}, "empty"),
+        ("/memory/gate", {"context": " "}, "The context is empty"),
         ("/memory/gate", {"context": "x", "threshold": -0.1}, "`threshold`"),
         ("/memory/gate", {"context": "x", "max_roles": 0}, "`max_roles`"),
         ("/memory/gate", {"context": "x", "conversation": " "}, "conversation"),
@@ -379,10 +404,13 @@ async def test_what_is_not_there_is_told(http: httpx.AsyncClient) -> None:
     ):
         answer = await http.request(method, path, json=body)
         assert (answer.status_code, answer.json()["error"]) == (404, error), (path, answer.text)
+    await done(await http.post("/memory/roles", json={"roles": [COOK], "user": "ann"}), 201)
     await with_two(http)
     for path, body in (
         ("/memory/compile", {"roles": ["cook", "nobody"]}),
         ("/memory/reroute", {"roles": ["nobody"]}),
+        ("/memory/search", {"query": "x", "roles": ["nobody"]}),
+        ("/memory/search", {"query": "x", "roles": ["nobody"], "user": "ann"}),  # has no memories
     ):
         answer = await http.post(path, json=body)
         assert (answer.status_code, answer.json()["error"]) == (404, "RoleNotFound"), answer.text

@@ -29,7 +29,7 @@ from tests.fixtures.roles import (
 from tests.servers.openai_embeddings import EmbeddingServer
 from yiku.app import App, build
 from yiku.core import errors
-from yiku.core.memory import Added, Filter
+from yiku.core.memory import Added, Filter, Outcome
 from yiku.core.role import Membership, Why
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import changes, erase, search
@@ -375,6 +375,44 @@ async def test_what_somebody_put_there_leaves_last_and_what_is_hidden_first(
         kept.text: set(),
         new.passage.text: {"cook"},
     }
+
+
+async def test_who_had_no_room_in_a_full_role_is_told(app: App) -> None:
+    await add_roles(app, COOK.changed({"max_memory_size": 1}), CODER)
+    (first,) = await remember(app, SOUP, roles=("cook",), speaker="ann")
+
+    (second,) = await remember(app, BREAD)
+    again, named = (
+        *await remember(app, BREAD),
+        *await remember(app, SOUP, roles=("cook", "coder"), speaker="ann"),
+    )
+
+    assert (first.roles, first.full) == (("cook",), ())
+    assert (second.roles, second.full) == ((), ("cook",))
+    assert (again.outcome, again.roles, again.full) == (Outcome.DUPLICATE, (), ())
+    assert (set(named.roles), named.full) == ({"cook", "coder"}, ())
+    twice = await remember(app, f"{BREAD} today", f"{BREAD} today")
+    assert [(one.outcome, one.full) for one in twice] == [
+        (Outcome.ADDED, ("cook",)),
+        (Outcome.DUPLICATE, ()),
+    ]
+
+
+async def test_a_rerouting_brings_nobody_back_whom_a_full_role_let_go(app: App) -> None:
+    added = await remember(app, *(f"{SOUP}, for {n} guests" for n in range(5)))
+    await add_roles(app, COOK.changed({"max_memory_size": 3}))
+
+    async def looked_at() -> tuple[int, int]:
+        job = await reroute.begin(app.memory, LOCAL_ACTOR, HOME)
+        done = await stepped(app, job.id)
+        return done.joined, done.left
+
+    assert await looked_at() == (5, 2)
+    before = await memberships_of(app, added)
+    assert await looked_at() == (0, 0)
+    assert await memberships_of(app, added) == before
+    await manage.edit(app.memory, LOCAL_ACTOR, HOME, "cook", {"max_memory_size": 9})
+    assert await looked_at() == (2, 0)
 
 
 @pytest.fixture

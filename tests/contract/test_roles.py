@@ -1,6 +1,7 @@
 """Memories in roles, on both databases, with the real embedding model."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from yiku.core import errors
 from yiku.core.memory import Draft, Filter, Outcome
 from yiku.core.role import DecisionKind, EmbeddingRoleConfig, Why
 from yiku.core.tenant import LOCAL_ACTOR, Actor, Scope
-from yiku.memory import erase, ingest, search
+from yiku.memory import changes, erase, ingest, search
 from yiku.memory.archival import Place
 from yiku.memory.roles import correct, experts, gatings, manage, pool, reroute, route, stats
 from yiku.memory.roles.route import Which
@@ -163,6 +164,71 @@ async def test_roles_that_change_while_a_memory_is_planned_are_the_ones_it_goes_
 
     assert (plans, added.roles) == (2, ("coder",))
     assert len((await route.decision(app.memory, LOCAL_ACTOR, added.decision or "")).scores) == 2
+
+
+async def test_a_deletion_or_a_correction_meanwhile_is_no_reason_to_plan_anew(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_roles(app, COOK, CODER)
+    gone, taught, edited = await remember(app, SOUP, MOON, ROSES)
+    planned, reconsidered, plans = ingest.planned, changes.reconsidered, 0
+
+    async def and_then_one_is_deleted(*args: object) -> ingest.Plan:
+        nonlocal plans
+        plans += 1
+        made = await planned(*args)  # type: ignore[arg-type]  # as it was called
+        await erase.delete(app.memory, LOCAL_ACTOR, [gone.passage.id])
+        return made
+
+    async def and_then_one_is_corrected(*args: object) -> object:
+        made = await reconsidered(*args)  # type: ignore[arg-type]  # as it was called
+        await correct.correct(app.memory, LOCAL_ACTOR, taught.passage.id, to=["coder"])
+        return made
+
+    monkeypatch.setattr(ingest, "planned", and_then_one_is_deleted)
+    monkeypatch.setattr(changes, "reconsidered", and_then_one_is_corrected)
+    (added,) = await remember(app, CRASH)
+    await changes.edit(app.memory, LOCAL_ACTOR, edited.passage.id, {"text": BREAD})
+
+    assert (plans, added.roles) == (1, ("coder",))
+    edited_now = replace(edited.passage, text=BREAD)
+    assert await members(app, [added.passage, taught.passage, edited_now]) == {
+        CRASH: {"coder"},
+        MOON: {"coder"},
+        BREAD: {"cook"},
+    }
+
+
+async def test_an_edit_is_refused_where_roles_were_described_anew_meanwhile(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_roles(app, COOK)
+    (added,) = await remember(app, ROSES)
+    reconsidered = changes.reconsidered
+
+    async def and_then_a_role_is_edited(*args: object) -> object:
+        made = await reconsidered(*args)  # type: ignore[arg-type]  # as it was called
+        await manage.edit(app.memory, LOCAL_ACTOR, HOME, "cook", {"role_name": "Chef"})
+        return made
+
+    monkeypatch.setattr(changes, "reconsidered", and_then_a_role_is_edited)
+    with pytest.raises(errors.StaleRole):
+        await changes.edit(app.memory, LOCAL_ACTOR, added.passage.id, {"text": BREAD})
+
+    assert await members(app, [added.passage]) == {ROSES: set()}
+
+
+async def test_a_role_that_an_empty_archive_does_not_have_is_refused(app: App) -> None:
+    assert await found_in(app, ("cook",)) == set()  # there is no archive yet
+
+    await add_roles(app, COOK)
+
+    with pytest.raises(errors.RoleNotFound, match="there are cook"):
+        await found_in(app, ("nobody",))
+    assert await found_in(app, ("cook",)) == await found_in(app, ()) == set()
+    await manage.remove(app.memory, LOCAL_ACTOR, HOME, "cook")
+    with pytest.raises(errors.RoleNotFound, match="no roles"):
+        await found_in(app, ("cook",))
 
 
 async def test_a_removed_role_leaves_its_memories_and_a_history(app: App) -> None:
@@ -515,6 +581,14 @@ async def test_a_thousand_roles_work(app: App) -> None:
 
     assert added.roles == ("cook",)
     assert made.chosen[0] == "coder"
+    asked = await route.route(app.memory, LOCAL_ACTOR, HOME, SOUP)
+    assert len({one.role_id for one in asked.scores}) == asked.roles == 1000
+    assert [bool(one.parts) for one in asked.scores] == [True] * 32 + [False] * 968
+    last = asked.scores[-1].role_id
+    now = await correct.correct(app.memory, LOCAL_ACTOR, added.passage.id, to=[last])
+    assert {one.role_id: one.score for one in now}[last] == pytest.approx(
+        asked.scores[-1].score, abs=0.01
+    )
     kept = await route.decision(app.memory, LOCAL_ACTOR, added.decision or "")
     assert (kept.roles, len(kept.scores)) == (1000, decisions.KEPT_SCORES)
     told = await stats.summary(app.memory, LOCAL_ACTOR, HOME)

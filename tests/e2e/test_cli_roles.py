@@ -69,6 +69,23 @@ def test_a_memory_comes_to_the_roles_that_claim_it(cli: Cli, roles: None) -> Non
     assert "professional_assistant" in cli("add", "x", *ANN, "--role", "nobody", code=3).err
 
 
+def test_a_full_role_is_named_by_what_it_has_no_room_for(cli: Cli) -> None:
+    cli("role", "add", "cook", "--description", "cooking, soups", "--max-memory-size", "1")
+    first = cli("add", "the soup recipe: how to cook a soup", "--role", "cook")
+
+    second = cli("add", "The sky is blue", "--role", "cook")
+    told = cli("add", "Grass is green", "--role", "cook", "--json").json
+    again = cli("add", "the soup recipe: how to cook a soup")
+    corrected = cli("role", "correct", told["passage"]["id"], "--to", "cook")
+
+    assert first.out.endswith("→ cook\n")
+    assert second.out.endswith("→ general memory; cook is full\n")
+    assert (told["roles"], told["full"]) == ([], ["cook"])
+    assert "known already, linked to  → cook" in again.out
+    assert "it is in the general memory" in corrected.out
+    assert "cook is full" in corrected.err
+
+
 def test_a_search_keeps_to_roles_or_the_general_memory(cli: Cli, roles: None) -> None:
     cli("add", "dinner with my family", *ANN, "--role", "personal_assistant")
     cli("add", "dinner with the client", *ANN, "--role", "professional_assistant")
@@ -283,6 +300,7 @@ def test_new_roles_claim_what_was_there_and_give_it_back(cli: Cli, remember: Rem
     undone = cli("role", "reroute", "--undo", moved["job"], "--json").json
     gone = cli("search", "花生", *ANN, "--role", "personal_assistant", "--json").json["hits"]
     people = cli("role", "reroute", *ANN)
+    cli("edit", allergy, "--meta", "checked=true")
     story = cli("history", allergy)
 
     assert (moved["state"], moved["looked_at"], moved["joined"]) == ("done", 2, 1)
@@ -294,6 +312,7 @@ def test_new_roles_claim_what_was_there_and_give_it_back(cli: Cli, remember: Rem
     assert "came to personal_assistant" in story.out
     assert "left personal_assistant" in story.out
     assert "undone" in story.out
+    assert story.out.rindex("came to") < story.out.rindex("checked")  # the edit came last
     cli("role", "reroute", "--undo", moved["job"], code=4)
     cli("role", "reroute", "--job", moved["job"], code=4)
     cli("role", "reroute", "--job", "reroute-none", code=3)

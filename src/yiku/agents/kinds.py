@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Literal
 
 from yiku.core.agent import AgentKind
 from yiku.core.language import Language, language_of
@@ -31,10 +30,8 @@ class Kind:
     """Our own tools it has unless none are wanted; in the order models are told of them."""
     rules: tuple[AnyRule, ...] = ()
     """Those about its own tools."""
-    tool_choice: Literal["auto", "required"] = "auto"
-    """Whether each answer must call a tool."""
-    ends_without_call: bool = True
-    """An answer that calls no tool ends the run; else the model is told to call one."""
+    needs_call: bool = False
+    """Each answer must call a tool; else one that calls none is a run's last."""
     numbered_blocks: bool = True
     """Blocks are shown with line numbers."""
     keeps_messages: bool = True
@@ -48,8 +45,7 @@ MEMGPT = Kind(
     prompt="messenger",
     tools=(SPEAK, *SEARCH, "core_memory_append", "core_memory_replace"),
     rules=SPEAK_ENDS,
-    tool_choice="required",
-    ends_without_call=False,
+    needs_call=True,
 )
 
 KINDS: Mapping[AgentKind, Kind] = {
@@ -60,8 +56,7 @@ KINDS: Mapping[AgentKind, Kind] = {
         prompt="messenger",
         tools=(SPEAK, *SEARCH, *EDIT),
         rules=SPEAK_ENDS,
-        tool_choice="required",
-        ends_without_call=False,
+        needs_call=True,
     ),
     AgentKind.REACT: Kind(prompt="react", numbered_blocks=False),
     AgentKind.WORKFLOW: Kind(prompt="workflow", numbered_blocks=False, keeps_messages=False),
@@ -69,8 +64,7 @@ KINDS: Mapping[AgentKind, Kind] = {
         prompt="sleeptime",
         tools=("memory_replace", "memory_insert", "memory_rethink", "memory_finish_edits"),
         rules=(TerminalRule(tool="memory_finish_edits"),),
-        tool_choice="required",
-        ends_without_call=False,
+        needs_call=True,
     ),
     AgentKind.VOICE: Kind(
         prompt="voice",
@@ -89,8 +83,7 @@ KINDS: Mapping[AgentKind, Kind] = {
             ),
             TerminalRule(tool="finish_rethinking_memory"),
         ),
-        tool_choice="required",
-        ends_without_call=False,
+        needs_call=True,
     ),
     AgentKind.EPHEMERAL: Kind(prompt="ephemeral", keeps_messages=False),
     AgentKind.BATCH: Kind(prompt="batch", tools=(*SEARCH, *EDIT)),

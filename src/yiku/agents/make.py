@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yiku.agents import check, own
+from yiku.agents.begin import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
@@ -76,9 +77,11 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             archive_ids=new.archive_ids,
         )
         one = store.add(tx, draft, owned={each.id for each in made})
+        state = store.state(tx, one.id)
+        with_instructions(tx, state, [])
         if new.first_messages:
             messages.add(tx, [message_of(tx, one, said) for said in new.first_messages])
-        return store.state(tx, one.id)
+        return state
 
     return await agents.database.write(actor, unit)
 

@@ -131,6 +131,8 @@ def correct(asked: Asked, passage_id: str, to: Sequence[str], out_of: Sequence[s
         return
     where = ", ".join(output.visible(one.role_id) for one in found) or "the general memory"
     click.echo(f"{click.style('corrected', fg='green')}  it is in {where}")
+    for role_id in sorted({*to} - {one.role_id for one in found}):
+        output.note(f"{output.visible(role_id)} is full, and what it keeps comes before this one")
 
 
 @click.command(cls=Command)

@@ -10,7 +10,7 @@ import click
 from yiku.cli import output
 from yiku.cli.options import Asked, Command, place_options
 from yiku.cli.running import with_memory
-from yiku.server.wire import ChangeOut, HistoryOut, MoveOut
+from yiku.server.wire import ChangeOut, HistoryOut, MoveOut, SightingOut
 
 
 @click.command(cls=Command)
@@ -59,23 +59,23 @@ def history(asked: Asked, passage_id: str) -> None:
 
 def print_history(found: HistoryOut) -> None:
     output.print_passage(found.passage, output.INDENT)
-    output.print_table(
-        ["when", "what", "before", "after", "why"],
-        [
-            *(row_of(change) for change in found.changes),
-            *(
-                [output.moment(seen.at), f"said again ({seen.kind})", "", seen.text, ""]
-                for seen in found.sightings
-            ),
-            *(row_of_move(move) for move in found.moves),
-        ],
-    )
+    happened = [
+        *((change.at, row_of(change)) for change in found.changes),
+        *((seen.at, row_of_sighting(seen)) for seen in found.sightings),
+        *((move.at, row_of_move(move)) for move in found.moves),
+    ]
+    rows = [row for _, row in sorted(happened, key=lambda one: one[0])]  # of one moment, as above
+    output.print_table(["when", "what", "before", "after", "why"], rows)
 
 
 def row_of(change: ChangeOut) -> list[str]:
     what = f"{change.action} (undone)" if change.undone else change.action
     before, after = fields_of(change.before), fields_of(change.after)
     return [output.moment(change.at), what, before, after, change.reason or ""]
+
+
+def row_of_sighting(seen: SightingOut) -> list[str]:
+    return [output.moment(seen.at), f"said again ({seen.kind})", "", seen.text, ""]
 
 
 def row_of_move(move: MoveOut) -> list[str]:

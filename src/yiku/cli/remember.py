@@ -55,7 +55,7 @@ def print_added(added: AddOut) -> None:
                 f"{click.style('remembered', fg='green')}  {added.passage.id}{home_of(added)}"
             )
         case "duplicate":
-            click.secho("known already, linked to", fg="yellow")
+            click.secho(f"known already, linked to{home_of(added)}", fg="yellow")
             output.print_passage(added.passage, output.INDENT)
         case "echo":
             click.secho("an echo of what a search put into this conversation", fg="yellow")
@@ -64,7 +64,8 @@ def print_added(added: AddOut) -> None:
 
 def home_of(added: AddOut) -> str:
     """The roles it came to, where there are any to come to."""
-    if not added.roles and added.decision is None:
+    if not added.roles and not added.full and added.decision is None:
         return ""
     roles = ", ".join(output.visible(one) for one in added.roles)
-    return f"  → {roles or 'general memory'}"
+    full = "".join(f"; {output.visible(one)} is full" for one in added.full)
+    return f"  → {roles or 'general memory'}{full}"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from yiku.app import sandbox_limits
+from yiku.app import sandbox_limits, toolbox
 from yiku.cli import output
 from yiku.cli.options import Asked, Group, decoded
 from yiku.cli.running import local_settings, with_database
@@ -144,7 +144,7 @@ def with_tools(asked: Asked, work: Callable[[Toolbox], Awaitable[T]]) -> T:
     settings = local_settings(asked)
     box = sandbox(settings.sandbox, sandbox_limits(settings))
     try:
-        return with_database(asked, lambda database: work(Toolbox(database, box)))
+        return with_database(asked, lambda database: work(toolbox(settings, database, box)))
     finally:
         box.close()
 

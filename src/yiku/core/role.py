@@ -288,6 +288,7 @@ class Decision:
     margin: float
     """Score of the best role less its threshold: negative where none was chosen."""
     scores: tuple[RoleScore, ...]
-    """All roles, best first; of a stored decision about more than 32, the best 32."""
+    """Best first: of a route that was only asked for, all roles; else the best 32 and those chosen,
+    and once it is stored, the best 32. Parts are told of the best 32."""
     roles: int
     """How many roles were compared."""

@@ -18,7 +18,7 @@ from yiku.core.ids import (
     UserId,
 )
 from yiku.core.memory import Json
-from yiku.core.message import Message
+from yiku.core.message import Incoming, Message
 from yiku.core.model import Piece, ToolSpec, Usage
 
 MAX_STEPS = 50
@@ -87,6 +87,8 @@ class RunRequest:
     """Instructions in place of the agent's compiled ones."""
     stream_tokens: bool = False
     background: bool = False
+    incoming: tuple[Incoming, ...] = ()
+    """What a run that hasn't begun yet will begin with; empty once its messages are stored."""
     wire: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What only the door needs to tell it in its own form."""
 
@@ -210,6 +212,8 @@ class Said:
     message_id: MessageId
     step_id: StepId
     piece: Piece
+    waits: Literal["approval", "client"] | None = None
+    """Of a call's piece: for whom the call will wait, as in `ToolCall.waits`."""
 
 
 @dataclass(frozen=True, slots=True)

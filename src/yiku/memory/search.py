@@ -74,6 +74,8 @@ async def search(
             replace(one, within=await within(memory, actor, one.archive, wanted.roles))
             for one in targets
         ]
+        if not targets:
+            await demand_roles(memory, actor, places, wanted.roles)
     if not targets:
         return []
     asked = await asked_of(memory, targets, query)
@@ -82,6 +84,19 @@ async def search(
         injected = [hit.passage for hit in hits]
         await memory.database.write(actor, lambda tx: shown.add(tx, injected, inject_into))
     return hits
+
+
+async def demand_roles(
+    memory: ArchivalMemory,
+    actor: Actor,
+    places: Sequence[Place | ArchiveId],
+    role_ids: Sequence[str],
+) -> None:
+    """Raises: RoleNotFound where an archive that is there, though empty, has no such role."""
+    for place in places:
+        archive = await memory.database.read(actor, lambda tx, p=place: archive_at(tx, p))
+        if archive is not None:
+            await within(memory, actor, archive, role_ids)
 
 
 def check_query(query: str, limit: int) -> None:
@@ -103,17 +118,24 @@ def check_filter(wanted: Filter) -> None:
 def targets_of(tx: Tx, memory: ArchivalMemory, places: Sequence[Place | ArchiveId]) -> list[Target]:
     targets: dict[ArchiveId, Target] = {}
     for place in places:
-        try:
-            archive = resolve(tx, place)
-        except ArchiveNotFound:
-            if isinstance(place, Place) and place.name == DEFAULT_NAME:
-                continue
-            raise
+        archive = archive_at(tx, place)
+        if archive is None:
+            continue
         archives.same_model(archive, memory.embedder.model)
         found = memory.indexes.current(tx, archive)
         if found is not None and len(found):
             targets[archive.id] = Target(archive, found)
     return list(targets.values())
+
+
+def archive_at(tx: Tx, place: Place | ArchiveId) -> Archive | None:
+    """None: a `default` that isn't there yet. Raises: ArchiveNotFound."""
+    try:
+        return resolve(tx, place)
+    except ArchiveNotFound:
+        if isinstance(place, Place) and place.name == DEFAULT_NAME:
+            return None
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +259,8 @@ def index_query(asked: Asked, wanted: Filter, now: datetime) -> index.Query:
 def required_terms(wanted: Filter) -> list[list[int]]:
     """Groups of field terms: every group must be met, by any of its terms."""
     groups = [[field_term("tag", tag)] for tag in wanted.tags]
+    if wanted.any_tags:
+        groups.append([field_term("tag", tag) for tag in wanted.any_tags])
     named = (
         ("tag", wanted.any_tags),
         ("message", wanted.messages),
@@ -253,7 +277,7 @@ def allowed(found: Passage, wanted: Filter) -> bool:
     """Whether the passage itself meets the filter its index row met."""
     if found.forgotten or not set(wanted.tags) <= set(found.tags):
         return False
-    if wanted.any_tags and set(wanted.any_tags).isdisjoint(found.tags):
+    if wanted.any_tags and not set(wanted.any_tags) & set(found.tags):
         return False
     named = (
         (wanted.speakers, found.speaker),

@@ -109,7 +109,7 @@ def keep(tx: Tx, key: str | None, content: str, results: Sequence[Added]) -> Non
 
 
 def remembered(one: Added) -> dict[str, Any]:
-    about = {"roles": list(one.roles), "decision": one.decision}
+    about = {"roles": list(one.roles), "full": list(one.full), "decision": one.decision}
     return {"id": one.passage.id, "outcome": one.outcome.value, **about}
 
 
@@ -147,6 +147,7 @@ def stored(tx: Tx, key: str, content: str) -> list[Added] | None:
             outcome=Outcome(one["outcome"]),
             passage=there[PassageId(one["id"])],
             roles=tuple(one["roles"]),
+            full=tuple(one.get("full", ())),  # keys of the last version don't say
             decision=one["decision"],
         )
         for one in found

@@ -106,6 +106,7 @@ def added_out(one: Added) -> wire.AddOut:
         outcome=one.outcome.value,
         passage=passage_out(one.passage),
         roles=list(one.roles),
+        full=list(one.full),
         decision=one.decision,
     )
 

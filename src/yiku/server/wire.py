@@ -128,6 +128,9 @@ class AddOut(Out):
     outcome: Literal["added", "duplicate", "echo"]
     passage: PassageOut = Field(description="The passage that holds the text now.")
     roles: list[str] = Field(default=[], description="The roles it is in, the best first.")
+    full: list[str] = Field(
+        default=[], description="Roles it should be in, and which had no room for it."
+    )
     decision: str | None = Field(
         default=None, description="Why it is in them; null: it was not routed."
     )

@@ -216,7 +216,9 @@ class DecisionOut(Out):
     conversation: str | None
     chosen: list[str] = Field(description="Best first; empty: the general memory.")
     margin: float = Field(description="Score of the best role less its threshold.")
-    scores: list[RoleScoreOut] = Field(description="Best first; of more than 32 roles, 32.")
+    scores: list[RoleScoreOut] = Field(
+        description="Best first; of more than 32 roles, a kept decision has 32."
+    )
     roles: int = Field(description="How many roles were compared.")
 
 

@@ -159,6 +159,23 @@ def refusals(tx: Tx, archive_id: ArchiveId) -> dict[RoleKey, list[int]]:
     return {key: list(mine) for key, mine in found.items() if mine}
 
 
+_CROWDED_OUT = hot.Select(
+    "SELECT DISTINCT role_key, passage_seq FROM role_move"
+    " WHERE passage_seq IN :seqs* AND organization_id = :organization AND why = :why"
+)
+
+
+def crowded_out(tx: Tx, seqs: Sequence[int]) -> set[tuple[RoleKey, int]]:
+    """Roles and passages that once left them because they were full; some may be back since."""
+    rows = _CROWDED_OUT.rows(
+        tx.connection,
+        seqs=list(seqs),
+        organization=tx.actor.organization_id,
+        why=Why.CAPACITY.value,
+    )
+    return {(RoleKey(key), seq) for key, seq in rows}
+
+
 _ROLES_OF = hot.Select(
     "SELECT m.passage_seq, r.role_id, p.id, m.score, m.why, m.at FROM role_passage m"
     " JOIN role r ON r.key = m.role_key JOIN passage p ON p.seq = m.passage_seq"

@@ -237,13 +237,19 @@ def replace_parts(tx: Tx, one: Message) -> None:
 
 
 def archive(
-    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None, upto_seq: int
+    tx: Tx,
+    agent_id: AgentId,
+    conversation_id: ConversationId | None,
+    upto_seq: int,
+    *,
+    after_seq: int = 0,
 ) -> int:
-    """Take the messages up to this one out of the context; returns how many they are."""
+    """Take messages out of the context: those after the one, up to the other; returns how many."""
     done = tx.connection.execute(
         update(message)
         .where(
             *of_conversation(tx, agent_id, conversation_id),
+            message.c.seq > after_seq,
             message.c.seq <= upto_seq,
             ~message.c.is_archived,
         )

@@ -99,6 +99,20 @@ def count(tx: Tx, archive_id: ArchiveId) -> int:
     return int(tx.connection.execute(query).scalar_one())
 
 
+def demand_same(
+    tx: Tx, archive_id: ArchiveId, seen: Versions, known: Sequence[tuple[RoleKey, int]]
+) -> None:
+    """That no role came, went or was described anew since; what they learned doesn't matter.
+
+    `known`: key and version of each role, as `seen`. Raises: StaleRole.
+    """
+    if versions(tx, archive_id).roles == seen.roles:
+        return
+    query = select(role.c.key, role.c.version).where(role.c.archive_id == archive_id, *own(tx))
+    if {(row.key, row.version) for row in tx.connection.execute(query)} != {*known}:
+        raise StaleRole("The archive's roles have changed meanwhile; try again.")
+
+
 def find(tx: Tx, archive_id: ArchiveId, role_id: str) -> Role | None:
     query = select(*COLUMNS).where(
         role.c.archive_id == archive_id, role.c.role_id == role_id, *own(tx)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 from sqlalchemy import update as update_rows
 
 from yiku.core.errors import RunNotFound
 from yiku.core.ids import AgentId, RunId
+from yiku.core.message import Incoming, MessageRole
 from yiku.core.model import ToolSpec, Usage
 from yiku.core.run import (
     Failure,
@@ -22,7 +23,7 @@ from yiku.core.run import (
     StopReason,
 )
 from yiku.core.tenant import Actor
-from yiku.store import paging
+from yiku.store import paging, parts
 from yiku.store.agent_tables import agent, run
 from yiku.store.attachments import no_agent
 from yiku.store.database import Tx
@@ -108,12 +109,28 @@ def request_to_json(one: RunRequest) -> dict[str, Any]:
     values["client_tools"] = [
         {name: getattr(tool, name) for name in SPEC} for tool in one.client_tools
     ]
+    values["incoming"] = [incoming_to_json(each) for each in one.incoming]
     return values
+
+
+def incoming_to_json(one: Incoming) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in Incoming.__dataclass_fields__}
+    return values | {"role": one.role.value, "parts": parts.to_json(one.parts)}
+
+
+def incoming_of(values: Mapping[str, Any]) -> Incoming:
+    made: dict[str, Any] = {
+        **values,
+        "role": MessageRole(values["role"]),
+        "parts": parts.of_json(values["parts"]),
+    }
+    return Incoming(**made)
 
 
 def request_of(values: Mapping[str, Any]) -> RunRequest:
     known = dict(values)
     known["client_tools"] = tuple([ToolSpec(**one) for one in values["client_tools"]])
+    known["incoming"] = tuple([incoming_of(one) for one in values["incoming"]])
     return RunRequest(**known)
 
 
@@ -172,6 +189,12 @@ def get(tx: Tx, run_id: RunId) -> Run:
     if not rows:
         raise no_run(run_id)
     return of_row(rows[0])
+
+
+def remove(tx: Tx, run_id: RunId) -> None:
+    """Erase a run and its steps; its messages stay. Raises: RunNotFound."""
+    found = get(tx, run_id)
+    tx.connection.execute(delete(run).where(run.c.seq == found.seq))
 
 
 def no_run(run_id: str) -> RunNotFound:

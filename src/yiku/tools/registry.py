@@ -33,6 +33,7 @@ from yiku.memory.text import tokens
 from yiku.store import tools
 from yiku.store.database import Database, Tx, demand, now_utc
 from yiku.tools import draft as drafts
+from yiku.tools.packages import Packages
 from yiku.tools.portable import Portable
 
 CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
@@ -48,6 +49,8 @@ class Toolbox:
     sandbox: Sandbox
     portable: Portable | None = None
     """What `run_code` runs in where the sandbox can't be; None: nothing."""
+    packages: Packages | None = None
+    """Where tools' own requirements are; None: tools that have some can't run."""
 
     async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
         """Raises: InvalidTool, ToolExists."""
@@ -158,7 +161,14 @@ class Toolbox:
         """
         demand(actor, Scope.WRITE)
         drafts.check_arguments(one, arguments)
-        return await self.sandbox.run(code_of(one, arguments, environment or {}))
+        code = code_of(one, arguments, environment or {})
+        if not (one.pip_requirements or one.npm_requirements):
+            return await self.sandbox.run(code)
+        if self.packages is None:
+            named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
+            raise InvalidTool(f"`{one.name}` needs {named}, and nothing can be installed here.")
+        folder = await self.packages.folder(actor, one)
+        return await self.sandbox.run(replace(code, packages=folder))
 
     async def try_out(
         self,
@@ -176,11 +186,6 @@ def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, s
     """Raises: InvalidTool."""
     if one.source_type is not SourceType.PYTHON or one.source_code is None:
         raise InvalidTool(f"`{one.name}` has no Python code here: the client runs it.")
-    if one.pip_requirements or one.npm_requirements:
-        named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
-        raise InvalidTool(
-            f"`{one.name}` needs {named}; the sandbox has Python's own packages and pydantic only."
-        )
     for name, value in environment.items():
         if not name or "=" in name or "\0" in name + value:
             raise InvalidTool(f"{name!r:.80} can't be an environment variable of this value.")

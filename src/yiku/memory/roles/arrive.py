@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import RoleNotFound, StaleRole
+from yiku.core.errors import RoleNotFound
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Added, Archive, Outcome, Passage
 from yiku.core.role import MAKE_SOME, Why
@@ -111,25 +111,26 @@ def with_roles(tx: Tx, archive: Archive, routes: Routes, results: Sequence[Added
 
     Raises: StaleRole where roles have changed since.
     """
-    if roles.versions(tx, archive.id).roles != routes.versions.roles:
-        raise StaleRole("The archive's roles have changed meanwhile; try again.")
+    known = routes.current.state.roles if routes.current else ()
+    roles.demand_same(tx, archive.id, routes.versions, [(one.key, one.version) for one in known])
     if routes.current is None:
         return list(results)
-    kept = [
-        (results[i].passage, made)
+    stored = {
+        i: made
         for i, made in routes.assigned.items()
         if results[i].outcome is Outcome.ADDED or made.decision is None
-    ]
-    told = {one.passage_id: one.id for one in keep(tx, routes.current, kept)}
+    }
+    kept = keep(tx, routes.current, [(results[i].passage, made) for i, made in stored.items()])
+    told = {one.passage_id: one.id for one in kept}
     joined = memberships.of_passages(tx, {one.passage.seq for one in results})
-    return [
-        replace(
-            one,
-            roles=tuple(m.role_id for m in joined.get(one.passage.seq, ())),
-            decision=told.get(one.passage.id) if one.outcome is Outcome.ADDED else None,
-        )
-        for one in results
-    ]
+    found: list[Added] = []
+    for i, one in enumerate(results):
+        there = tuple(m.role_id for m in joined.get(one.passage.seq, ()))
+        meant = stored[i].joins if i in stored else ()
+        full = tuple(join.role.role_id for join in meant if join.role.role_id not in there)
+        decision = told.get(one.passage.id) if one.outcome is Outcome.ADDED else None
+        found.append(replace(one, roles=there, full=full, decision=decision))
+    return found
 
 
 def hand_down(tx: Tx, archive: Archive, old: Passage, new: Passage, routes: Routes) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import RoleNotFound, StaleRole
+from yiku.core.errors import RoleNotFound
 from yiku.core.memory import Archive, Passage
 from yiku.core.role import Decision, DecisionKind, Role, Routing, Why
 from yiku.memory.roles.decide import Rule, compare, decisions
@@ -88,19 +88,13 @@ def demand_known(known: Collection[str], role_ids: Iterable[str]) -> None:
             )
 
 
-def store(
-    tx: Tx, current: Current, assigned: Sequence[tuple[Passage, Assigned]], why: Why | None = None
-) -> list[Decision]:
+def store(tx: Tx, current: Current, assigned: Sequence[tuple[Passage, Assigned]]) -> list[Decision]:
     """Write what `assign` found: memberships, history, decisions; full roles let others go.
 
-    `why` replaces how memories came to their roles. Returns the decisions as they are kept.
-
-    Raises: StaleRole where the roles have changed since.
+    The roles must still be the same. Returns the decisions as they are kept.
     """
-    if roles.versions(tx, current.archive.id).roles != current.versions.roles:
-        raise StaleRole("The roles have changed meanwhile; try again.")
     steps = [
-        Step(join.role, one.seq, True, join.score, why or join.why)
+        Step(join.role, one.seq, True, join.score, join.why)
         for one, made in assigned
         for join in made.joins
     ]
@@ -113,14 +107,16 @@ def store(
 
 def take(
     tx: Tx, archive: Archive, steps: Sequence[Step], *, job: str | None = None, taught: bool = False
-) -> None:
-    """Carry moves out, and those that follow because a role is full.
+) -> list[Step]:
+    """Carry moves out, and those that follow because a role is full, which are returned.
 
     `taught`: somebody's correction, which every process is to learn from before its next decision.
     """
     if not steps:
-        return
+        return []
     version = roles.bump(tx, archive, roles=taught)
     memberships.take(tx, archive.id, version, steps, job)
     touched = {one.role.key: one.role for one in steps if one.joined}
-    memberships.take(tx, archive.id, version, overflow(tx, archive, list(touched.values())), job)
+    leaving = overflow(tx, archive, list(touched.values()))
+    memberships.take(tx, archive.id, version, leaving, job)
+    return leaving

@@ -9,6 +9,7 @@ standard deviations from what it gives the cohort (as speakers are verified: Auc
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yiku.memory.text import language, tokens
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
@@ -129,11 +132,18 @@ def read_cached(path: Path, dimension: int) -> Floats | None:
 
 def write_cached(path: Path, vectors: Floats) -> None:
     """Whole or not at all; a folder that can't be written to costs the next start a second."""
+    half: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npy")
+        half = Path(name)
         with os.fdopen(handle, "wb") as file:
             np.save(file, vectors)
-        Path(name).replace(path)
-    except OSError:
-        return
+        half.replace(path)
+    except OSError as error:
+        logger.info(
+            "cohort cache not written",
+            extra={"action": "cohort_cache_not_written", "path": str(path), "error": str(error)},
+        )
+        if half is not None:
+            half.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from yiku.core.errors import Invalid, RoleNotFound
 from yiku.core.ids import PassageId
@@ -10,7 +11,7 @@ from yiku.core.memory import Archive, Passage
 from yiku.core.role import MAKE_SOME, Membership, Move, Why
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
-from yiku.memory.roles.assign import take
+from yiku.memory.roles.assign import route_rule, take
 from yiku.memory.roles.route import rescored
 from yiku.store import archives, memberships, passages, roles
 from yiku.store.database import Tx
@@ -68,7 +69,7 @@ async def scores_of(
     current = await memory.roles.current(actor, archive)
     if current is None:
         raise RoleNotFound(f"Archive {archive.name!r} has no roles. {MAKE_SOME}")
-    (made,) = await rescored(memory, actor, current, [one])
+    (made,) = await rescored(memory, actor, current, [one], replace(route_rule(), told=None))
     return {score.role_id: score.score for score in made.scores}
 
 

@@ -20,7 +20,7 @@ from yiku.memory.text import tokens
 Floats = NDArray[np.float32]
 
 EXPLAINED = 32
-"""Roles whose parts are told in full, the best; a stored decision keeps no more."""
+"""Roles whose parts are told, the best; a kept decision tells no more roles."""
 NEAREST_SHOWN = 200
 """Characters of a phrase that an explanation tells."""
 
@@ -35,6 +35,8 @@ class Rule:
     """For all roles; None: each role's own `activation_threshold`."""
     most: int | None
     """Roles chosen at most; None: as many as reach the threshold."""
+    told: int | None = EXPLAINED
+    """Roles a decision tells, the best, and those it chose; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ def decisions(
     for text in range(len(compared.scores)):
         scores = compared.scores[text]
         chosen, thresholds = choose(state, scores, rule)
-        order = ranking(scores)
-        best = int(order[0])
+        order = [int(place) for place in ranking(scores)]
+        best = order[0]
         made.append(
             Decision(
                 id=DecisionId(new_id("decision")),
@@ -105,11 +107,13 @@ def decisions(
                         state,
                         compared,
                         text=text,
-                        place=int(place),
-                        threshold=thresholds[int(place)],
+                        place=place,
+                        threshold=thresholds[place],
                         chosen=chosen,
+                        explained=rank < EXPLAINED,
                     )
-                    for place in order[:EXPLAINED]
+                    for rank, place in enumerate(order)
+                    if rule.told is None or rank < rule.told or place in chosen
                 ),
                 roles=len(state.roles),
             )
@@ -125,12 +129,13 @@ def score_of(
     place: int,
     threshold: float,
     chosen: list[int],
+    explained: bool,
 ) -> RoleScore:
     role = state.roles[place]
     score = float(compared.scores[text, place])
     parts: dict[str, float] = {}
     nearest = None
-    if compared.experts is not None:
+    if compared.experts is not None and explained:
         parts = state.experts.parts(compared.experts, text, place)
         found = state.texts[place][state.experts.nearest(compared.experts, text, place)]
         nearest = found[:NEAREST_SHOWN]

@@ -12,8 +12,8 @@ from yiku.core.tenant import Actor
 from yiku.memory.roles.assign import route_rule, take
 from yiku.memory.roles.decide import compare, decisions
 from yiku.memory.roles.pool import Current
-from yiku.memory.roles.reroute import demand_same, moves
-from yiku.store import archives
+from yiku.memory.roles.reroute import moves
+from yiku.store import archives, roles
 from yiku.store import decisions as kept
 from yiku.store.database import Tx, now_utc
 
@@ -50,8 +50,9 @@ def move(tx: Tx, again: Reconsidered) -> None:
 
     Raises: StaleRole where roles have changed since.
     """
-    demand_same(tx, again.current)
     archive = again.current.archive
+    known = [(one.key, one.version) for one in again.current.state.roles]
+    roles.demand_same(tx, archive.id, again.current.versions, known)
     about = {one.role_id: one for one in again.current.state.roles}
     steps = moves(tx, again.current, about, [again.passage], [again.decision])
     take(tx, archive, steps)

@@ -105,21 +105,22 @@ async def one_batch(memory: ArchivalMemory, actor: Actor, job: Job, rule: Rule) 
         if job.roles:
             about = {name: about[name] for name in job.roles if name in about}
         steps = moves(tx, current, about, batch, made)
-        take(tx, current.archive, steps, job=job.id)
+        crowded = take(tx, current.archive, steps, job=job.id)
         decisions.add(tx, current.archive.id, made, [one.seq for one in batch])
         joined = sum(one.joined for one in steps)
         return Rerouted(
             job=replace(job, position=position, state=state),
             looked_at=len(batch),
             joined=joined,
-            left=len(steps) - joined,
+            left=len(steps) - joined + len(crowded),
         )
 
     return await memory.database.write(actor, unit)
 
 
 def demand_same(tx: Tx, current: Current) -> None:
-    """Raises: StaleRole where roles have changed since."""
+    """Raises: StaleRole where roles have changed or a memory was deleted since: it may be one of
+    the batch."""
     if roles.versions(tx, current.archive.id).roles != current.versions.roles:
         raise StaleRole("The roles have changed meanwhile; try again.")
 
@@ -131,7 +132,12 @@ def moves(
     batch: Sequence[Passage],
     made: Sequence[Decision],
 ) -> list[Step]:
-    """What is to change in the roles `about`, by what is so now and what was decided."""
+    """What is to change in the roles `about`, by what is so now and what was decided.
+
+    Who left a full role doesn't come back while it is full.
+    """
+    out = memberships.crowded_out(tx, [one.seq for one in batch])
+    full = {key for key in {key for key, _ in out} if is_full(tx, about, key)}
     now = memberships.of_passages(tx, [one.seq for one in batch])
     refused = memberships.refusals(tx, current.archive.id)
     steps: list[Step] = []
@@ -144,10 +150,17 @@ def moves(
             claims = role_id in decision.chosen and one.seq not in refused.get(role.key, ())
             score = scores.get(role_id, 0.0)
             if claims and role_id not in mine:
+                if role.key in full and (role.key, one.seq) in out:
+                    continue
                 steps.append(Step(role, one.seq, True, score, Why.REROUTED))
             elif not claims and role_id in mine and mine[role_id].why not in memberships.TAUGHT:
                 steps.append(Step(role, one.seq, False, score, Why.REROUTED))
     return steps
+
+
+def is_full(tx: Tx, about: Mapping[str, Role], key: RoleKey) -> bool:
+    role = next((one for one in about.values() if one.key == key), None)
+    return role is not None and memberships.count(tx, key) >= role.config.max_memory_size
 
 
 async def undo(memory: ArchivalMemory, actor: Actor, job_id: str) -> int:

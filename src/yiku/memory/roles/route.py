@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yiku.core.errors import ArchiveNotFound, Invalid, RoleNotFound, StaleRole
+from yiku.core.errors import ArchiveNotFound, Invalid, InvalidText, RoleNotFound, StaleRole
 from yiku.core.ids import ArchiveId, DecisionId, PassageId
 from yiku.core.memory import Archive, Passage
 from yiku.core.ports import Purpose
@@ -49,9 +49,8 @@ async def route(
     check_text(text, memory.policy.max_text_bytes)
     fraction("threshold", threshold)
     current = await roles_here(memory, actor, where)
-    return await decided(
-        memory, actor, current, text, rule=route_rule(threshold, routing), purpose="document"
-    )
+    rule = replace(route_rule(threshold, routing), told=None)
+    return await decided(memory, actor, current, text, rule=rule, purpose="document")
 
 
 async def gate(
@@ -73,6 +72,8 @@ async def gate(
 
     Raises: Invalid, InvalidText, RoleNotFound, ProviderError, StoreError.
     """
+    if not context.strip():
+        raise InvalidText("The context is empty; say at least a word of it.", field="context")
     check_text(context, memory.policy.max_text_bytes)
     check_name("The conversation", conversation)
     whole: Any = max_roles

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from yiku.memory.roles.cohort import (
     LANGUAGES,
@@ -84,3 +85,13 @@ def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     write_cached(tmp_path / "file" / "x.npy", VECTORS)
+
+
+def test_half_a_file_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    write_cached(tmp_path / "x.npy", VECTORS)
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
 """Which roles are chosen of given scores, and what is said of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -91,3 +91,20 @@ def test_of_many_roles_the_best_are_told_and_all_are_counted() -> None:
 
     assert (made.roles, len(made.scores)) == (many, EXPLAINED)
     assert made.scores[0].role_id == f"r{many - 1}"
+
+
+def test_where_all_roles_are_asked_for_all_are_told() -> None:
+    many = EXPLAINED + 20
+    asked = replace(rule(0.5), told=None)
+    made = told(scores(*np.linspace(0, 1, many)), asked, state_of(*[0.0] * many))
+
+    assert [one.role_id for one in made.scores] == [f"r{n}" for n in reversed(range(many))]
+
+
+def test_a_chosen_role_is_told_however_many_score_better() -> None:
+    others = EXPLAINED + 20
+    made = told(scores(0.1, *[0.5] * others), rule(None), state_of(0.0, *[0.9] * others))
+
+    assert made.chosen == ("r0",)
+    assert len(made.scores) == EXPLAINED + 1
+    assert made.scores[-1].role_id == "r0"

@@ -1,0 +1,50 @@
+"""A run while it goes on: what has happened, for everybody who watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from yiku.core.run import Ended, Run, RunEvent
+
+
+class ActiveRun:
+    """A run of this process, going on or just ended. Watchers see every event from the first."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        """As it was when it last changed."""
+        self._events: list[RunEvent] = []
+        self._news = asyncio.Event()
+        self._end: asyncio.Event = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        return self._end.is_set()
+
+    def tell(self, event: RunEvent) -> None:
+        """Append an event; never waits for a watcher."""
+        self._events.append(event)
+        if isinstance(event, Ended):
+            self.run = event.run
+            self._end.set()
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, RunEvent]]:
+        """Numbered from 1, those after `after`; ends with the run."""
+        at = after
+        while True:
+            news = self._news
+            while at < len(self._events):
+                event = self._events[at]
+                at += 1
+                yield at, event
+            if self._end.is_set():
+                return
+            await news.wait()
+
+    async def wait(self) -> Run:
+        """The run when it has ended."""
+        await self._end.wait()
+        return self.run

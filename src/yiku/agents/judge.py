@@ -1,0 +1,145 @@
+"""What becomes of the calls a model made: carried out, refused, or left waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from yiku.agents import rules
+from yiku.agents.work import Work
+from yiku.core.ids import new_id
+from yiku.core.memory import Json
+from yiku.core.message import Approval, ToolCall, ToolReturn
+from yiku.tools import executor
+from yiku.tools.executor import Action, Deed, Refused, Waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The calls of one message; each is a deed or an action, is refused, waits, or was answered."""
+
+    calls: tuple[ToolCall, ...] = ()
+    """In the model's order, marked where they wait."""
+    deeds: Mapping[str, Deed] = field(default_factory=dict[str, Deed])
+    """Calls that work in the step's transaction; by call, as the next three."""
+    actions: Mapping[str, Action] = field(default_factory=dict[str, Action])
+    """Calls that act outside."""
+    refused: Mapping[str, ToolReturn] = field(default_factory=dict[str, ToolReturn])
+    given: Mapping[str, ToolReturn] = field(default_factory=dict[str, ToolReturn])
+    """What the client returned; it is stored already."""
+
+    @property
+    def waiting(self) -> bool:
+        return any(call.waits is not None for call in self.calls)
+
+
+class Sorting:
+    """Calls on their way to a `Judged`."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._calls: list[ToolCall] = []
+        self._deeds: dict[str, Deed] = {}
+        self._actions: dict[str, Action] = {}
+        self._refused: dict[str, ToolReturn] = {}
+
+    def refuse(self, call: ToolCall, text: str) -> None:
+        self._calls.append(call)
+        self._refused[call.id] = executor.failed(call, text)
+
+    def wait(self, call: ToolCall, whom: Literal["approval", "client"]) -> None:
+        self._calls.append(replace(call, waits=whom))
+
+    def plan(self, call: ToolCall, prefill: Mapping[str, Json]) -> None:
+        """Put a call where it belongs: its arguments may not fit its tool."""
+        client_tools = self._work.run.request.client_tools
+        planned = executor.plan(self._work.state, client_tools, with_arguments(call, prefill))
+        if isinstance(planned, Waits):
+            self.wait(call, "client")
+            return
+        self._calls.append(call)
+        match planned:
+            case Deed():
+                self._deeds[call.id] = planned
+            case Action():
+                self._actions[call.id] = planned
+            case Refused():
+                self._refused[call.id] = planned.answer
+
+    def judged(self, given: Mapping[str, ToolReturn] | None = None) -> Judged:
+        return Judged(
+            calls=tuple(self._calls),
+            deeds=self._deeds,
+            actions=self._actions,
+            refused=self._refused,
+            given=given or {},
+        )
+
+
+def judge(work: Work, calls: Sequence[ToolCall]) -> Judged:
+    """Judge the calls of an answer, in their order: each as if those before it had been made."""
+    sorting = Sorting(work)
+    names = [call.name for call in calls]
+    verdicts = rules.judge(work.rules, work.progress, work.tool_names, names, work.language)
+    for call, verdict in zip(distinct(calls), verdicts, strict=True):
+        tool = work.state.tool(call.name)
+        if verdict.refused is not None:
+            sorting.refuse(call, verdict.refused)
+        elif tool is not None and rules.needs_approval(work.rules, tool):
+            sorting.wait(call, "approval")
+        else:
+            sorting.plan(call, verdict.prefill)
+    return sorting.judged()
+
+
+def answered(
+    work: Work,
+    calls: Sequence[ToolCall],
+    approvals: Mapping[str, Approval],
+    given: Mapping[str, ToolReturn],
+) -> Judged:
+    """Judge calls that waited, by the answers to them."""
+    sorting = Sorting(work)
+    for call in calls:
+        answer = approvals.get(call.id)
+        call = replace(call, waits=None)
+        if call.id in given:
+            continue
+        if answer is None or not answer.approve:
+            sorting.refuse(call, denial(None if answer is None else answer.reason))
+            continue
+        if answer.arguments is not None:
+            call = replace(call, arguments=answer.arguments)
+        sorting.plan(call, rules.prefill(work.rules, work.progress, call.name))
+    return sorting.judged(given)
+
+
+def with_arguments(call: ToolCall, prefill: Mapping[str, Json]) -> ToolCall:
+    """The call with the arguments that rules chose; what isn't an object is left to be refused."""
+    if not prefill:
+        return call
+    try:
+        own: Any = json.loads(call.arguments or "{}")
+    except ValueError:
+        return call
+    if not isinstance(own, dict):
+        return call
+    return replace(call, arguments=json.dumps({**own, **prefill}, ensure_ascii=False))
+
+
+def denial(reason: str | None) -> str:
+    because = f" The reason: {reason}" if reason else ""
+    return f"The call was not run: the user denied it.{because}"
+
+
+def distinct(calls: Sequence[ToolCall]) -> list[ToolCall]:
+    """Calls with ids of their own: some servers send none, or the same twice."""
+    seen: set[str] = set()
+    named: list[ToolCall] = []
+    for call in calls:
+        one = call if call.id and call.id not in seen else replace(call, id=new_id("call"))
+        seen.add(one.id)
+        named.append(one)
+    return named

@@ -1,0 +1,68 @@
+"""The loop of every agent: step after step, until there is a reason to stop."""
+
+from __future__ import annotations
+
+import logging
+
+from yiku.agents import close
+from yiku.agents.step import hear, settle, step
+from yiku.agents.work import Cancelled, Work
+from yiku.core.errors import (
+    AgentBusy,
+    PromptTooLong,
+    ProviderError,
+    StoreError,
+    YikuError,
+)
+from yiku.core.run import Ended, Failure, Stepped, StopReason
+
+logger = logging.getLogger(__name__)
+
+
+async def run(work: Work) -> None:
+    """Run until the end, and tell it. What goes wrong ends the run, with its reason on record."""
+    try:
+        stop = await settle(work)
+        while stop is None:
+            stop = await step(work)
+        work.active.tell(Ended(work.run))
+    except Cancelled:
+        await end(work, StopReason.CANCELLED)
+    except PromptTooLong as error:
+        await end(work, StopReason.CONTEXT_OVERFLOW, error)
+    except ProviderError as error:
+        await end(work, StopReason.LLM_API_ERROR, error)
+    except AgentBusy as error:  # the run goes on elsewhere; it isn't ours to close
+        logger.warning("a run was taken over", extra={"run": work.run.id})
+        work.active.tell(Ended(work.run))
+        raise error
+    except YikuError as error:
+        await end(work, StopReason.ERROR, error)
+    # A door: whatever a bug raises, the run is closed, and its agent can be run again.
+    except Exception as error:
+        logger.exception("a run failed", extra={"run": work.run.id})
+        await end(work, StopReason.ERROR, error)
+
+
+async def end(work: Work, stop: StopReason, error: Exception | None = None) -> None:
+    """Close the run. Where the database can't be written either, a later resumption goes on."""
+    failure = None if error is None else failure_of(error)
+    try:
+        closed = await close.end(work, stop, failure)
+    except StoreError:
+        logger.exception("a run could not be closed", extra={"run": work.run.id})
+        work.active.tell(Ended(work.run))
+        return
+    hear(work, list(closed.messages))
+    for row in closed.steps:
+        work.active.tell(Stepped(row))
+    work.run = closed.run
+    work.active.tell(Ended(closed.run))
+
+
+def failure_of(error: Exception) -> Failure:
+    if isinstance(error, YikuError):
+        return Failure(kind=type(error).__name__, message=error.message)
+    return Failure(
+        kind="InternalError", message="Something went wrong in Yiku; the server's log says what."
+    )

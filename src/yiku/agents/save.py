@@ -1,0 +1,224 @@
+"""What a step leaves in the database: one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from yiku.agents import rules
+from yiku.agents.begin import with_instructions
+from yiku.agents.close import close
+from yiku.agents.judge import Judged
+from yiku.agents.rules import Called, Progress
+from yiku.agents.work import Work
+from yiku.core.agent import AgentState
+from yiku.core.block import Block
+from yiku.core.errors import AgentBusy
+from yiku.core.message import Message, MessageRole, Text, ToolCall, ToolReturn
+from yiku.core.model import Finish
+from yiku.core.run import Run, Step, StepStatus, StopReason
+from yiku.store import leases, messages, runs, steps
+from yiku.store.database import Tx
+from yiku.tools import executor
+from yiku.tools.desk import Desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A step that is to be saved."""
+
+    message: Message
+    """The model's."""
+    judged: Judged
+    acted: Mapping[str, ToolReturn] = field(default_factory=dict[str, ToolReturn])
+    """What calls that act outside returned, by call."""
+    row: Step | None = None
+    """None: the step was saved by another run, and its calls, which waited, were answered."""
+    stored: bool = False
+    """The message is stored already, and the step is pending."""
+    finish: Finish = Finish.END
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """How things stand after a step."""
+
+    run: Run
+    stop: StopReason | None
+    progress: Progress
+    state: AgentState
+    messages: tuple[Message, ...]
+    """Stored just now, in order."""
+    step: Step | None
+    instructions: Message | None
+    """Compiled anew, because blocks have changed."""
+
+
+async def pending(work: Work, row: Step, message: Message) -> tuple[Step, Message]:
+    """Store the model's message before its calls act outside. Raises: AgentBusy, StoreError."""
+
+    def unit(tx: Tx) -> tuple[Step, Message]:
+        hold(tx, work)
+        [stored] = messages.add(tx, [message])
+        return steps.add(tx, replace(row, status=StepStatus.PENDING)), stored
+
+    return await work.agents.database.write(work.actor, unit)
+
+
+async def step(work: Work, outcome: Outcome) -> Saved:
+    """Save a step with what its calls did. Raises: AgentBusy, StoreError."""
+    return await work.agents.database.write(work.actor, lambda tx: save(tx, work, outcome))
+
+
+def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
+    hold(tx, work)
+    said: list[Message] = [] if outcome.stored else messages.add(tx, [outcome.message])
+    desk = desk_of(work, outcome, tx.now)
+    returns = returns_of(tx, work, desk, outcome)
+    if returns:
+        step_id = outcome.message.step_id
+        told = work.message(MessageRole.TOOL, returns, tx.now, step_id=step_id)
+        said += messages.add(tx, [told])
+    called = called_in(outcome.judged, returns)
+    progress = work.progress.with_calls(*called)
+    stop, note = after(work, outcome, progress, called)
+    if note is not None:
+        said += messages.add(tx, [work.message(MessageRole.SYSTEM, [Text(note)], tx.now)])
+    row = put_row(tx, outcome, stop)
+    run = counted(work, row)
+    run = close(tx, work, run, stop) if stop else runs.update(tx, run)
+    state = with_blocks(work.state, desk.blocks)
+    changed = state is not work.state
+    return Saved(
+        run=run,
+        stop=stop,
+        progress=progress,
+        state=state,
+        messages=tuple(said),
+        step=row,
+        instructions=with_instructions(tx, state, work.messages[:1])[0] if changed else None,
+    )
+
+
+def desk_of(work: Work, outcome: Outcome, now: datetime) -> Desk:
+    """What the calls of a step work at."""
+    row, step_id = outcome.row, outcome.message.step_id
+    assert step_id is not None, "a model's message is of a step"
+    return Desk(
+        actor=work.actor,
+        state=work.state,
+        run_id=work.run.id,
+        step_id=step_id,
+        n=work.run.step_count if row is None else row.n,
+        now=now,
+        memory=work.agents.memory,
+        toolbox=work.agents.tools,
+    )
+
+
+def hold(tx: Tx, work: Work) -> None:
+    """Keep the right to run. Raises: AgentBusy where another process took it over."""
+    if not leases.renew(tx, work.lease(tx.now)):
+        raise AgentBusy(
+            f"Run {work.run.id} was taken over by another server: this one didn't show itself for"
+            f" {work.lease_s:g} seconds."
+        )
+
+
+def returns_of(tx: Tx, work: Work, desk: Desk, outcome: Outcome) -> list[ToolReturn]:
+    """In the order of the calls; those that work in this transaction do it now."""
+    judged = outcome.judged
+    returns: list[ToolReturn] = []
+    for call in judged.calls:
+        if call.id in judged.refused:
+            returns.append(judged.refused[call.id])
+        elif call.id in outcome.acted:
+            returns.append(outcome.acted[call.id])
+        elif call.id in judged.deeds:
+            here = replace(desk, call_id=call.id)
+            returns.append(executor.performed(tx, here, judged.deeds[call.id]))
+    return [checked(work, one) for one in returns]
+
+
+def refusal(call: ToolCall, text: str) -> ToolReturn:
+    return ToolReturn(call_id=call.id, name=call.name, ok=False, text=text)
+
+
+def checked(work: Work, one: ToolReturn) -> ToolReturn:
+    """A return that a rule doesn't take has failed, and the model is told why."""
+    if not one.ok:
+        return one
+    wrong = rules.output_refused(work.rules, work.tool_names, one.name, one.text, work.language)
+    return one if wrong is None else replace(one, ok=False, text=wrong)
+
+
+def called_in(judged: Judged, returns: Sequence[ToolReturn]) -> list[Called]:
+    """The calls that were carried out, with what they returned."""
+    ran = {one.call_id: one for one in (*returns, *judged.given.values())}
+    return [
+        Called(call.name, ran[call.id].text, ran[call.id].ok)
+        for call in judged.calls
+        if call.id in ran and call.id not in judged.refused
+    ]
+
+
+def after(
+    work: Work, outcome: Outcome, progress: Progress, called: Sequence[Called]
+) -> tuple[StopReason | None, str | None]:
+    """Why the run ends now, or None; and what the model is told that may not end it yet."""
+    judged, names = outcome.judged, work.tool_names
+    stop, note = None, None
+    if judged.waiting:
+        stop = StopReason.REQUIRES_APPROVAL
+    elif judged.calls:
+        ends = rules.after(work.rules, progress, names, called) == "end"
+        stop = StopReason.TOOL_RULE if ends else None
+    elif outcome.finish is Finish.LENGTH:
+        stop = StopReason.MAX_TOKENS_EXCEEDED
+    else:
+        note = rules.exit_refused(work.rules, progress, names, work.language)
+        if note is None:
+            stop = StopReason.NO_TOOL_CALL if work.kind.needs_call else StopReason.END_TURN
+    if stop is None:
+        stop = limit(work, outcome)
+    return stop, note if stop is None else None
+
+
+def limit(work: Work, outcome: Outcome) -> StopReason | None:
+    if work.cancel_asked or work.run.cancel_asked:
+        return StopReason.CANCELLED
+    made = work.run.step_count + (outcome.row is not None)
+    return StopReason.MAX_STEPS if made >= work.run.request.max_steps else None
+
+
+def put_row(tx: Tx, outcome: Outcome, stop: StopReason | None) -> Step | None:
+    if outcome.row is None:
+        return None
+    row = replace(outcome.row, status=StepStatus.SUCCESS, stop_reason=stop)
+    if not outcome.stored:
+        return steps.add(tx, row)
+    steps.put(tx, row)
+    return row
+
+
+def counted(work: Work, row: Step | None) -> Run:
+    if row is None:
+        return work.run
+    return replace(
+        work.run,
+        step_count=row.n,
+        usage=work.run.usage + row.usage,
+        context_tokens=row.usage.prompt_tokens or work.run.context_tokens,
+        ttft_ns=row.ttft_ns if work.run.ttft_ns is None else work.run.ttft_ns,
+    )
+
+
+def with_blocks(state: AgentState, changed: Mapping[str, Block | None]) -> AgentState:
+    """As deeds have left the blocks, by label; `state` itself where none has changed any."""
+    if not changed:
+        return state
+    now = [changed.get(one.label, one) for one in state.blocks]
+    known = {one.label for one in state.blocks}
+    new = [one for label, one in changed.items() if label not in known]
+    return replace(state, blocks=tuple(one for one in (*now, *new) if one is not None))
