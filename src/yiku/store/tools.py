@@ -13,7 +13,7 @@ from yiku.core.ids import ToolId
 from yiku.core.tool import Requirement, SourceType, Tool, ToolFilter, ToolPage, ToolType
 from yiku.store import attachments, hot
 from yiku.store.database import Tx
-from yiku.store.forms import Form
+from yiku.store.forms import Form, askable
 from yiku.store.tool_tables import tool
 
 NAMES = tuple(f.name for f in fields(Tool))
@@ -58,7 +58,8 @@ def find(tx: Tx, name: str) -> Tool | None:
 
 def get(tx: Tx, tool_id: ToolId) -> Tool:
     """Raises: ToolNotFound."""
-    row = tx.connection.execute(select(*COLUMNS).where(own(tx), tool.c.id == tool_id)).first()
+    query = select(*COLUMNS).where(own(tx), tool.c.id == tool_id)
+    row = tx.connection.execute(query).first() if askable(tool_id) else None
     if row is None:
         raise ToolNotFound(f"There is no tool {tool_id}.", tool_id=tool_id)
     return of_row(row)
@@ -67,7 +68,8 @@ def get(tx: Tx, tool_id: ToolId) -> Tool:
 def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:
     """The tools there are; for agents, whose tools they are."""
     found: dict[ToolId, Tool] = {}
-    for row in _BY_ID.rows(tx.connection, ids=list(ids)) if ids else ():
+    known = [one for one in ids if askable(one)]
+    for row in _BY_ID.rows(tx.connection, ids=known) if known else ():
         values = FORM.values(row)
         del values["seq"]
         if values["organization_id"] == tx.actor.organization_id:
@@ -153,9 +155,8 @@ def fitting(wanted: ToolFilter) -> list[ColumnElement[bool]]:
 
 def place_of(tx: Tx, tool_id: ToolId) -> int:
     """Raises: ToolNotFound."""
-    seq = tx.connection.execute(
-        select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
-    ).scalar_one_or_none()
+    query = select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
+    seq = tx.connection.execute(query).scalar() if askable(tool_id) else None
     if seq is None:
         raise ToolNotFound(f"There is no tool {tool_id} to page from.", tool_id=tool_id)
     return int(seq)

@@ -378,6 +378,7 @@ async def test_what_is_wrong_is_said_with_the_field(letta: Driver) -> None:
     missing: list[Any] = [
         lambda c: c.agents.create(block_ids=["block-x"]),
         lambda c: c.agents.create(tool_ids=["tool-x"]),
+        lambda c: c.agents.create(tool_ids=["tool-\0"]),
         lambda c: c.agents.create(folder_ids=["source-x"]),
         lambda c: c.agents.create(from_template="x"),
         lambda c: c.agents.update(made.id, block_ids=["block-\0"]),
