@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from yiku.context.budget import Calibration
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
+from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.memory.archival import ArchivalMemory
 from yiku.providers.models import Models
 from yiku.store.contexts import Contexts
@@ -36,5 +37,12 @@ class Agents:
         return self.models.default
 
     def window_of(self, model: str | None) -> int:
-        """The tokens that an agent's context has where nobody says how many."""
-        return DEFAULT_CONTEXT_WINDOW
+        """The tokens that an agent's context has where nobody says how many: ours, or what its
+        model can take, where that is less."""
+        try:
+            known = self.models.card(model or self.default_model).context_window
+        except (Invalid, ModelNotFound, SettingInvalid):
+            return (
+                DEFAULT_CONTEXT_WINDOW  # the model may come yet; a run says what is wrong with it
+            )
+        return min(DEFAULT_CONTEXT_WINDOW, known)
