@@ -18,6 +18,8 @@ from yiku.cli.options import Asked, shared_options
 from yiku.core import errors
 
 COMMANDS = {
+    "chat": ("chat.command:chat", "Talk with an agent that remembers."),
+    "agent": ("agent.command:agent", "Make, show, change and delete agents; see their runs."),
     "add": ("remember:add", "Remember a text."),
     "search": ("find:search", "Find memories by meaning and by words."),
     "get": ("read:get", "Show one passage."),
