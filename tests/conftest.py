@@ -1,6 +1,7 @@
 """What every suite has; each fixture and hook lives in tests/fixtures."""
 
 pytest_plugins = (
+    "tests.fixtures.agents",
     "tests.fixtures.databases",
     "tests.fixtures.memories",
     "tests.fixtures.home",

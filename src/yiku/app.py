@@ -11,19 +11,24 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from yiku.core.ports import Embedder, LanguageModel
+from yiku.agents.runner import Runner
+from yiku.agents.shared import Agents
+from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
 from yiku.memory.roles.gatings import GateLog
 from yiku.memory.roles.pool import RolePool
 from yiku.memory.text import forget_chunks
 from yiku.providers.cache import CachedEmbedder
-from yiku.providers.choose import EmbedderChoice, ModelChoice, embedder, language_model
+from yiku.providers.choose import EmbedderChoice, embedder
+from yiku.providers.models import Models, ModelsChoice
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
+from yiku.tools.packages import Packages
+from yiku.tools.portable import portable
 from yiku.tools.registry import Toolbox
 from yiku.tools.sandbox import Limits, sandbox
 
@@ -35,9 +40,13 @@ class App:
     settings: Settings
     database: Database
     memory: ArchivalMemory
+    models: Models
+    """What agents think with."""
     model: LanguageModel | None
-    """What agents think with; None: none is configured."""
+    """The default one; None: none is configured."""
     tools: Toolbox
+    agents: Agents
+    runner: Runner
 
 
 def embedder_choice(settings: Settings) -> EmbedderChoice:
@@ -56,18 +65,16 @@ def embedder_choice(settings: Settings) -> EmbedderChoice:
     )
 
 
-def chosen_model(settings: Settings) -> LanguageModel | None:
-    """Raises: SettingInvalid."""
-    if settings.model is None:
-        return None
+def models_choice(settings: Settings) -> ModelsChoice:
     key = settings.model_api_key
-    return language_model(
-        ModelChoice(
-            handle=settings.model,
-            base_url=settings.model_base_url,
-            api_key=None if key is None else key.get_secret_value(),
-            timeout_s=settings.model_timeout_s,
-        )
+    return ModelsChoice(
+        default=settings.model,
+        base_url=settings.model_base_url,
+        api_key=None if key is None else key.get_secret_value(),
+        region=settings.model_region,
+        timeout_s=settings.model_timeout_s,
+        variables=settings.provider_variables,
+        home=settings.home_dir,
     )
 
 
@@ -85,9 +92,8 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
     async with AsyncExitStack() as opened:  # closed in the opposite order
         made = embedder(embedder_choice(settings))
         opened.push_async_callback(made.close)
-        model = chosen_model(settings)
-        if model is not None:
-            opened.push_async_callback(model.close)
+        models = Models(models_choice(settings))
+        opened.push_async_callback(models.close)
         indexes = IndexPool(settings.index_memory_mb, index_files(settings))
         opened.push_async_callback(asyncio.to_thread, indexes.close)
         database = await open_database(
@@ -103,22 +109,45 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         opened.push_async_callback(roles.close)
         box = sandbox(settings.sandbox, sandbox_limits(settings))
         opened.push_async_callback(asyncio.to_thread, box.close)
+        memory = ArchivalMemory(
+            database=database,
+            embedder=made,
+            indexes=indexes,
+            gloss=gloss,
+            forget_cached=forgetting(made),
+            policy=policy_of(settings),
+            roles=roles,
+            gatings=gatings,
+        )
+        tools = toolbox(settings, database, box)
+        agents = Agents(
+            database=database,
+            memory=memory,
+            tools=tools,
+            models=models,
+            default_embedding=settings.embedding,
+        )
+        runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
+        opened.push_async_callback(runner.close)
         yield App(
             settings=settings,
             database=database,
-            memory=ArchivalMemory(
-                database=database,
-                embedder=made,
-                indexes=indexes,
-                gloss=gloss,
-                forget_cached=forgetting(made),
-                policy=policy_of(settings),
-                roles=roles,
-                gatings=gatings,
-            ),
-            model=model,
-            tools=Toolbox(database, box),
+            memory=memory,
+            models=models,
+            model=None if settings.model is None else models.get(),
+            tools=tools,
+            agents=agents,
+            runner=runner,
         )
+
+
+def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:
+    return Toolbox(
+        database,
+        box,
+        portable=portable(sandbox_limits(settings)),
+        packages=Packages(settings.home_dir / "tools" / "env", settings.tool_requirements),
+    )
 
 
 def sandbox_limits(settings: Settings) -> Limits:

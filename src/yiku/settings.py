@@ -1,19 +1,35 @@
 """Every setting, in one frozen tree, read once from the environment and `.env`."""
 
+import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yiku.core.errors import SettingInvalid
+
+ENV_FILE = ".env"
+OF_PROVIDERS = re.compile(
+    r"(?!YIKU_)[A-Z0-9_]+_(API_KEY|BASE_URL|API_BASE|ENDPOINT|HOST|REGION|APP_ID|BEDROCK|RUNTIME)"
+)
+"""Names of variables that say where a model provider is, and with which key."""
+
+
+def provider_variables() -> dict[str, str]:
+    """Those of the environment and `.env`, by name."""
+    found = {**dotenv_values(ENV_FILE), **os.environ}
+    return {name: value for name, value in found.items() if value and OF_PROVIDERS.fullmatch(name)}
 
 
 class Settings(BaseSettings):
     """Each field is read from `YIKU_` and its name in capitals."""
 
     model_config = SettingsConfigDict(
-        env_prefix="YIKU_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="YIKU_", env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True
     )
 
     home: Path = Field(
@@ -66,10 +82,15 @@ class Settings(BaseSettings):
         description="Language model that agents think with: `<provider>/<model>`; empty: none.",
     )
     model_base_url: str | None = Field(
-        default=None, description="Address of an OpenAI-compatible `/chat/completions` endpoint."
+        default=None, description="Address of that model's provider; empty: the provider's own."
     )
     model_api_key: SecretStr | None = Field(
-        default=None, description="Key of the language model's provider."
+        default=None,
+        description="Key of that model's provider; empty: the provider's own variable.",
+    )
+    model_region: Literal["mainland", "international"] | None = Field(
+        default=None,
+        description="Which address of a Chinese provider is taken; empty: the one its key is for.",
     )
     model_timeout_s: float = Field(
         default=120.0, gt=0, description="Seconds to wait for an answer of the language model."
@@ -108,6 +129,21 @@ class Settings(BaseSettings):
     sandbox_network: bool = Field(
         default=False, description="Whether custom tools reach the network, this machine included."
     )
+    lease_s: float = Field(
+        default=30.0,
+        ge=1.0,
+        description="Seconds without a sign of life after which another server takes a run over.",
+    )
+    run_wait_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds a message waits for the agent's run before it; then: 409 AgentBusy.",
+    )
+    tool_requirements: Literal["off", "admin", "write"] = Field(
+        default="admin",
+        description="Who may have the packages that a custom tool asks for installed, wheels only:"
+        " keys with the scope `admin`, or `write`; `off`: nobody. What is installed, all use.",
+    )
     host: str = Field(default="127.0.0.1", description="Address `yiku serve` listens on.")
     port: int = Field(
         default=8283, ge=0, le=65_535, description="Port `yiku serve` listens on; 0: any free one."
@@ -120,6 +156,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe log line that is written."
     )
+
+    _provider_variables: dict[str, str] = PrivateAttr(default_factory=provider_variables)
+
+    @property
+    def provider_variables(self) -> Mapping[str, str]:
+        """Keys and addresses of model providers, under their usual names: `OPENAI_API_KEY` …"""
+        return self._provider_variables
 
     @property
     def home_dir(self) -> Path:

@@ -235,7 +235,7 @@ async def test_a_run_is_checked_before_the_sandbox_is_asked(box: Toolbox) -> Non
         await safe.run(replace(LOCAL_ACTOR, scope=Scope.READ), made, {})
     needy = replace(made, pip_requirements=(Requirement(name="httpx"),))
     with pytest.raises(InvalidTool, match="needs httpx"):
-        await safe.run(LOCAL_ACTOR, needy, {})
+        await replace(safe, packages=None).run(LOCAL_ACTOR, needy, {})
     assert asked.codes == []
     ran = await safe.run(LOCAL_ACTOR, made, {"x": 2}, {"KEY": "v"})
     assert (asked.codes[0].function, asked.codes[0].environment) == ("roll", {"KEY": "v"})

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from yiku.agents.holder import is_dead
-from yiku.agents.prompt import system_of
+from yiku.agents.instructions import system_of
 from yiku.core.agent import AgentState, Lease
 from yiku.core.errors import AgentBusy, ApprovalPending, Invalid, NothingToApprove
 from yiku.core.ids import AgentId, ConversationId, MessageId, RunId, new_id
 from yiku.core.message import Incoming, Message, MessageRole, Summary, Text, ToolCall
-from yiku.core.run import Failure, Run, RunRequest, RunStatus, Step, StopReason
+from yiku.core.run import Failure, Run, RunFilter, RunPage, RunRequest, RunStatus, Step, StopReason
+from yiku.core.tenant import Actor
 from yiku.store import agents, leases, messages, runs, steps
 from yiku.store.database import Tx
 
@@ -99,12 +100,46 @@ def refuse(tx: Tx, run_id: RunId, failure: Failure) -> Run:
     return run
 
 
-def orphans(tx: Tx) -> list[Run]:
+def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> list[RunId]:
+    """Mark runs as cancelled; those that never began end at once.
+
+    Raises: AgentNotFound, RunNotFound.
+    """
+    agents.get(tx, agent_id)
+    if run_ids is None:
+        going = RunFilter(agent_ids=(agent_id,), statuses=(RunStatus.CREATED, RunStatus.RUNNING))
+        run_ids = [one.id for one in runs.page(tx, going, RunPage(limit=1000))]
+    asked = runs.ask_cancel(tx, run_ids)
+    for run_id in asked:
+        run = runs.get(tx, run_id)
+        if run.status is RunStatus.CREATED:
+            runs.update(
+                tx,
+                replace(
+                    run,
+                    status=RunStatus.CANCELLED,
+                    stop_reason=StopReason.CANCELLED,
+                    completed_at=tx.now,
+                ),
+            )
+    return asked
+
+
+def orphans(tx: Tx) -> list[tuple[Run, Actor]]:
     """Runs of all organizations that haven't ended and that no living process has."""
-    for holder in leases.holders(tx):
-        if is_dead(holder):
-            leases.drop(tx, holder)
-    return runs.unheld(tx)
+    return [(run, actor) for run, actor in runs.unfinished(tx.connection) if is_left(tx, run)]
+
+
+def is_left(tx: Tx, run: Run) -> bool:
+    owner = replace(tx.actor, organization_id=run.organization_id)
+    of_run = Tx(tx.connection, owner, tx.now)
+    held = leases.find(of_run, run.agent_id, run.conversation_id or "")
+    if held is None:
+        return True
+    if is_dead(held.holder):
+        leases.release(of_run, held)
+        return True
+    return held.run_id == run.id and held.until <= tx.now
 
 
 def resume(tx: Tx, asked: Asked) -> Begun | None:
@@ -113,7 +148,7 @@ def resume(tx: Tx, asked: Asked) -> Begun | None:
     Raises: AgentNotFound, RunNotFound.
     """
     run = runs.get(tx, asked.run_id)
-    if run.status.ended or not leases.take(tx, lease_of(tx, asked)):
+    if run.status.ended or not leases.take(tx, lease_of(tx, asked), tx.now):
         return None
     state = agents.state(tx, run.agent_id)
     found = messages.in_context(tx, run.agent_id, run.conversation_id)
@@ -129,7 +164,7 @@ def resume(tx: Tx, asked: Asked) -> Begun | None:
 
 def take(tx: Tx, asked: Asked) -> None:
     """Raises: AgentBusy."""
-    if not leases.take(tx, lease_of(tx, asked)):
+    if not leases.take(tx, lease_of(tx, asked), tx.now):
         raise busy(asked.agent_id)
 
 

@@ -12,6 +12,8 @@ from yiku.core.run import Failure, Run, RunStatus, Step, StepStatus, StopReason
 from yiku.store import agents, leases, messages, runs, steps
 from yiku.store.database import Tx
 
+LAST = (1 << 62) - 1
+"""Above every `seq`."""
 CUT = "The call was not run, or what it returned was lost: the run ended before."
 
 
@@ -22,7 +24,7 @@ def status_of(stop: StopReason) -> RunStatus:
 
 
 def close(tx: Tx, work: Work, run: Run, stop: StopReason, failure: Failure | None = None) -> Run:
-    """Close a run's row, tell its agent's, give the lease back; drop what the agent doesn't keep."""
+    """Close a run's row, note it with its agent, give the lease back; archive what isn't kept."""
     run = replace(
         run,
         status=status_of(stop),
@@ -31,11 +33,12 @@ def close(tx: Tx, work: Work, run: Run, stop: StopReason, failure: Failure | Non
         completed_at=tx.now,
         duration_ns=time.monotonic_ns() - work.began_ns,
     )
-    runs.update(tx, run)
+    run = runs.update(tx, run)
     agents.note_run(tx, run)
     leases.release(tx, work.lease(tx.now))
     if stop is not StopReason.REQUIRES_APPROVAL and not work.keeps_messages:
-        messages.archive(tx, run.agent_id, run.conversation_id)
+        kept = work.messages[0].seq  # the instructions
+        messages.archive(tx, run.agent_id, run.conversation_id, LAST, after_seq=kept)
     return run
 
 
@@ -65,11 +68,10 @@ def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Clo
         told = [ToolReturn(call_id=c.id, name=c.name, ok=False, text=CUT) for c in open_calls]
         said += messages.add(tx, [work.message(MessageRole.TOOL, told, tx.now)])
     cut = StepStatus.CANCELLED if stop is StopReason.CANCELLED else StepStatus.FAILED
-    rows = [
-        steps.put(tx, replace(row, status=cut, stop_reason=stop, failure=failure))
-        for row in work.steps
-        if row.status is StepStatus.PENDING
-    ]
+    pending = [row for row in work.steps if row.status is StepStatus.PENDING]
+    rows = [replace(row, status=cut, stop_reason=stop, failure=failure) for row in pending]
+    for row in rows:
+        steps.put(tx, row)
     return Closed(
         run=close(tx, work, work.run, stop, failure), messages=tuple(said), steps=tuple(rows)
     )

@@ -1,62 +1,97 @@
-"""What becomes of the calls a model made: run, refused, or left waiting."""
+"""What becomes of the calls a model made: carried out, refused, or left waiting."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from yiku.agents import rules
 from yiku.agents.work import Work
 from yiku.core.ids import new_id
 from yiku.core.memory import Json
 from yiku.core.message import Approval, ToolCall, ToolReturn
-from yiku.core.tool import SourceType
 from yiku.tools import executor
-from yiku.tools.executor import Ready, Refused
+from yiku.tools.executor import Action, Deed, Refused, Waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The calls of one message: each is ready, refused, waits, or was answered by the client."""
+    """The calls of one message; each is a deed or an action, is refused, waits, or was answered."""
 
     calls: tuple[ToolCall, ...] = ()
     """In the model's order, marked where they wait."""
-    ready: Mapping[str, Ready] = field(default_factory=dict[str, Ready])
-    """By call, as the next two."""
-    refused: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Why, for the model."""
+    deeds: Mapping[str, Deed] = field(default_factory=dict[str, Deed])
+    """Calls that work in the step's transaction; by call, as the next three."""
+    actions: Mapping[str, Action] = field(default_factory=dict[str, Action])
+    """Calls that act outside."""
+    refused: Mapping[str, ToolReturn] = field(default_factory=dict[str, ToolReturn])
     given: Mapping[str, ToolReturn] = field(default_factory=dict[str, ToolReturn])
     """What the client returned; it is stored already."""
-
-    @property
-    def actions(self) -> tuple[Ready, ...]:
-        """Those that act outside the database."""
-        return tuple(one for one in self.ready.values() if one.acts_outside)
 
     @property
     def waiting(self) -> bool:
         return any(call.waits is not None for call in self.calls)
 
 
+class Sorting:
+    """Calls on their way to a `Judged`."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._calls: list[ToolCall] = []
+        self._deeds: dict[str, Deed] = {}
+        self._actions: dict[str, Action] = {}
+        self._refused: dict[str, ToolReturn] = {}
+
+    def refuse(self, call: ToolCall, text: str) -> None:
+        self._calls.append(call)
+        self._refused[call.id] = executor.failed(call, text)
+
+    def wait(self, call: ToolCall, whom: Literal["approval", "client"]) -> None:
+        self._calls.append(replace(call, waits=whom))
+
+    def plan(self, call: ToolCall, prefill: Mapping[str, Json]) -> None:
+        """Put a call where it belongs: its arguments may not fit its tool."""
+        client_tools = self._work.run.request.client_tools
+        planned = executor.plan(self._work.state, client_tools, with_arguments(call, prefill))
+        if isinstance(planned, Waits):
+            self.wait(call, "client")
+            return
+        self._calls.append(call)
+        match planned:
+            case Deed():
+                self._deeds[call.id] = planned
+            case Action():
+                self._actions[call.id] = planned
+            case Refused():
+                self._refused[call.id] = planned.answer
+
+    def judged(self, given: Mapping[str, ToolReturn] | None = None) -> Judged:
+        return Judged(
+            calls=tuple(self._calls),
+            deeds=self._deeds,
+            actions=self._actions,
+            refused=self._refused,
+            given=given or {},
+        )
+
+
 def judge(work: Work, calls: Sequence[ToolCall]) -> Judged:
     """Judge the calls of an answer, in their order: each as if those before it had been made."""
-    ready: dict[str, Ready] = {}
-    refused: dict[str, str] = {}
-    seen: list[ToolCall] = []
-    named = distinct(calls)
-    said = rules.judge(
-        work.rules, work.progress, work.tool_names, [c.name for c in named], work.language
-    )
-    for call, verdict in zip(named, said, strict=True):
+    sorting = Sorting(work)
+    names = [call.name for call in calls]
+    verdicts = rules.judge(work.rules, work.progress, work.tool_names, names, work.language)
+    for call, verdict in zip(distinct(calls), verdicts, strict=True):
+        tool = work.state.tool(call.name)
         if verdict.refused is not None:
-            refused[call.id] = verdict.refused
-        elif waits := waits_for(work, call):
-            call = replace(call, waits=waits)
+            sorting.refuse(call, verdict.refused)
+        elif tool is not None and rules.needs_approval(work.rules, tool):
+            sorting.wait(call, "approval")
         else:
-            sort(work, call, verdict.prefill, ready, refused)
-        seen.append(call)
-    return Judged(calls=tuple(seen), ready=ready, refused=refused)
+            sorting.plan(call, verdict.prefill)
+    return sorting.judged()
 
 
 def answered(
@@ -66,47 +101,32 @@ def answered(
     given: Mapping[str, ToolReturn],
 ) -> Judged:
     """Judge calls that waited, by the answers to them."""
-    ready: dict[str, Ready] = {}
-    refused: dict[str, str] = {}
+    sorting = Sorting(work)
     for call in calls:
         answer = approvals.get(call.id)
+        call = replace(call, waits=None)
         if call.id in given:
             continue
         if answer is None or not answer.approve:
-            refused[call.id] = denial(None if answer is None else answer.reason)
+            sorting.refuse(call, denial(None if answer is None else answer.reason))
             continue
         if answer.arguments is not None:
             call = replace(call, arguments=answer.arguments)
-        prefill = rules.prefill(work.rules, work.progress, call.name)
-        sort(work, call, prefill, ready, refused)
-    done = tuple(replace(call, waits=None) for call in calls)
-    return Judged(calls=done, ready=ready, refused=refused, given=given)
+        sorting.plan(call, rules.prefill(work.rules, work.progress, call.name))
+    return sorting.judged(given)
 
 
-def sort(
-    work: Work,
-    call: ToolCall,
-    prefill: Mapping[str, Json],
-    ready: dict[str, Ready],
-    refused: dict[str, str],
-) -> None:
-    """Put a call where it belongs: its arguments may not fit its tool."""
-    found = executor.prepare(work.state, call, prefill)
-    if isinstance(found, Refused):
-        refused[call.id] = found.text
-    else:
-        ready[call.id] = found
-
-
-def waits_for(work: Work, call: ToolCall) -> Literal["approval", "client"] | None:
-    if any(one.name == call.name for one in work.run.request.client_tools):
-        return "client"
-    tool = work.state.tool(call.name)
-    if tool is None:
-        return None
-    if rules.needs_approval(work.rules, tool):
-        return "approval"
-    return "client" if tool.source_type is SourceType.JSON and not tool.tool_type.ours else None
+def with_arguments(call: ToolCall, prefill: Mapping[str, Json]) -> ToolCall:
+    """The call with the arguments that rules chose; what isn't an object is left to be refused."""
+    if not prefill:
+        return call
+    try:
+        own: Any = json.loads(call.arguments or "{}")
+    except ValueError:
+        return call
+    if not isinstance(own, dict):
+        return call
+    return replace(call, arguments=json.dumps({**own, **prefill}, ensure_ascii=False))
 
 
 def denial(reason: str | None) -> str:

@@ -12,12 +12,13 @@ from yiku.agents import begin, follow, loop
 from yiku.agents.active import ActiveRun
 from yiku.agents.begin import Asked, Begun
 from yiku.agents.holder import new_holder
-from yiku.agents.rules import Progress
+from yiku.agents.prompt import progress_in
 from yiku.agents.shared import Agents
 from yiku.agents.turns import Turns
 from yiku.agents.work import Work
 from yiku.core.errors import AgentBusy, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
+from yiku.core.language import language_of
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
 from yiku.core.tenant import LOCAL_ACTOR, Actor
@@ -53,7 +54,9 @@ class Runner:
         self._keeper: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Begin to keep leases, and to take over what dead processes left."""
+        """Begin to keep leases, and to take over what dead processes left; the first run does."""
+        if self._keeper is not None:
+            return
         self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
 
     async def close(self) -> None:
@@ -85,6 +88,7 @@ class Runner:
 
         Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid, StoreError.
         """
+        self.open()
         asked = Asked(
             run_id=RunId(new_id("run")),
             agent_id=agent_id,
@@ -119,7 +123,7 @@ class Runner:
         Raises: AgentNotFound, RunNotFound.
         """
         asked = await self._agents.database.write(
-            actor, lambda tx: runs.ask_cancel(tx, agent_id, run_ids)
+            actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids)
         )
         for run_id in asked:
             work = self._works.get(run_id)
@@ -212,7 +216,8 @@ class Runner:
             messages=list(begun.messages),
             summary=begun.summary,
             steps=list(begun.steps),
-            progress=Progress.of(begun.messages),
+            progress=progress_in(begun),
+            language=language_of(one.text for one in begun.incoming),
         )
         self._works[begun.run.id] = work
         return work
@@ -257,8 +262,8 @@ class Runner:
         """Show that this process lives, and hear which of its runs others cancelled."""
 
         def unit(work: Work) -> Unit[bool]:
-            return lambda tx: leases.renew(tx, work.lease(tx.now)) and runs.is_cancelled(
-                tx, work.run.id
+            return lambda tx: (
+                leases.renew(tx, work.lease(tx.now)) and runs.get(tx, work.run.id).cancel_asked
             )
 
         held = list(self._works.values())
@@ -271,10 +276,9 @@ class Runner:
     async def _take_over(self) -> None:
         """Go on with the runs of processes that died, and begin those that never began."""
         left = await self._agents.database.write(LOCAL_ACTOR, begin.orphans)
-        for run in left:
+        for run, actor in left:
             if run.id in self._tasks:
                 continue
-            actor = Actor(organization_id=run.organization_id, user_id=run.created_by)
             active = ActiveRun(run)
             self._remember(active)
             going_on = self._when_free if run.status is RunStatus.CREATED else self._resume

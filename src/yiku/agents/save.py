@@ -86,7 +86,8 @@ def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
     if note is not None:
         said += messages.add(tx, [work.message(MessageRole.SYSTEM, [Text(note)], tx.now)])
     row = put_row(tx, outcome, stop)
-    run = close(tx, work, counted(work, row), stop) if stop else kept(tx, counted(work, row))
+    run = counted(work, row)
+    run = close(tx, work, run, stop) if stop else runs.update(tx, run)
     state = with_blocks(work.state, desk.blocks)
     changed = state is not work.state
     return Saved(
@@ -131,11 +132,12 @@ def returns_of(tx: Tx, work: Work, desk: Desk, outcome: Outcome) -> list[ToolRet
     returns: list[ToolReturn] = []
     for call in judged.calls:
         if call.id in judged.refused:
-            returns.append(refusal(call, judged.refused[call.id]))
+            returns.append(judged.refused[call.id])
         elif call.id in outcome.acted:
             returns.append(outcome.acted[call.id])
-        elif call.id in judged.ready:
-            returns.append(executor.do(tx, desk, judged.ready[call.id]))
+        elif call.id in judged.deeds:
+            here = replace(desk, call_id=call.id)
+            returns.append(executor.performed(tx, here, judged.deeds[call.id]))
     return [checked(work, one) for one in returns]
 
 
@@ -184,7 +186,7 @@ def after(
 
 
 def limit(work: Work, outcome: Outcome) -> StopReason | None:
-    if work.cancel_asked:
+    if work.cancel_asked or work.run.cancel_asked:
         return StopReason.CANCELLED
     made = work.run.step_count + (outcome.row is not None)
     return StopReason.MAX_STEPS if made >= work.run.request.max_steps else None
@@ -194,7 +196,10 @@ def put_row(tx: Tx, outcome: Outcome, stop: StopReason | None) -> Step | None:
     if outcome.row is None:
         return None
     row = replace(outcome.row, status=StepStatus.SUCCESS, stop_reason=stop)
-    return steps.put(tx, row) if outcome.stored else steps.add(tx, row)
+    if not outcome.stored:
+        return steps.add(tx, row)
+    steps.put(tx, row)
+    return row
 
 
 def counted(work: Work, row: Step | None) -> Run:
@@ -207,11 +212,6 @@ def counted(work: Work, row: Step | None) -> Run:
         context_tokens=row.usage.prompt_tokens or work.run.context_tokens,
         ttft_ns=row.ttft_ns if work.run.ttft_ns is None else work.run.ttft_ns,
     )
-
-
-def kept(tx: Tx, run: Run) -> Run:
-    runs.update(tx, run)
-    return run
 
 
 def with_blocks(state: AgentState, changed: Mapping[str, Block | None]) -> AgentState:

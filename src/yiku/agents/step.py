@@ -17,7 +17,6 @@ from yiku.agents.judge import Judged, answered, judge
 from yiku.agents.save import Outcome, Saved
 from yiku.agents.think import Thought, think
 from yiku.agents.work import Work
-from yiku.core.errors import ProviderRefused
 from yiku.core.ids import MessageId, StepId, new_id
 from yiku.core.message import Message, MessageRole, Part, ToolCall, ToolReturn
 from yiku.core.run import Step, Stepped, StepStatus, StopReason, Stored
@@ -34,9 +33,7 @@ async def step(work: Work) -> StopReason | None:
     thought = await think(work, step_id, message_id)
     judged = judge(work, [p for p in thought.answer.parts if isinstance(p, ToolCall)])
     parts = marked(thought.answer.parts, judged)
-    message = work.message(
-        MessageRole.ASSISTANT, parts, now_utc(), step_id=step_id, id=message_id
-    )
+    message = work.message(MessageRole.ASSISTANT, parts, now_utc(), step_id=step_id, id=message_id)
     row = new_row(work, thought, step_id)
     outcome = Outcome(message=message, judged=judged, row=row, finish=thought.answer.finish)
     return await carry_out(work, outcome)
@@ -63,7 +60,7 @@ async def act(work: Work, outcome: Outcome) -> Mapping[str, ToolReturn]:
     """What the calls that act outside the database return. Raises: Cancelled."""
     desk = save.desk_of(work, outcome, now_utc())
     async with work.cancellable():
-        returns = await executor.act_all(desk, outcome.judged.actions)
+        returns = await executor.run_actions(desk, list(outcome.judged.actions.values()))
     return {one.call_id: one for one in returns}
 
 
@@ -127,9 +124,7 @@ async def settle(work: Work) -> StopReason | None:
         judged = judge(work, message.calls)
     else:
         judged = answered(work, waited, approvals, given)
-    return await carry_out(
-        work, Outcome(message=message, judged=judged, row=pending, stored=True)
-    )
+    return await carry_out(work, Outcome(message=message, judged=judged, row=pending, stored=True))
 
 
 def open_message(work: Work) -> tuple[Message, list[Message]] | None:

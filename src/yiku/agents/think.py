@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
-from yiku.agents import compaction
+from yiku.agents import compaction, rules
 from yiku.agents.prompt import prompt_of
 from yiku.agents.work import Work
-from yiku.context import budget
 from yiku.core.errors import PromptTooLong
 from yiku.core.ids import MessageId, StepId
-from yiku.core.model import Answer, Prompt
+from yiku.core.model import Answer, CallPiece, Piece, Prompt, TextPiece
 from yiku.core.run import Said
 
 SQUEEZES = 3
@@ -23,8 +23,6 @@ class Thought:
     """What the model said to a step's prompt."""
 
     answer: Answer
-    prompt_tokens: int
-    """As we counted them before, for the calibration."""
     took_ns: int
     ttft_ns: int | None
     """Until its first piece."""
@@ -32,34 +30,62 @@ class Thought:
 
 async def think(work: Work, step_id: StepId, message_id: MessageId) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
-    await compaction.if_needed(work)
-    for left in reversed(range(SQUEEZES)):
+    prompt = prompt_of(work)
+    if compaction.is_needed(work, prompt):
+        await compaction.compact(work, "window")
         prompt = prompt_of(work)
+    for left in reversed(range(SQUEEZES)):
         try:
-            return await ask(work, prompt, step_id, message_id)
+            thought = await ask(work, prompt, step_id, message_id)
         except PromptTooLong:
-            if not left or not await compaction.squeeze(work):
+            if not left or not await compaction.compact(work, "overflow"):
                 raise
+            prompt = prompt_of(work)
+        else:
+            compaction.learn(work, prompt, thought.answer.usage)
+            return thought
     raise AssertionError("the loop returns or raises")
 
 
 async def ask(work: Work, prompt: Prompt, step_id: StepId, message_id: MessageId) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     tell = work.active.tell
+    model = work.agents.models.get(work.handle)
+    work.heard.clear()
     began, first = time.monotonic_ns(), None
     answer: Answer | None = None
+    waits: dict[int, Literal["approval", "client"] | None] = {}
     async with work.cancellable():
-        async for piece in work.model.stream(prompt):
+        async for piece in model.stream(prompt):
             if isinstance(piece, Answer):
                 answer = piece
                 continue
             if first is None:
                 first = time.monotonic_ns() - began
-            tell(Said(message_id=message_id, step_id=step_id, piece=piece))
+            if isinstance(piece, TextPiece):
+                work.heard.append(piece.text)
+            tell(
+                Said(
+                    message_id=message_id,
+                    step_id=step_id,
+                    piece=piece,
+                    waits=waits_of(work, piece, waits),
+                )
+            )
     assert answer is not None, "a stream ends with an Answer or raises"
-    return Thought(
-        answer=answer,
-        prompt_tokens=budget.prompt_tokens(prompt),
-        took_ns=time.monotonic_ns() - began,
-        ttft_ns=first,
-    )
+    return Thought(answer=answer, took_ns=time.monotonic_ns() - began, ttft_ns=first)
+
+
+def waits_of(
+    work: Work, piece: Piece, known: dict[int, Literal["approval", "client"] | None]
+) -> Literal["approval", "client"] | None:
+    """For whom the call that a piece is of will wait; its first piece names the tool."""
+    if not isinstance(piece, CallPiece):
+        return None
+    if piece.name:
+        tool = work.state.tool(piece.name)
+        if any(one.name == piece.name for one in work.run.request.client_tools):
+            known[piece.index] = "client"
+        elif tool is not None and rules.needs_approval(work.rules, tool):
+            known[piece.index] = "approval"
+    return known.get(piece.index)

@@ -14,8 +14,8 @@ from yiku.agents.kinds import KINDS, Kind
 from yiku.agents.rules import Progress, Rules
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState, Lease
-from yiku.core.language import Language
 from yiku.core.ids import MessageId, StepId, new_id
+from yiku.core.language import Language
 from yiku.core.message import Message, MessageRole, Part, Summary
 from yiku.core.run import Run, Step
 from yiku.core.tenant import Actor

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from yiku.app import sandbox_limits
+from yiku.app import sandbox_limits, toolbox
 from yiku.cli import output
 from yiku.cli.options import Asked, Group, decoded
 from yiku.cli.running import local_settings, with_database
@@ -27,7 +27,7 @@ from yiku.core.tool import (
     ToolFilter,
     ToolPage,
 )
-from yiku.tools.registry import Toolbox, shown
+from yiku.tools.registry import Toolbox, reason, shown
 from yiku.tools.sandbox import sandbox
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ def with_tools(asked: Asked, work: Callable[[Toolbox], Awaitable[T]]) -> T:
     settings = local_settings(asked)
     box = sandbox(settings.sandbox, sandbox_limits(settings))
     try:
-        return with_database(asked, lambda database: work(Toolbox(database, box)))
+        return with_database(asked, lambda database: work(toolbox(settings, database, box)))
     finally:
         box.close()
 
@@ -204,22 +204,3 @@ def told(ran: Ran) -> dict[str, Any]:
         case OutputTooLarge():
             name = "output_too_large"
     return {"outcome": name, "message": reason(ran), **base}
-
-
-def reason(ran: Ran) -> str:
-    """Why there is no value."""
-    match ran.outcome:
-        case Returned():
-            return ""
-        case Raised(traceback=traceback):
-            return traceback.rstrip()
-        case TimedOut(timeout_s=seconds):
-            return f"the tool took longer than {seconds:g} s (YIKU_SANDBOX_TIMEOUT_S)"
-        case OutOfMemory(memory_mb=memory):
-            return f"the tool used more than {memory} MB (YIKU_SANDBOX_MEMORY_MB)"
-        case Killed(signal=None, exit_code=code):
-            return f"the tool ended itself with code {code}, without an answer"
-        case Killed(signal=number):
-            return f"the tool was ended by signal {number}"
-        case OutputTooLarge(limit_bytes=limit):
-            return f"the tool gave more than {limit:,} bytes"

@@ -9,10 +9,25 @@ from typing import Any
 
 from yiku.core.errors import BlockTooLong, Invalid
 from yiku.core.ids import BlockId, OrganizationId, UserId
+from yiku.core.language import Language
 from yiku.core.memory import Json
 
 DEFAULT_LIMIT = 100_000
 MAX_LIMIT = 10_000_000
+
+ARROW = "→"
+NUMBERS_NOTES: Mapping[Language, str] = {
+    "en": f"# NOTE: The numbers before each line (like '1{ARROW}') are not part of the text: they"
+    " tell where to edit. Leave them out of what you give to memory tools.",
+    "zh": f"# 注意：每行前的编号（如“1{ARROW}”）不属于正文，只用来指明编辑位置。"
+    "调用记忆工具时不要写上编号。",
+}
+"""Stands above numbered values in the context."""
+
+
+def numbered(value: str) -> str:
+    """The value as an agent that edits by line sees it: `1→ first line`."""
+    return "\n".join(f"{n}{ARROW} {line}" for n, line in enumerate(value.split("\n"), 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +151,11 @@ class BlockFilter:
     """Part of the label, in upper or lower case; so the next two."""
     value_has: str | None = None
     description_has: str | None = None
+    agents_at_least: int | None = None
+    """How many agents have it; so the next two."""
+    agents_at_most: int | None = None
+    agents_exactly: tuple[int, ...] | None = None
+    """Any of these numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

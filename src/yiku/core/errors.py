@@ -52,6 +52,7 @@ YikuError
 │   ├── DatabaseUnreachable
 │   └── MigrationNeeded
 ├── SandboxUnavailable
+├── RunFailed
 └── ProviderError
     ├── ProviderUnavailable
     ├── ProviderRefused
@@ -280,6 +281,10 @@ class MigrationNeeded(StoreError):
 
 class SandboxUnavailable(YikuError):
     """A tool's code can't be run on this machine as it is set up."""
+
+
+class RunFailed(YikuError):
+    """The run failed."""
 
 
 class ProviderError(YikuError):

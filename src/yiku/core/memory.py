@@ -118,6 +118,7 @@ class Filter:
 
     tags: tuple[str, ...] = ()
     """All of these."""
+    any_tags: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()

@@ -14,7 +14,8 @@ class ToolRule:
 
     tool: str
     prompt_template: str | None = None
-    """Jinja2, rendered into the prompt in place of the rule's own words; `{{ tool_name }}`."""
+    """Stands in the prompt in place of our own words for the rule. `{{ tool_name }}`,
+    `{{ children }}` and the like are filled in; a template that needs more is left aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

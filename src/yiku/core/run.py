@@ -212,6 +212,8 @@ class Said:
     message_id: MessageId
     step_id: StepId
     piece: Piece
+    waits: Literal["approval", "client"] | None = None
+    """Of a call's piece: for whom the call will wait, as in `ToolCall.waits`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,19 @@
 """The edits of a block's value that agents' memory tools make; pure.
 
 Each takes a block and returns what its value becomes; a refusal tells the model what to do instead.
-Lines are counted from 1, as `numbered` shows them; what ends with a line break has an empty line
-after it.
+Lines are counted from 1, as `core.block.numbered` shows them; what ends with a line break has an
+empty line after it.
 """
 
 from __future__ import annotations
 
 import re
 
-from yiku.core.block import Block
+from yiku.core.block import ARROW, NUMBERS_NOTES, Block
 from yiku.core.errors import BlockReadOnly, EditRefused
 
-ARROW = "→"
 NUMBER = re.compile(rf"^[ \t]*\d+{ARROW}", re.MULTILINE)
 END = -1
-
-NUMBERS_NOTE = (
-    f"# NOTE: The numbers before each line (like '1{ARROW}') are not part of the text: they tell"
-    " where to edit. Leave them out of what you give to memory tools."
-)
-"""Stands above a numbered value in the context."""
-
-
-def numbered(value: str) -> str:
-    """The value as an agent that edits by line sees it: `1→ first line`."""
-    return "\n".join(f"{n}{ARROW} {line}" for n, line in enumerate(value.split("\n"), 1))
 
 
 def core_memory_append(block: Block, content: str) -> str:
@@ -131,7 +119,7 @@ def check_given(field: str, text: str) -> None:
 def check_plain(field: str, text: str) -> None:
     """Raises: EditRefused where line numbers of the display were taken for text."""
     found = NUMBER.search(text)
-    if found or NUMBERS_NOTE in text:
+    if found or any(note in text for note in NUMBERS_NOTES.values()):
         what = f"a line number ({found[0].strip()!r})" if found else "the note on line numbers"
         raise EditRefused(
             f"Nothing was changed: {field} contains {what}, which is shown to help you edit and is"

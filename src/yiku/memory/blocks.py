@@ -130,16 +130,26 @@ async def edit(
 
     Raises: EditRefused, BlockReadOnly, BlockTooLong, InvalidText, StaleBlock, BlockNotFound.
     """
-    content = shown.content.changed({"value": new_value(shown)})
+    return await database.write(
+        actor, lambda tx: edit_in(tx, shown, new_value, step_id=step_id, reason=reason)
+    )
+
+
+def edit_in(
+    tx: Tx,
+    shown: Block,
+    new_value: Edit,
+    *,
+    step_id: str | None = None,
+    reason: str | None = None,
+) -> Block:
+    """`edit`, in a transaction that is open already. Nothing is written where it raises."""
+    found = seen(tx, shown.id, shown.version)
+    content = found.content.changed({"value": new_value(found)})
     check(content)
-
-    def unit(tx: Tx) -> Block:
-        found = seen(tx, shown.id, shown.version)
-        if content == found.content:
-            return found
-        return blocks.change(tx, found, content, reason=reason, step_id=step_id)
-
-    return await database.write(actor, unit)
+    if content == found.content:
+        return found
+    return blocks.change(tx, found, content, reason=reason, step_id=step_id)
 
 
 def seen(tx: Tx, block_id: BlockId, version: int | None) -> Block:

@@ -125,8 +125,14 @@ def erase(
 async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:
     """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
     deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
-    await asyncio.to_thread(memory.indexes.erase_all, archive_id)
-    memory.roles.drop(archive_id)
+    await forget_archives(memory, [archive_id])
+    return deleted
+
+
+async def forget_archives(memory: ArchivalMemory, archive_ids: Sequence[ArchiveId]) -> None:
+    """Leave nothing outside of the rows of archives whose rows have been deleted."""
+    for archive_id in archive_ids:
+        await asyncio.to_thread(memory.indexes.erase_all, archive_id)
+        memory.roles.drop(archive_id)
     memory.forget_cached()
     await memory.database.scrub()
-    return deleted

@@ -260,6 +260,7 @@ def required_terms(wanted: Filter) -> list[list[int]]:
     """Groups of field terms: every group must be met, by any of its terms."""
     groups = [[field_term("tag", tag)] for tag in wanted.tags]
     named = (
+        ("tag", wanted.any_tags),
         ("message", wanted.messages),
         ("language", wanted.languages),
     )
@@ -273,6 +274,8 @@ def required_terms(wanted: Filter) -> list[list[int]]:
 def allowed(found: Passage, wanted: Filter) -> bool:
     """Whether the passage itself meets the filter its index row met."""
     if found.forgotten or not set(wanted.tags) <= set(found.tags):
+        return False
+    if wanted.any_tags and set(wanted.any_tags).isdisjoint(found.tags):
         return False
     named = (
         (wanted.speakers, found.speaker),

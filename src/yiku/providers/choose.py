@@ -1,12 +1,11 @@
 """From settings' plain values to an embedder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
 from yiku.core.errors import SettingInvalid
-from yiku.core.ports import LanguageModel
 from yiku.providers.cache import CachedEmbedder, Warmable
 from yiku.providers.presets import (
     endpoint_preset_names,
@@ -48,43 +47,6 @@ def embedder(choice: EmbedderChoice) -> CachedEmbedder:
         )
     make = _local if provider == LOCAL else _endpoint
     return CachedEmbedder(make(choice, provider, name), choice.cached_texts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelChoice:
-    """Which language model, and where."""
-
-    handle: str  # <provider>/<model>
-    base_url: str | None = None  # instead of the preset's
-    api_key: str | None = field(default=None, repr=False)
-    timeout_s: float = 120.0
-
-
-def language_model(choice: ModelChoice) -> LanguageModel:
-    """Ready to be asked; no connection is made yet. Raises: SettingInvalid."""
-    from yiku.providers.chat import PATIENCE, ChatEndpoint, OpenAICompatibleModel
-
-    provider, slash, name = choice.handle.partition("/")
-    if not (provider and slash and name):
-        raise SettingInvalid(
-            f"YIKU_MODEL: `{choice.handle}` is no handle of a language model: it has the form"
-            " <provider>/<model>, like openai/gpt-4o-mini."
-        )
-    preset = find_endpoint_preset(provider)
-    base_url = choice.base_url or (preset and preset.base_url)
-    if not base_url:
-        raise SettingInvalid(
-            f"The provider `{provider}` of the language model needs an address,"
-            f" YIKU_MODEL_BASE_URL; without one go {', '.join(endpoint_preset_names())}."
-        )
-    endpoint = ChatEndpoint(
-        provider=provider,
-        model=name,
-        base_url=base_url,
-        api_key=choice.api_key,
-        key_variable=preset.key_variable if preset else None,
-    )
-    return OpenAICompatibleModel(endpoint, replace(PATIENCE, timeout_s=choice.timeout_s))
 
 
 # What is chosen imports its adapter only then: httpx, say, takes 60 ms.

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from yiku.core.errors import DimensionMismatch, ProviderRefused, ProviderUnavailable
 from yiku.core.ports import Purpose
 from yiku.providers.connection import Address, Connection
-from yiku.providers.connection import Patience as Patience
 from yiku.providers.embedding_answer import MalformedError, read_answer
+from yiku.providers.patience import Patience as Patience
 from yiku.providers.tasks import together
 from yiku.providers.text import replace_surrogates
 

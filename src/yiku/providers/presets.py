@@ -36,7 +36,7 @@ class LocalPreset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPreset:
-    """A provider with an OpenAI-compatible API. The fields are explained in `presets.toml`."""
+    """A provider with OpenAI's `/embeddings`. The fields are explained in `presets.toml`."""
 
     name: str
     base_url: str
@@ -47,13 +47,13 @@ class EndpointPreset:
 
 
 @cache
-def _tables() -> dict[str, Any]:
+def tables() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("presets.toml").read_text(encoding="utf-8"))
 
 
 def local_preset(name: str) -> LocalPreset:
     """Raises: ModelNotFound, naming the presets there are."""
-    known = _tables()["local"]
+    known = tables()["local"]
     if name not in known:
         names = ", ".join(f"local/{n}" for n in known)
         raise ModelNotFound(f"There is no local model `{name}`; known are {names}.", model=name)
@@ -61,25 +61,31 @@ def local_preset(name: str) -> LocalPreset:
 
 
 def local_preset_names() -> list[str]:
-    return list(_tables()["local"])
+    return list(tables()["local"])
 
 
 def default_hub() -> str:
     """Base URL of the model hub local models are fetched from when no mirror is set."""
-    return _tables()["hub"]["base_url"]
+    return tables()["hub"]["base_url"]
 
 
 def find_endpoint_preset(name: str) -> EndpointPreset | None:
-    table = _tables()["endpoint"].get(name)
-    if table is None:
+    table = tables()["provider"].get(name)
+    if table is None or "embedding" not in table:
         return None
-    return EndpointPreset(name=name, **table)
+    keys: list[str] = table.get("keys", [])
+    return EndpointPreset(
+        name=name,
+        base_url=table["base_url"],
+        key_variable=keys[0] if keys else None,
+        **table["embedding"],
+    )
 
 
 def is_english_only(model: str) -> bool:
     """Whether a model behind an endpoint is known to be nearly blind in Chinese."""
-    return any(fnmatchcase(model.lower(), pattern) for pattern in _tables()["english_only"])
+    return any(fnmatchcase(model.lower(), pattern) for pattern in tables()["english_only"])
 
 
 def endpoint_preset_names() -> list[str]:
-    return list(_tables()["endpoint"])
+    return [name for name, table in tables()["provider"].items() if "embedding" in table]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from yiku.core.errors import SettingInvalid
+from yiku.core.errors import ProviderRefused, SettingInvalid
 from yiku.core.ids import PassageId, new_id
 from yiku.core.memory import Added, Hit
-from yiku.core.message import Message, MessageRole
+from yiku.core.message import MessageRole, Utterance, said
+from yiku.core.model import Prompt
 from yiku.core.ports import LanguageModel
 from yiku.core.role import Decision
 from yiku.core.tenant import Actor
@@ -37,8 +38,8 @@ class Prepared:
     decision: Decision | None
     """Why these; None where there are no roles."""
     compiled: Compiled
-    messages: tuple[Message, ...]
-    """The whole prompt."""
+    prompt: Prompt
+    """What the model is shown."""
 
     @property
     def shown(self) -> tuple[PassageId, ...]:
@@ -93,7 +94,7 @@ class EmbeddingMoEAgent:
         self.conversation = conversation or new_id("conversation")
         self.budget = whole("budget", budget)
         self._model = model
-        self._messages: list[Message] = []
+        self._messages: list[Utterance] = []
         self._turn = asyncio.Lock()
 
     async def step(self, message: str, actor: Actor | None = None) -> Stepped:
@@ -112,7 +113,13 @@ class EmbeddingMoEAgent:
                     " Gating, routing and searching work without one."
                 )
             prepared = await self.prepare_async(message, actor)
-            reply = await model.complete(prepared.messages)
+            answer = await model.complete(prepared.prompt)
+            reply = answer.text.strip()
+            if not reply:
+                raise ProviderRefused(
+                    f"{model.model} answered without a text ({answer.finish.value}).",
+                    model=model.model,
+                )
             stored = await self.remember_async(message, reply, actor)
             return Stepped(
                 reply=reply,
@@ -136,10 +143,8 @@ class EmbeddingMoEAgent:
             active_roles=tuple(active),
             decision=self.memory.gating,
             compiled=compiled,
-            messages=(
-                Message(MessageRole.SYSTEM, system),
-                *self._messages,
-                Message(MessageRole.USER, message),
+            prompt=Prompt(
+                system=system, messages=(*self._messages, said(MessageRole.USER, message))
             ),
         )
 
@@ -165,8 +170,8 @@ class EmbeddingMoEAgent:
             actor,
         )
         self._messages += [
-            Message(MessageRole.USER, message),
-            Message(MessageRole.ASSISTANT, reply),
+            said(MessageRole.USER, message),
+            said(MessageRole.ASSISTANT, reply),
         ]
         del self._messages[:-KEPT]
         return asked, answered

@@ -33,6 +33,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.ProviderUnavailable: 503,
     errors.ProviderError: 502,
     errors.ModelNotFound: 503,
+    errors.PromptTooLong: 422,
     errors.SandboxUnavailable: 503,
     errors.YikuError: 500,
 }
@@ -65,12 +66,14 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
     path, status = request.url.path, status_of(error)
     if status == 500:
         logger.error("request failed", exc_info=error)
+    headers = headers_of(path, status)
     if v1_errors.is_v1(path):
         body = v1_errors.body_of_error(error)
+        headers = {**(headers or {}), **v1_errors.headers_of_error(error)}
     else:
         facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float)}
         body = body_of(type(error).__name__, error.message, facts)
-    return JSONResponse(body, status, headers_of(path, status))
+    return JSONResponse(body, status, headers)
 
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:

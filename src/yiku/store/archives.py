@@ -15,7 +15,7 @@ from yiku.core.errors import (
 )
 from yiku.core.ids import ArchiveId, new_id
 from yiku.core.memory import Archive
-from yiku.store import hot
+from yiku.store import attachments, hot
 from yiku.store.database import Tx
 from yiku.store.tables import archive, change, embedding, erased, from_micros, job, passage, shown
 
@@ -80,6 +80,14 @@ def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
     return found
 
 
+def of_organization(tx: Tx) -> list[ArchiveId]:
+    """Those that are no user's."""
+    query = select(archive.c.id).where(
+        archive.c.organization_id == tx.actor.organization_id, archive.c.owner == ""
+    )
+    return [ArchiveId(one) for one in tx.connection.execute(query).scalars()]
+
+
 def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
     """Raises: ArchiveExists."""
     if find(tx, owner, name) is not None:
@@ -133,8 +141,12 @@ def rename(tx: Tx, archive_id: ArchiveId, name: str, description: str | None) ->
 
 
 def delete_whole(tx: Tx, archive_id: ArchiveId) -> int:
-    """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
+    """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound.
+
+    The agents that had it have it no longer.
+    """
     get(tx, archive_id)
+    attachments.let_go(tx, attachments.ARCHIVE, archive_id)
     run = tx.connection.execute
     held = run(select(func.count()).where(passage.c.archive_id == archive_id)).scalar_one()
     seqs = select(passage.c.seq).where(passage.c.archive_id == archive_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, literal, select, update
@@ -18,15 +18,22 @@ from yiku.core.block import (
 )
 from yiku.core.errors import BlockNotFound, StaleBlock
 from yiku.core.ids import BlockId, UserId, new_id
+from yiku.store import attachments, hot
+from yiku.store.agent_tables import agent_block
 from yiku.store.block_tables import block, block_version
 from yiku.store.database import Tx
+from yiku.store.forms import Form
 
-COLUMNS = tuple(column.name for column in block.columns)
+FORM = Form(block)
 OWN = ("id", "organization_id", "version", "created_at", "created_by", "updated_at", "updated_by")
+_BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
 
 
 def of_row(row: Row[Any]) -> Block:
-    values: dict[str, Any] = dict(zip(COLUMNS, tuple(row), strict=True))
+    return of_values(dict(zip(FORM.names, tuple(row), strict=True)))
+
+
+def of_values(values: Mapping[str, Any]) -> Block:
     return Block(
         seq=values["seq"],
         content=content_of({name: values[name] for name in EDITABLE}),
@@ -57,6 +64,18 @@ def the_one(tx: Tx, query: Select[Any], block_id: BlockId) -> Block:
     return of_row(row)
 
 
+def by_id(tx: Tx, ids: Collection[BlockId]) -> dict[BlockId, Block]:
+    """The blocks there are; for agents, whose blocks they are."""
+    rows = _BY_ID.rows(tx.connection, ids=list(ids)) if ids else ()
+    read = (of_values(FORM.values(row)) for row in rows)
+    return {one.id: one for one in read if one.organization_id == tx.actor.organization_id}
+
+
+def count(tx: Tx) -> int:
+    query = select(func.count()).select_from(block).where(ours(tx))
+    return int(tx.connection.execute(query).scalar_one())
+
+
 def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
     own = {
         "id": new_id("block"),
@@ -84,7 +103,10 @@ def change(
     step_id: str | None = None,
     restores: int | None = None,
 ) -> Block:
-    """Give a block that is still as it was `seen` another content. Raises: StaleBlock."""
+    """Give a block that is still as it was `seen` another content.
+
+    Raises: StaleBlock; LabelTaken where an agent that has it has another of its new label.
+    """
     row = tx.connection.execute(
         update(block)
         .where(block.c.seq == seen.seq, block.c.version == seen.version, ours(tx))
@@ -101,6 +123,8 @@ def change(
     if row is None:
         raise stale(seen, seen.version)
     changed = of_row(row)
+    if changed.label != seen.label:
+        attachments.relabel(tx, changed.id, changed.label)
     keep_version(tx, changed, reason=reason, step_id=step_id, restores=restores)
     return changed
 
@@ -137,8 +161,9 @@ def keep_version(
 
 
 def remove(tx: Tx, block_id: BlockId) -> None:
-    """With its history. Raises: BlockNotFound."""
+    """With its history; the agents that had it have it no longer. Raises: BlockNotFound."""
     found = get_to_change(tx, block_id)
+    attachments.let_go(tx, attachments.BLOCK, block_id)
     tx.connection.execute(delete(block).where(block.c.seq == found.seq))
 
 
@@ -209,6 +234,7 @@ def conditions(tx: Tx, wanted: BlockFilter) -> list[ColumnElement[bool]]:
     ]
     if wanted.templates_only:
         found.append(block.c.is_template)
+    found += connected(wanted)
     if wanted.tags:
         found.append(tagged(tx, wanted.tags, of_all=wanted.all_tags))
     return found
@@ -221,3 +247,16 @@ def tagged(tx: Tx, tags: Sequence[str], *, of_all: bool) -> ColumnElement[bool]:
         select(func.count(held.c.value.distinct())).where(held.c.value.in_(tags)).scalar_subquery()
     )
     return matching >= literal(len(set(tags)) if of_all else 1)
+
+
+def connected(wanted: BlockFilter) -> list[ColumnElement[bool]]:
+    """By the number of agents that have the block."""
+    number = select(func.count()).where(agent_block.c.block_id == block.c.id).scalar_subquery()
+    found: list[ColumnElement[bool]] = []
+    if wanted.agents_at_least is not None:
+        found.append(number >= wanted.agents_at_least)
+    if wanted.agents_at_most is not None:
+        found.append(number <= wanted.agents_at_most)
+    if wanted.agents_exactly is not None:
+        found.append(number.in_(wanted.agents_exactly))
+    return found

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from yiku.core.errors import ToolExists, ToolNotFound
 from yiku.core.ids import ToolId
 from yiku.core.tool import Requirement, SourceType, Tool, ToolFilter, ToolPage, ToolType
+from yiku.store import attachments, hot
 from yiku.store.database import Tx
+from yiku.store.forms import Form
 from yiku.store.tool_tables import tool
 
 NAMES = tuple(f.name for f in fields(Tool))
 COLUMNS = [tool.c[name] for name in NAMES]
 
 
+FORM = Form(tool)
+_BY_ID = hot.Select(f"SELECT {FORM.columns} FROM tool WHERE id IN :ids*")
+
+
 def of_row(row: Row[Any]) -> Tool:
-    values: dict[str, Any] = dict(zip(NAMES, tuple(row), strict=True))
+    return of_values(dict(zip(NAMES, tuple(row), strict=True)))
+
+
+def of_values(values: dict[str, Any]) -> Tool:
     values["tool_type"] = ToolType(values["tool_type"])
     values["source_type"] = SourceType(values["source_type"])
     values["tags"] = tuple(values["tags"])
@@ -54,6 +64,17 @@ def get(tx: Tx, tool_id: ToolId) -> Tool:
     return of_row(row)
 
 
+def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:
+    """The tools there are; for agents, whose tools they are."""
+    found: dict[ToolId, Tool] = {}
+    for row in _BY_ID.rows(tx.connection, ids=list(ids)) if ids else ():
+        values = FORM.values(row)
+        del values["seq"]
+        if values["organization_id"] == tx.actor.organization_id:
+            found[values["id"]] = of_values(values)
+    return found
+
+
 def add(tx: Tx, one: Tool) -> None:
     """Raises: ToolExists."""
     demand_free(tx, one.name)
@@ -68,7 +89,9 @@ def put(tx: Tx, seen: Tool, one: Tool) -> None:
 
 
 def remove(tx: Tx, tool_id: ToolId) -> None:
-    """Raises: ToolNotFound."""
+    """The agents that had it have it no longer. Raises: ToolNotFound."""
+    get(tx, tool_id)
+    attachments.let_go(tx, attachments.TOOL, tool_id)
     removed = tx.connection.execute(
         delete(tool).where(own(tx), tool.c.id == tool_id).returning(tool.c.id)
     )
@@ -106,6 +129,11 @@ def all_fitting(tx: Tx, wanted: ToolFilter) -> list[Tool]:
     """The oldest first."""
     query = select(*COLUMNS).where(own(tx), *fitting(wanted)).order_by(tool.c.seq)
     return [of_row(row) for row in tx.connection.execute(query)]
+
+
+def count(tx: Tx, wanted: ToolFilter) -> int:
+    query = select(func.count()).select_from(tool).where(own(tx), *fitting(wanted))
+    return int(tx.connection.execute(query).scalar_one())
 
 
 def fitting(wanted: ToolFilter) -> list[ColumnElement[bool]]:

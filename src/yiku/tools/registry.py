@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from yiku.core.errors import InvalidTool
@@ -13,9 +14,14 @@ from yiku.core.ports import Sandbox
 from yiku.core.tenant import Actor, Scope
 from yiku.core.tool import (
     Code,
+    Killed,
+    OutOfMemory,
+    OutputTooLarge,
+    Raised,
     Ran,
     Returned,
     SourceType,
+    TimedOut,
     Tool,
     ToolDraft,
     ToolFilter,
@@ -25,8 +31,10 @@ from yiku.core.tool import (
 )
 from yiku.memory.text import tokens
 from yiku.store import tools
-from yiku.store.database import Database, Tx, demand
+from yiku.store.database import Database, Tx, demand, now_utc
 from yiku.tools import draft as drafts
+from yiku.tools.packages import Packages
+from yiku.tools.portable import Portable
 
 CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
 IN_NAME, ELSEWHERE = 1.0, 0.6
@@ -39,13 +47,17 @@ class Toolbox:
 
     database: Database
     sandbox: Sandbox
+    portable: Portable | None = None
+    """What `run_code` runs in where the sandbox can't be; None: nothing."""
+    packages: Packages | None = None
+    """Where tools' own requirements are; None: tools that have some can't run."""
 
     async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
         """Raises: InvalidTool, ToolExists."""
         told = drafts.check(draft)
 
         def unit(tx: Tx) -> Tool:
-            made = new_tool(tx, draft, told)
+            made = new_tool(tx.actor, tx.now, draft, told)
             tools.add(tx, made)
             return made
 
@@ -56,7 +68,7 @@ class Toolbox:
         told = drafts.check(draft)
 
         def unit(tx: Tx) -> Tool:
-            made = new_tool(tx, draft, told)
+            made = new_tool(tx.actor, tx.now, draft, told)
             there = tools.find(tx, told.name)
             if there is None:
                 tools.add(tx, made)
@@ -83,6 +95,9 @@ class Toolbox:
     async def listed(self, actor: Actor, wanted: ToolFilter, page: ToolPage) -> list[Tool]:
         """A page, in the order of creation. Raises: ToolNotFound where a cursor is no tool."""
         return await self.database.read(actor, lambda tx: tools.listed(tx, wanted, page))
+
+    async def count(self, actor: Actor, wanted: ToolFilter) -> int:
+        return await self.database.read(actor, lambda tx: tools.count(tx, wanted))
 
     async def search(
         self,
@@ -117,7 +132,7 @@ class Toolbox:
             seen = tools.get(tx, tool_id)
             demand_custom(seen)
             draft = drafts.of_tool(seen, changes)
-            made = new_tool(tx, draft, drafts.check(draft))
+            made = new_tool(tx.actor, tx.now, draft, drafts.check(draft))
             kept = replace(made, id=seen.id, created_at=seen.created_at, created_by=seen.created_by)
             tools.put(tx, seen, kept)
             return kept
@@ -125,8 +140,13 @@ class Toolbox:
         return await self.database.write(actor, unit)
 
     async def delete(self, actor: Actor, tool_id: ToolId) -> None:
-        """Raises: ToolNotFound."""
-        await self.database.write(actor, lambda tx: tools.remove(tx, tool_id))
+        """Raises: ToolNotFound, InvalidTool where it is one of our own."""
+
+        def unit(tx: Tx) -> None:
+            demand_custom(tools.get(tx, tool_id))
+            tools.remove(tx, tool_id)
+
+        await self.database.write(actor, unit)
 
     async def run(
         self,
@@ -141,18 +161,31 @@ class Toolbox:
         """
         demand(actor, Scope.WRITE)
         drafts.check_arguments(one, arguments)
-        return await self.sandbox.run(code_of(one, arguments, environment or {}))
+        code = code_of(one, arguments, environment or {})
+        if not (one.pip_requirements or one.npm_requirements):
+            return await self.sandbox.run(code)
+        if self.packages is None:
+            named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
+            raise InvalidTool(f"`{one.name}` needs {named}, and nothing can be installed here.")
+        folder = await self.packages.folder(actor, one)
+        return await self.sandbox.run(replace(code, packages=folder))
+
+    async def try_out(
+        self,
+        actor: Actor,
+        draft: ToolDraft,
+        arguments: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[Tool, Ran]:
+        """Call what would be a tool, and isn't stored. Raises: as `create` and `run`."""
+        one = new_tool(actor, now_utc(), draft, drafts.check(draft))
+        return one, await self.run(actor, one, arguments, environment)
 
 
 def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Code:
     """Raises: InvalidTool."""
     if one.source_type is not SourceType.PYTHON or one.source_code is None:
         raise InvalidTool(f"`{one.name}` has no Python code here: the client runs it.")
-    if one.pip_requirements or one.npm_requirements:
-        named = ", ".join(r.name for r in (*one.pip_requirements, *one.npm_requirements))
-        raise InvalidTool(
-            f"`{one.name}` needs {named}; the sandbox has Python's own packages and pydantic only."
-        )
     for name, value in environment.items():
         if not name or "=" in name or "\0" in name + value:
             raise InvalidTool(f"{name!r:.80} can't be an environment variable of this value.")
@@ -164,10 +197,10 @@ def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, s
     )
 
 
-def new_tool(tx: Tx, draft: ToolDraft, told: drafts.Told) -> Tool:
+def new_tool(actor: Actor, now: datetime, draft: ToolDraft, told: drafts.Told) -> Tool:
     return Tool(
         id=ToolId(new_id("tool")),
-        organization_id=tx.actor.organization_id,
+        organization_id=actor.organization_id,
         name=told.name,
         description=told.description,
         tool_type=draft.tool_type,
@@ -182,10 +215,10 @@ def new_tool(tx: Tx, draft: ToolDraft, told: drafts.Told) -> Tool:
         enable_parallel_execution=draft.enable_parallel_execution,
         default_requires_approval=draft.default_requires_approval,
         metadata=draft.metadata,
-        created_at=tx.now,
-        updated_at=tx.now,
-        created_by=tx.actor.user_id,
-        updated_by=tx.actor.user_id,
+        created_at=now,
+        updated_at=now,
+        created_by=actor.user_id,
+        updated_by=actor.user_id,
     )
 
 
@@ -210,11 +243,33 @@ def shown(one: Tool, ran: Ran) -> str | None:
     """A returned value as a model is told it, cut to the tool's limit; None: it returned none."""
     if not isinstance(ran.outcome, Returned):
         return None
-    value = ran.outcome.value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if len(text) <= one.return_char_limit:
+    return cut(text_of(ran.outcome.value), one.return_char_limit)
+
+
+def text_of(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
         return text
-    return (
-        f"{text[: one.return_char_limit]}… (cut: {len(text):,} characters,"
-        f" {one.return_char_limit:,} are shown)"
-    )
+    return f"{text[:limit]}… (cut: {len(text):,} characters, {limit:,} are shown)"
+
+
+def reason(ran: Ran) -> str:
+    """Why there is no value."""
+    match ran.outcome:
+        case Returned():
+            return ""
+        case Raised(traceback=traceback):
+            return traceback.rstrip()
+        case TimedOut(timeout_s=seconds):
+            return f"the tool took longer than {seconds:g} s (YIKU_SANDBOX_TIMEOUT_S)"
+        case OutOfMemory(memory_mb=memory):
+            return f"the tool used more than {memory} MB (YIKU_SANDBOX_MEMORY_MB)"
+        case Killed(signal=None, exit_code=code):
+            return f"the tool ended itself with code {code}, without an answer"
+        case Killed(signal=number):
+            return f"the tool was ended by signal {number}"
+        case OutputTooLarge(limit_bytes=limit):
+            return f"the tool gave more than {limit:,} bytes"

@@ -119,6 +119,11 @@ class Plain:
             tempfile.TemporaryDirectory(prefix="yiku-tool-", ignore_cleanup_errors=True)
         )
         user = unprivileged_user() if os.geteuid() == 0 else None
+        if user is not None and code.packages and not reachable(code.packages):
+            raise SandboxUnavailable(
+                f"Yiku runs as root, and the tool's packages in {code.packages} can't be read by"
+                " the user that it runs as. Let Yiku run as another user, or with bubblewrap."
+            )
         if user is not None:
             os.chown(folder, user, user)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.servers.openai_embeddings import DIMENSION, EmbeddingServer, Reply, unit_vectors
+from tests.servers.openai_embeddings import DIMENSION, EmbeddingServer, Vectors, unit_vectors
 from yiku.core.errors import (
     DimensionMismatch,
     ProviderError,
@@ -57,8 +57,8 @@ async def test_the_key_is_sent_as_a_bearer_token_and_not_shown() -> None:
     assert SECRET not in repr(Endpoint(provider="p", model="m", base_url="u", api_key=SECRET))
 
 
-@pytest.mark.parametrize("reply", [Reply(reversed=True), Reply(base64=True)])
-async def test_order_and_encoding_of_the_answer_do_not_matter(reply: Reply) -> None:
+@pytest.mark.parametrize("reply", [Vectors(reversed=True), Vectors(base64=True)])
+async def test_order_and_encoding_of_the_answer_do_not_matter(reply: Vectors) -> None:
     with EmbeddingServer(reply) as server:
         async with connected(server.url) as made:
             vectors = await made.embed(TEXTS, purpose="document")
@@ -66,7 +66,7 @@ async def test_order_and_encoding_of_the_answer_do_not_matter(reply: Reply) -> N
 
 
 async def test_batches_are_bounded_in_size_and_number_at_once() -> None:
-    with EmbeddingServer(*[Reply(wait_s=0.05)] * 10) as server:
+    with EmbeddingServer(*[Vectors(wait_s=0.05)] * 10) as server:
         patience = Patience(concurrency=2)
         async with connected(server.url, patience=patience, batch=1) as made:
             vectors = await made.embed(TEXTS, purpose="document")
@@ -77,7 +77,7 @@ async def test_batches_are_bounded_in_size_and_number_at_once() -> None:
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 async def test_passing_trouble_is_tried_again(status: int) -> None:
-    with EmbeddingServer(Reply(status=status, body=b"{}"), Reply(status=status)) as server:
+    with EmbeddingServer(Vectors(status=status, body=b"{}"), Vectors(status=status)) as server:
         async with connected(server.url) as made:
             vectors = await made.embed(["a"], purpose="query")
     assert np.allclose(vectors, unit_vectors(["a"]), atol=1e-6)
@@ -85,7 +85,7 @@ async def test_passing_trouble_is_tried_again(status: int) -> None:
 
 
 async def test_retry_after_is_waited_for() -> None:
-    reply = Reply(status=429, headers={"Retry-After": "1"})
+    reply = Vectors(status=429, headers={"Retry-After": "1"})
     with EmbeddingServer(reply) as server:
         async with connected(server.url) as made:
             await made.embed(["a"], purpose="query")
@@ -93,7 +93,7 @@ async def test_retry_after_is_waited_for() -> None:
 
 
 async def test_a_slow_answer_is_given_up_and_asked_for_again() -> None:
-    with EmbeddingServer(Reply(wait_s=1)) as server:
+    with EmbeddingServer(Vectors(wait_s=1)) as server:
         patience = Patience(timeout_s=0.2, first_wait_s=0.01)
         async with connected(server.url, patience=patience) as made:
             await made.embed(["a"], purpose="query")
@@ -101,7 +101,7 @@ async def test_a_slow_answer_is_given_up_and_asked_for_again() -> None:
 
 
 async def test_lasting_trouble_ends_with_an_error_that_says_so() -> None:
-    with EmbeddingServer(*[Reply(status=503)] * 3) as server:
+    with EmbeddingServer(*[Vectors(status=503)] * 3) as server:
         async with connected(server.url) as made:
             with pytest.raises(ProviderUnavailable, match=r"tried 3 times: it answered 503"):
                 await made.embed(["a"], purpose="query")
@@ -119,7 +119,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_key_names_the_variable_and_not_the_key(status: int) -> None:
     said = f'{{"error": {{"message": "Incorrect API key: {SECRET}"}}}}'.encode()
-    with EmbeddingServer(Reply(status=status, body=said)) as server:
+    with EmbeddingServer(Vectors(status=status, body=said)) as server:
         async with connected(server.url, api_key=SECRET, key_variable="OPENAI_API_KEY") as made:
             with pytest.raises(ProviderRefused, match="YIKU_EMBEDDING_API_KEY") as caught:
                 await made.embed(["a"], purpose="query")
@@ -130,7 +130,7 @@ async def test_a_refused_key_names_the_variable_and_not_the_key(status: int) -> 
 
 async def test_an_unknown_model_says_what_to_check() -> None:
     said = b'{"error": {"message": "model m not found"}}'
-    with EmbeddingServer(Reply(status=404, body=said)) as server:
+    with EmbeddingServer(Vectors(status=404, body=said)) as server:
         async with connected(server.url) as made:
             with pytest.raises(ProviderRefused, match=r"model m not found.*base URL.*`m`"):
                 await made.embed(["a"], purpose="query")
@@ -138,7 +138,7 @@ async def test_an_unknown_model_says_what_to_check() -> None:
 
 async def test_other_refusals_quote_the_provider_without_the_key() -> None:
     said = f'{{"error": {{"message": "input too long for {SECRET}"}}}}'.encode()
-    with EmbeddingServer(Reply(status=400, body=said)) as server:
+    with EmbeddingServer(Vectors(status=400, body=said)) as server:
         async with connected(server.url, api_key=SECRET) as made:
             with pytest.raises(ProviderRefused, match="input too long") as caught:
                 await made.embed(["a"], purpose="query")
@@ -147,7 +147,7 @@ async def test_other_refusals_quote_the_provider_without_the_key() -> None:
 
 async def test_a_used_up_quota_is_not_tried_again() -> None:
     said = b'{"error": {"message": "pay", "code": "insufficient_quota"}}'
-    with EmbeddingServer(Reply(status=429, body=said)) as server:
+    with EmbeddingServer(Vectors(status=429, body=said)) as server:
         async with connected(server.url) as made:
             with pytest.raises(ProviderRefused, match="quota"):
                 await made.embed(["a"], purpose="query")
@@ -155,7 +155,7 @@ async def test_a_used_up_quota_is_not_tried_again() -> None:
 
 
 async def test_a_redirect_is_an_error_and_not_followed_with_the_key() -> None:
-    with EmbeddingServer(Reply(status=302, headers={"Location": "/login"})) as server:
+    with EmbeddingServer(Vectors(status=302, headers={"Location": "/login"})) as server:
         async with connected(server.url, api_key=SECRET) as made:
             with pytest.raises(ProviderRefused, match="302"):
                 await made.embed(["a"], purpose="query")
@@ -163,7 +163,7 @@ async def test_a_redirect_is_an_error_and_not_followed_with_the_key() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"data": []}'])
 async def test_an_answer_that_is_no_embedding_is_unavailable(body: bytes) -> None:
-    with EmbeddingServer(Reply(body=body)) as server:
+    with EmbeddingServer(Vectors(body=body)) as server:
         async with connected(server.url) as made:
             with pytest.raises(ProviderUnavailable, match="no embedding"):
                 await made.embed(["a"], purpose="query")
@@ -178,7 +178,7 @@ async def test_another_dimension_than_configured_is_refused_with_both_numbers() 
 
 
 async def test_a_dimension_that_changes_is_refused() -> None:
-    with EmbeddingServer(Reply(), Reply(dimension=16)) as server:
+    with EmbeddingServer(Vectors(), Vectors(dimension=16)) as server:
         async with connected(server.url) as made:
             await made.warm()
             with pytest.raises(DimensionMismatch, match=r"16; expected 8"):
@@ -186,7 +186,7 @@ async def test_a_dimension_that_changes_is_refused() -> None:
 
 
 async def test_a_model_that_changes_is_refused() -> None:
-    with EmbeddingServer(Reply(model="one"), Reply(model="two")) as server:
+    with EmbeddingServer(Vectors(model="one"), Vectors(model="two")) as server:
         async with connected(server.url) as made:
             await made.warm()
             with pytest.raises(ProviderRefused, match=r"`two` instead of `one`.*reembed"):
@@ -194,14 +194,14 @@ async def test_a_model_that_changes_is_refused() -> None:
 
 
 async def test_a_known_other_model_of_the_provider_is_refused_at_once() -> None:
-    with EmbeddingServer(Reply(model="old")) as server:
+    with EmbeddingServer(Vectors(model="old")) as server:
         async with connected(server.url, siblings=frozenset({"old"})) as made:
             with pytest.raises(ProviderRefused, match="`old` instead of `m`"):
                 await made.embed(["a"], purpose="query")
 
 
 async def test_another_spelling_of_the_model_is_no_change() -> None:
-    with EmbeddingServer(Reply(model="org/m:latest"), Reply(model="org/m")) as server:
+    with EmbeddingServer(Vectors(model="org/m:latest"), Vectors(model="org/m")) as server:
         async with connected(server.url) as made:
             await made.warm()
             await made.embed(["a"], purpose="query")
@@ -224,14 +224,14 @@ async def test_empty_text_and_lone_surrogates_are_sent_as_something_harmless() -
 
 
 async def test_one_failing_batch_fails_the_call_once() -> None:
-    with EmbeddingServer(Reply(status=400, body=b"{}")) as server:
+    with EmbeddingServer(Vectors(status=400, body=b"{}")) as server:
         async with connected(server.url, batch=1) as made:
             with pytest.raises(ProviderRefused):
                 await made.embed(TEXTS, purpose="document")
 
 
 async def test_handles_choose_the_endpoint(tmp_path: Path) -> None:
-    with EmbeddingServer(Reply(dimension=256)) as server:
+    with EmbeddingServer(Vectors(dimension=256)) as server:
         made = embedder(
             EmbedderChoice(
                 handle="openai/text-embedding-3-small",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
-from fastapi import Header, Query
+from fastapi import Query
 from starlette.responses import Response
 
+from yiku.core.agent import AgentFilter, AgentState
 from yiku.core.block import Block
-from yiku.core.errors import Invalid
 from yiku.core.ids import BlockId
 from yiku.memory import blocks
 from yiku.server.memory import Asks, Here, answer
-from yiku.server.v1 import wire
+from yiku.server.v1 import wire, wire_agents
+from yiku.server.v1.about import view_of
+from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate import (
     block_content,
@@ -23,36 +24,23 @@ from yiku.server.v1.translate import (
     can_match,
     given,
 )
+from yiku.server.v1.translate_agents import agent_out, agent_page, relations_of
+from yiku.server.v1.versions import IfMatch, tagged, version_in
+from yiku.store import agents
+from yiku.store import blocks as store
+from yiku.store.database import Tx
 
 router = Routes("blocks")
 
-IfMatch = Annotated[
-    str | None,
-    Header(description="The `ETag` of the block that was read: refuse if it has changed since."),
-]
-VERSION = re.compile(r'"([0-9]{1,9})"')
 
-
-def version_in(if_match: str | None) -> int | None:
-    """Raises: Invalid."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    found = VERSION.fullmatch(if_match.strip())
-    if found is None:
-        raise Invalid(f'`If-Match` is an ETag that was given here, like "3", not {if_match!r}.')
-    return int(found[1])
-
-
-def tagged(one: Block) -> Response:
-    response = answer(block_out(one))
-    response.headers["ETag"] = f'"{one.version}"'
-    return response
+def told(one: Block) -> Response:
+    return tagged(answer(block_out(one)), one.version)
 
 
 @router.post("/v1/blocks/", response_model=wire.BlockOut)
 async def create(body: wire.BlockIn, app: Here, actor: Asks) -> Response:
     """Create a block."""
-    return tagged(await blocks.create(app.database, actor, block_content(body)))
+    return told(await blocks.create(app.database, actor, block_content(body)))
 
 
 @router.get("/v1/blocks/", response_model=list[wire.BlockOut])
@@ -63,16 +51,19 @@ async def list_blocks(
     found: list[Block] = []
     if can_match(query):
         found = await blocks.listed(app.database, actor, block_filter(query), block_page(query))
-    return Response(
-        b"[" + b",".join(block_out(one).model_dump_json().encode() for one in found) + b"]",
-        media_type="application/json",
-    )
+    return answers(map(block_out, found))
+
+
+@router.get("/v1/blocks/count", response_model=int)
+async def count(app: Here, actor: Asks) -> int:
+    """How many blocks there are."""
+    return await app.database.read(actor, store.count)
 
 
 @router.get("/v1/blocks/{block_id}", response_model=wire.BlockOut)
 async def retrieve(block_id: str, app: Here, actor: Asks) -> Response:
     """One block."""
-    return tagged(await blocks.get(app.database, actor, BlockId(block_id)))
+    return told(await blocks.get(app.database, actor, BlockId(block_id)))
 
 
 @router.patch("/v1/blocks/{block_id}", response_model=wire.BlockOut)
@@ -84,7 +75,7 @@ async def update(
     changed = await blocks.update(
         app.database, actor, BlockId(block_id), given(body), seen_version=seen
     )
-    return tagged(changed)
+    return told(changed)
 
 
 @router.delete("/v1/blocks/{block_id}", response_model=None)
@@ -92,3 +83,21 @@ async def delete(block_id: str, app: Here, actor: Asks) -> Response:
     """Erase a block for good, with its history."""
     await blocks.delete(app.database, actor, BlockId(block_id))
     return Response(b"null", media_type="application/json")
+
+
+@router.get("/v1/blocks/{block_id}/agents", response_model=list[wire_agents.AgentOut])
+async def list_agents(
+    block_id: str,
+    query: Annotated[wire_agents.AgentPages, Query()],
+    app: Here,
+    actor: Asks,
+) -> Response:
+    """The agents that have a block, a page of them."""
+
+    def unit(tx: Tx) -> list[AgentState]:
+        found = store.get(tx, BlockId(block_id))
+        return agents.page_of_states(tx, AgentFilter(block_id=found.id), agent_page(query))
+
+    found = await app.database.read(actor, unit)
+    view = view_of(app.agents, actor, relations_of(query))
+    return answers(agent_out(one, view) for one in found)

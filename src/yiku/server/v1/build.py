@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yiku.server.v1 import blocks, health
+from yiku.server.v1 import (
+    agent_blocks,
+    agent_tools,
+    agents,
+    archives,
+    blocks,
+    health,
+    models,
+    passages,
+    tools,
+)
 from yiku.server.v1.routing import Routes
 
 
 def build() -> Sequence[Routes]:
-    return (health.router, blocks.router)
+    return (
+        health.router,
+        agents.router,
+        agent_blocks.router,
+        agent_tools.router,
+        blocks.router,
+        tools.router,
+        archives.router,
+        passages.router,
+        models.router,
+    )

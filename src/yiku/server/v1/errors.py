@@ -10,6 +10,9 @@ from yiku.core.errors import YikuError
 PREFIX = "/v1/"
 HEADERS = {409: {"X-Should-Retry": "false"}}
 """The client tries a conflict again by itself, which would only repeat it."""
+OF_A_RUN = {"X-Should-Retry": "false"}
+"""It also tries again where a provider failed. But what a run began with is stored: sent again by
+itself, it would be said twice."""
 
 
 def is_v1(path: str) -> bool:
@@ -21,11 +24,17 @@ def body_of(name: str, message: str) -> dict[str, Any]:
 
 
 def body_of_error(error: YikuError) -> dict[str, Any]:
-    """What is wrong with a field is said as for a field of the wrong type."""
+    """What is wrong with a field is said as for a field of the wrong type; a run is named."""
     name, field = type(error).__name__, error.facts.get("field")
-    if not isinstance(field, str):
-        return body_of(name, error.message)
-    return body_of_problems([{"loc": ("body", field), "msg": error.message, "type": name}], name)
+    if isinstance(field, str):
+        problem = {"loc": ("body", field), "msg": error.message, "type": name}
+        return body_of_problems([problem], name)
+    run_id = error.facts.get("run_id")
+    return body_of(name, error.message) | ({} if run_id is None else {"run_id": run_id})
+
+
+def headers_of_error(error: YikuError) -> dict[str, str]:
+    return OF_A_RUN if "run_id" in error.facts else {}
 
 
 def body_of_problems(problems: Sequence[Any], name: str = "Invalid") -> dict[str, Any]:

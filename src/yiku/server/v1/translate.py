@@ -31,6 +31,8 @@ def block_out(one: Block) -> wire.BlockOut:
 
 
 def block_filter(query: wire.BlockQuery) -> BlockFilter:
+    more, less = query.connected_to_agents_count_gt, query.connected_to_agents_count_lt
+    exactly = query.connected_to_agents_count_eq
     return BlockFilter(
         label=query.label,
         template_name=query.name,
@@ -41,23 +43,15 @@ def block_filter(query: wire.BlockQuery) -> BlockFilter:
         label_has=query.label_search,
         value_has=query.value_search,
         description_has=query.description_search,
+        agents_at_least=None if more is None else more + 1,
+        agents_at_most=None if less is None else less - 1,
+        agents_exactly=None if exactly is None else tuple(exactly),
     )
 
 
 def can_match(query: wire.BlockQuery) -> bool:
-    """Whether blocks can be meant that no agent and no identity has: none has any yet."""
-    equal, more, less = (
-        query.connected_to_agents_count_eq,
-        query.connected_to_agents_count_gt,
-        query.connected_to_agents_count_lt,
-    )
-    return (
-        query.identity_id is None
-        and not query.identifier_keys
-        and (equal is None or 0 in equal)
-        and (more is None or more < 0)
-        and (less is None or less > 0)
-    )
+    """Whether blocks can be meant that no identity has: none has any yet."""
+    return query.identity_id is None and not query.identifier_keys
 
 
 def block_page(query: wire.Page) -> BlockPage:

@@ -5,11 +5,14 @@ Names, defaults and optional fields are those of `letta-client`. Requests are ch
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 BlockLimit = Field(default=100_000, ge=1, le=10_000_000, description="Characters of the value.")
+
+
+Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
 class In(BaseModel):
@@ -116,14 +119,23 @@ class BlockOut(Out):
     last_updated_by_id: str
 
 
-class Page(In):
+class Cursors(In):
     """Which part of a listing: cursors are ids."""
 
     limit: int = Field(default=50, ge=1, le=10_000)
     after: str | None = Field(default=None, description="Only what comes after this one.")
     before: str | None = Field(default=None, description="Only what comes before this one.")
+
+
+class Page(Cursors):
     order: Literal["asc", "desc"] = Field(default="asc", description="asc: the oldest first.")
     order_by: Literal["created_at"] = "created_at"
+
+
+class NewestFirst(Page):
+    """A part of a listing that begins with the newest, unless asked otherwise."""
+
+    order: Literal["asc", "desc"] = Field(default="desc", description="desc: the newest first.")
 
 
 class BlockQuery(Page):
@@ -140,6 +152,6 @@ class BlockQuery(Page):
     description_search: str | None = Field(default=None, description="Part of the description.")
     identity_id: str | None = None
     identifier_keys: list[str] | None = None
-    connected_to_agents_count_eq: list[int] | None = None
-    connected_to_agents_count_gt: int | None = None
-    connected_to_agents_count_lt: int | None = None
+    connected_to_agents_count_eq: list[Count] | None = None
+    connected_to_agents_count_gt: Count | None = None
+    connected_to_agents_count_lt: Count | None = None

@@ -1,0 +1,98 @@
+"""From a run's state to what its model is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from yiku.agents import rules
+from yiku.agents.begin import Begun
+from yiku.agents.instructions import view_of
+from yiku.agents.kinds import KINDS
+from yiku.agents.rules import Progress
+from yiku.agents.work import Work
+from yiku.context.compile import Asking, prompt
+from yiku.core.agent import AgentConfig
+from yiku.core.memory import Json
+from yiku.core.message import MessageRole
+from yiku.core.model import Prompt, Sampling, ToolSpec
+from yiku.core.tool import Tool
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+
+
+def prompt_of(work: Work) -> Prompt:
+    """What the model is shown now."""
+    names = work.tool_names
+    required = work.kind.needs_call
+    asking = Asking(
+        tools=(*map(spec_of, work.state.tools), *work.run.request.client_tools),
+        tool_choice=rules.tool_choice(work.rules, work.progress, names, required=required),
+        sampling=sampling_of(work.state.agent.config),
+    )
+    return prompt(
+        work.state,
+        view_of(work.state),
+        work.messages,
+        asking,
+        summary=work.summary,
+        roles=work.roles,
+        system=work.run.request.system or work.messages[0].text,
+    )
+
+
+def spec_of(tool: Tool) -> ToolSpec:
+    schema = tool.json_schema
+    return ToolSpec(
+        name=tool.name,
+        description=tool.description,
+        parameters=schema.get("parameters") or {"type": "object", "properties": {}},
+        strict=bool(schema.get("strict")),
+    )
+
+
+def sampling_of(config: AgentConfig) -> Sampling:
+    """What the agent's model settings say, in the form of v1; else what its kind does."""
+    told = KINDS[config.kind].sampling
+    settings = config.model_settings
+    reasoning, thinking = inner(settings, "reasoning"), inner(settings, "thinking")
+    effort = reasoning.get("reasoning_effort", settings.get("effort"))
+    if thinking.get("type") == "disabled":
+        effort = "none"
+    return replace(
+        told,
+        max_tokens=whole(settings.get("max_output_tokens")),
+        temperature=number(settings.get("temperature")),
+        parallel_tool_calls=settings.get("parallel_tool_calls"),
+        reasoning_effort=effort if effort in EFFORTS else told.reasoning_effort,
+        thinking_budget=whole(thinking.get("budget_tokens", thinking.get("thinking_budget"))),
+        response_format=config.response_format or settings.get("response_format"),
+    )
+
+
+def inner(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Settings come under several names: `reasoning`, `thinking` and `thinking_config`."""
+    found = settings.get(name) or settings.get(f"{name}_config")
+    return cast("Mapping[str, Json]", found) if isinstance(found, Mapping) else {}
+
+
+def whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def progress_in(begun: Begun) -> Progress:
+    """The calls since somebody last said something: those of this run, and where it answers calls
+    that waited, those of the run that made them."""
+    since = 0
+    for at, one in enumerate(begun.messages):
+        if one.role is MessageRole.USER:
+            since = at
+    config, state = begun.state.agent.config, begun.state
+    names = [tool.name for tool in state.tools]
+    names += [tool.name for tool in begun.run.request.client_tools]
+    return rules.progress_of(config.tool_rules, names, begun.messages[since:])

@@ -1,0 +1,215 @@
+"""Every language model there is to ask, by its handle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
+from yiku.core.model import ModelCard
+from yiku.core.ports import LanguageModel
+from yiku.providers.access import Access, Reach, Target, split_handle
+from yiku.providers.catalog import Catalog, Provider
+from yiku.providers.direct import PATIENCE, DirectModel
+from yiku.providers.listing import Found, Listed, list_models
+from yiku.providers.notes import note_of
+from yiku.providers.offline import HANDLE as OFFLINE
+from yiku.providers.offline import OfflineResponder
+from yiku.providers.patience import Patience
+
+if TYPE_CHECKING:
+    from yiku.providers.backends import Backends
+
+logger = logging.getLogger(__name__)
+
+LIST_KEPT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsChoice:
+    """What the settings say of language models."""
+
+    default: str | None = None
+    """A handle; None: the offline responder."""
+    base_url: str | None = None
+    """Of the default model's provider."""
+    api_key: str | None = field(default=None, repr=False)
+    region: str | None = None
+    timeout_s: float = 120.0
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The environment's keys and base URLs, by name."""
+    home: Path | None = None
+    """Where `providers.toml` is looked for."""
+
+
+class Models:
+    """Models are made when they are first asked for, and kept."""
+
+    def __init__(self, choice: ModelsChoice, patience: Patience | None = None) -> None:
+        """Raises: SettingInvalid where the default model can't be one."""
+        self._choice = choice
+        self._catalog = Catalog(choice.home)
+        own = (choice.default or "").partition("/")[0] or None
+        self._reach = Reach(
+            variables=choice.variables,
+            region=choice.region,
+            own_provider=own,
+            base_url=choice.base_url,
+            api_key=choice.api_key,
+        )
+        self._patience = patience or Patience(
+            timeout_s=choice.timeout_s, attempts=PATIENCE.attempts
+        )
+        self._made: dict[str, LanguageModel] = {OFFLINE: OfflineResponder()}
+        self._backends_made: Backends | None = None
+        self._making = threading.Lock()
+        self._listed: tuple[float, Listed] | None = None
+        self._listing = asyncio.Lock()
+        if choice.default is not None:
+            self._check_default(choice.default)
+
+    @property
+    def default(self) -> str:
+        """The handle of the model that is taken where none is named."""
+        return self._choice.default or OFFLINE
+
+    def get(self, handle: str | None = None) -> LanguageModel:
+        """None: the default. Nothing is connected yet; a missing key is told when it is asked.
+
+        Raises: Invalid (no handle), ModelNotFound (no such provider), SettingInvalid.
+        """
+        wanted = handle or self.default
+        made = self._made.get(wanted)
+        if made is None:
+            made = self._made[wanted] = DirectModel(
+                self._target(wanted), self._backends, self._catalog.overflow, self._patience
+            )
+        return made
+
+    def card(self, handle: str) -> ModelCard:
+        """What is known of a model, whether it has been listed or not. Raises: as `get`."""
+        if handle == OFFLINE:
+            return offline_card()
+        found = self._found(handle)
+        return self._card(self._target(handle), found)
+
+    async def listed(self) -> list[ModelCard]:
+        """The models of every provider that is configured or runs here, ours last.
+
+        A provider that doesn't answer is left out, and named in `unlisted`.
+        """
+        listed = await self._list()
+        cards = [
+            self._card(Target(access=access, name=found.name, handle=handle), found)
+            for handle, (access, found) in listed.found.items()
+        ]
+        known = {card.handle for card in cards}
+        if self.default not in known and self.default != OFFLINE:
+            cards.insert(0, self.card(self.default))
+        return [*cards, offline_card()]
+
+    async def unlisted(self) -> Mapping[str, str]:
+        """Why a provider's models couldn't be listed, by its name."""
+        return (await self._list()).failed
+
+    async def close(self) -> None:
+        if self._backends_made is not None:
+            await self._backends_made.close()
+
+    def _target(self, handle: str) -> Target:
+        name, model = split_handle(handle)
+        provider = self._catalog.find(name) or self._unknown(name)
+        access = self._reach.access(provider)
+        return Target(access=access, name=model, handle=handle)
+
+    def _unknown(self, name: str) -> Provider:
+        """A provider nobody has described is one the settings give an address. Raises:
+        ModelNotFound."""
+        if name == self._reach.own_provider and self._choice.base_url:
+            return Provider(name=name, title=name, key_optional=True)
+        known = ", ".join(self._catalog.names())
+        raise ModelNotFound(
+            f"There is no provider `{name}` of language models. Known are {known}; another is"
+            " added in providers.toml, or with YIKU_MODEL_BASE_URL.",
+            provider=name,
+        )
+
+    def _check_default(self, handle: str) -> None:
+        """Raises: SettingInvalid."""
+        if handle == OFFLINE:
+            return
+        try:
+            self._target(handle)
+        except (Invalid, ModelNotFound) as error:
+            raise SettingInvalid(f"YIKU_MODEL: {error.message}") from error
+
+    def _backends(self) -> Backends:
+        """Called in threads: two models that are asked for the first time share one."""
+        from yiku.providers.backends import Backends
+
+        with self._making:
+            if self._backends_made is None:
+                self._backends_made = Backends(self._patience.timeout_s)
+            return self._backends_made
+
+    def _accesses(self) -> list[Access]:
+        """The providers whose models are listed."""
+        found: list[Access] = []
+        for provider in self._catalog.providers.values():
+            if not provider.chat or not (provider.local or self._reach.is_configured(provider)):
+                continue
+            try:
+                access = self._reach.access(provider)
+            except SettingInvalid as error:
+                logger.warning(
+                    "provider not usable",
+                    extra={"action": "provider_not_usable", "why": error.message},
+                )
+                continue
+            if access.usable:
+                found.append(access)
+        own = self._reach.own_provider
+        if own and self._catalog.find(own) is None and self._choice.base_url:
+            found.append(self._reach.access(self._unknown(own)))
+        return found
+
+    async def _list(self) -> Listed:
+        async with self._listing:
+            if self._listed is None or monotonic() - self._listed[0] > LIST_KEPT_S:
+                listed = await list_models(self._accesses(), self._catalog.is_chat)
+                self._listed = (monotonic(), listed)
+            return self._listed[1]
+
+    def _found(self, handle: str) -> Found | None:
+        if self._listed is None:
+            return None
+        place = self._listed[1].found.get(handle)
+        return place[1] if place else None
+
+    def _card(self, target: Target, found: Found | None) -> ModelCard:
+        known = target.known
+        window = (found and found.window) or known.window or self._catalog.default_window
+        return ModelCard(
+            handle=target.handle,
+            provider=target.access.name,
+            name=target.name,
+            context_window=window,
+            max_tokens=(found and found.max_tokens) or known.max_tokens,
+            note=note_of(target),
+        )
+
+
+def offline_card() -> ModelCard:
+    return ModelCard(
+        handle=OFFLINE,
+        provider="yiku",
+        name=OFFLINE.partition("/")[2],
+        context_window=1_000_000,
+        note="No language model: it remembers, finds again, and says so.",
+    )

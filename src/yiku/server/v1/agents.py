@@ -1,0 +1,90 @@
+"""/v1/agents: making, finding, changing and deleting agents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from yiku.agents import make
+from yiku.core.agent import AgentFilter, AgentState
+from yiku.core.ids import AgentId
+from yiku.server.memory import Asks, Here, answer
+from yiku.server.v1 import wire_agents as wire
+from yiku.server.v1.about import told, view_of
+from yiku.server.v1.listing import answers
+from yiku.server.v1.routing import Routes
+from yiku.server.v1.translate_agents import (
+    agent_filter,
+    agent_out,
+    agent_page,
+    changes_of,
+    new_agent,
+    relations_of,
+)
+from yiku.server.v1.versions import IfMatch, tagged, version_in
+from yiku.store import agents as store
+
+router = Routes("agents")
+
+
+@router.post("/v1/agents/", response_model=wire.AgentOut)
+async def create(body: wire.AgentIn, app: Here, actor: Asks) -> Response:
+    """Create an agent."""
+    return told(app.agents, actor, await make.create(app.agents, actor, new_agent(body)))
+
+
+@router.get("/v1/agents/", response_model=list[wire.AgentOut])
+async def list_agents(
+    query: Annotated[wire.AgentQuery, Query()], app: Here, actor: Asks
+) -> Response:
+    """The agents there are, a page of them."""
+    wanted, part = agent_filter(query), agent_page(query)
+    found: list[AgentState] = []
+    if wanted is not None:
+        found = await app.database.read(actor, lambda tx: store.page_of_states(tx, wanted, part))
+    view = view_of(app.agents, actor, relations_of(query))
+    return answers(agent_out(one, view) for one in found)
+
+
+@router.get("/v1/agents/count", response_model=int)
+async def count(app: Here, actor: Asks) -> int:
+    """How many agents there are."""
+    return await app.database.read(actor, lambda tx: store.count(tx, AgentFilter()))
+
+
+@router.get("/v1/agents/{agent_id}", response_model=wire.AgentOut)
+async def retrieve(
+    agent_id: str, query: Annotated[wire.Included, Query()], app: Here, actor: Asks
+) -> Response:
+    """One agent."""
+    found = await app.database.read(actor, lambda tx: store.state(tx, AgentId(agent_id)))
+    view = view_of(app.agents, actor, relations_of(query))
+    return tagged(answer(agent_out(found, view)), found.agent.version)
+
+
+@router.patch("/v1/agents/{agent_id}", response_model=wire.AgentOut)
+async def update(
+    agent_id: str, body: wire.AgentPatch, app: Here, actor: Asks, if_match: IfMatch = None
+) -> Response:
+    """Change an agent, and what it has."""
+    changes, attach = changes_of(body)
+    merged = changes.pop("merged_settings", None)
+    changed = await make.update(
+        app.agents,
+        actor,
+        AgentId(agent_id),
+        changes,
+        attach,
+        merged_settings=merged,
+        seen_version=version_in(if_match),
+    )
+    return told(app.agents, actor, changed)
+
+
+@router.delete("/v1/agents/{agent_id}", response_model=None)
+async def delete(agent_id: str, app: Here, actor: Asks) -> Response:
+    """Erase an agent for good, with its messages and what was made with it."""
+    await make.delete(app.agents, actor, AgentId(agent_id))
+    return Response(b"null", media_type="application/json")

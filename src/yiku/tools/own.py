@@ -1,0 +1,33 @@
+"""The tools of our own, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from yiku.core.model import ToolSpec
+from yiku.core.tool import Tool
+from yiku.tools import own_builtin, own_memory
+from yiku.tools.desk import Language, OwnTool
+
+OWN: Mapping[str, OwnTool] = {one.name: one for one in (*own_builtin.TOOLS, *own_memory.EDITS)}
+
+
+def own_tool(tool: Tool) -> OwnTool | None:
+    """What the row of a tool of our own stands for; None: it isn't ours, or no longer there."""
+    return OWN.get(tool.name) if tool.tool_type.ours else None
+
+
+def told(tool: Tool, language: Language = "en") -> ToolSpec:
+    """A tool as a model is told of it: ours in the agent's language, others as they are."""
+    ours = own_tool(tool)
+    if ours is not None:
+        return ToolSpec(
+            name=ours.name,
+            description=ours.description(language),
+            parameters=ours.parameters(language),
+        )
+    return ToolSpec(
+        name=tool.name,
+        description=tool.description,
+        parameters=tool.json_schema.get("parameters", {"type": "object", "properties": {}}),
+    )

@@ -1,0 +1,114 @@
+"""Arguments as models write them: read, mended where they are plain, refused with what is right."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yiku.core.errors import InvalidTool
+from yiku.tools.arguments import problem, read
+
+PARAMETERS = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 9},
+        "mode": {"type": "string", "enum": ["any", "all"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "exact": {"type": "boolean"},
+        "since": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "near": {"$ref": "#/$defs/Point"},
+    },
+    "required": ["query"],
+    "$defs": {
+        "Point": {
+            "type": "object",
+            "properties": {"x": {"type": "number"}, "next": {"$ref": "#/$defs/Point"}},
+            "required": ["x"],
+            "additionalProperties": False,
+        }
+    },
+}
+
+
+def arguments(written: str) -> dict[str, Any]:
+    return read("find", written, PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('{"query": "茶"}', {"query": "茶"}),
+        ('{"query": "a\nb"}', {"query": "a\nb"}),
+        ('{"query": "a", "limit": "5"}', {"query": "a", "limit": 5}),
+        ('{"query": "a", "limit": 5.0}', {"query": "a", "limit": 5}),
+        ('{"query": "a", "exact": "true"}', {"query": "a", "exact": True}),
+        ('{"query": "a", "tags": "tea"}', {"query": "a", "tags": ["tea"]}),
+        ('{"query": "a", "tags": "[\\"tea\\"]"}', {"query": "a", "tags": ["tea"]}),
+        ('{"query": "a", "limit": null}', {"query": "a"}),
+        ('{"query": "a", "since": null}', {"query": "a", "since": None}),
+        ('{"query": "a", "request_heartbeat": true}', {"query": "a"}),
+        ('{"query": "5"}', {"query": "5"}),
+        ('{"query": "a", "near": {"x": 1, "next": {"x": 2}}}',
+         {"query": "a", "near": {"x": 1, "next": {"x": 2}}}),
+    ],
+)  # fmt: skip
+def test_what_is_meant_plainly_is_read(written: str, meant: dict[str, Any]) -> None:
+    assert arguments(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("", "`find` needs `query`"),
+        ("{", "not valid JSON"),
+        ("[1]", "one JSON object, not a list"),
+        ('{"query": 5}', "`query` must be a string, not an integer (5)"),
+        ('{"query": null}', "`query` must be a string, not null"),
+        ('{"query": "a", "limit": 10}', "`limit` must be at most 9; it was 10"),
+        ('{"query": "a", "limit": true}', "`limit` must be an integer, not a boolean"),
+        ('{"query": "a", "limit": "many"}', "`limit` must be an integer, not a string"),
+        ('{"query": "a", "mode": "some"}', '`mode` must be one of "any", "all", not "some"'),
+        ('{"query": "a", "tags": ["b", 1]}', "`tags`[1] must be a string"),
+        ('{"query": "a", "since": 1}', "`since` must be a string"),
+        ('{"query": "a", "near": {}}', "`near` needs `x`"),
+        ('{"query": "a", "near": {"x": 1, "next": {"x": "b"}}}', "`near`.next.x must be a number"),
+        ('{"query": "a", "near": {"x": 1, "y": 2}}', "`near`.y is not allowed"),
+        ('{"query": "a", "color": 1}', "no parameter `color`"),
+        ('{"query": "\\ud800"}', "half a character"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_reason(written: str, told: str) -> None:
+    with pytest.raises(InvalidTool) as refused:
+        arguments(written)
+    assert told in refused.value.message
+
+
+def test_a_refusal_shows_what_a_right_call_is() -> None:
+    with pytest.raises(InvalidTool) as refused:
+        arguments("{}")
+    assert '"query": string, "limit": integer (optional)' in refused.value.message
+    assert '"mode": "any" | "all" (optional), "tags": [string, …]' in refused.value.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(value=JSON, schema=JSON)
+def test_no_value_and_no_schema_is_too_odd(value: Any, schema: Any) -> None:
+    told = problem(value, schema, "`x`", {})
+    assert told is None or "`x`" in told
+
+
+def test_a_schema_that_refers_to_itself_ends() -> None:
+    loop = {"$ref": "#/$defs/a"}
+    assert problem(1, loop, "`x`", {"$defs": {"a": loop}}) is None
+    union: dict[str, Any] = {"anyOf": [{"$ref": "#/$defs/u"}]}
+    assert problem(1, union, "`x`", {"$defs": {"u": union}}) is None
