@@ -1,20 +1,208 @@
-"""When a context is too full, older messages give way to a summary."""
+"""When a context is too full, older messages give way to a summary; none of them is lost."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from yiku.agents.instructions import view_of
+from yiku.agents.save import hold
+from yiku.agents.shared import Agents
 from yiku.agents.work import Work
+from yiku.context import budget
+from yiku.context.compact import Split, language_in, shortened, split, summary_text
+from yiku.context.compile import Asking, prompt, zone_of
+from yiku.context.summary import excerpt, portions, self_prompt, summary_prompt
+from yiku.core.agent import AgentState, Compaction
+from yiku.core.errors import Conflict, ProviderError
+from yiku.core.ids import new_id
+from yiku.core.language import Language
+from yiku.core.message import Message, Summary
 from yiku.core.model import Prompt, Usage
+from yiku.core.run import Compacted
+from yiku.providers.offline import HANDLE as OFFLINE
+from yiku.store import messages
+from yiku.store.database import Tx
+
+logger = logging.getLogger(__name__)
+
+Trigger = Literal["window", "overflow", "asked"]
+SUMMARY_TOKENS = 1_000
+"""Kept free for the summary."""
+SMALLEST = 500
+"""Characters that a tool's return keeps, however full the window is."""
 
 
-def is_needed(work: Work, prompt: Prompt) -> bool:
-    return False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A conversation that is to become shorter."""
+
+    state: AgentState
+    messages: Sequence[Message]
+    summary: Summary | None
+    handle: str
+    """The agent's model."""
+
+    @property
+    def settings(self) -> Compaction:
+        return self.state.agent.config.compaction or Compaction()
+
+    @property
+    def tokens(self) -> int:
+        return budget.messages_tokens(self.messages)
 
 
-async def compact(work: Work, trigger: Literal["window", "overflow", "asked"]) -> bool:
-    return False
+def is_needed(work: Work, made: Prompt) -> bool:
+    """Whether a prompt has outgrown its room in the window."""
+    config = work.state.agent.config
+    counted = work.agents.calibration(work.handle).tokens(budget.prompt_tokens(made))
+    return budget.must_compact(counted, config.context_window, made.sampling.max_tokens)
 
 
-def learn(work: Work, prompt: Prompt, usage: Usage) -> None:
-    return None
+def learn(work: Work, made: Prompt, usage: Usage) -> None:
+    """What the provider counted sets our counting right."""
+    if usage.prompt_tokens:
+        before = work.agents.calibration(work.handle)
+        estimated = budget.prompt_tokens(made)
+        work.agents.calibrations[work.handle] = before.learned(estimated, usage.prompt_tokens)
+
+
+async def compact(work: Work, made: Prompt, trigger: Trigger) -> bool:
+    """Make the conversation short enough for the window; False: there is nothing left to shorten.
+
+    Raises: Cancelled, AgentBusy, StoreError.
+    """
+    window = window_of(work)
+    goal = goal_of(work, made, trigger)
+    there = split(window.messages, window.settings, goal)
+    if there is not None:
+        async with work.cancellable():
+            new = await summarised(work.agents, window, there)
+        await work.agents.database.write(work.actor, lambda tx: keep(tx, work, there, new))
+        work.messages, work.summary = list(there.kept), new
+        work.active.tell(told(window, there, new, trigger))
+    return shorten(work, goal) or there is not None
+
+
+def window_of(work: Work) -> Window:
+    return Window(
+        state=work.state, messages=work.messages, summary=work.summary, handle=work.handle
+    )
+
+
+def goal_of(work: Work, made: Prompt, trigger: Trigger) -> int:
+    """Tokens the messages may take afterwards, as we estimate."""
+    if trigger == "overflow":  # our count was wrong: half of what didn't fit
+        return budget.messages_tokens(work.messages) // 2
+    window = work.state.agent.config.context_window
+    room = budget.room(window, made.sampling.max_tokens)
+    ratio = work.agents.calibration(work.handle).ratio
+    others = budget.prompt_tokens(made) - budget.messages_tokens(made.messages)
+    return max(0, int(room / ratio) - others - SUMMARY_TOKENS)
+
+
+def shorten(work: Work, goal: int) -> bool:
+    """Cut the returns of tools, where single ones still fill the window; only in the prompt."""
+    changed, limit = False, max(SMALLEST, goal * 2)
+    while budget.messages_tokens(work.messages) > goal and limit >= SMALLEST:
+        cut = [shortened(one, limit) for one in work.messages]
+        changed = changed or cut != work.messages
+        work.messages = cut
+        limit //= 2
+    return changed
+
+
+def keep(tx: Tx, work: Work, there: Split, new: Summary) -> None:
+    """Raises: AgentBusy."""
+    hold(tx, work)
+    store(tx, there, new)
+
+
+def store(tx: Tx, there: Split, new: Summary) -> None:
+    """The messages leave the context, and the summary is there, in one transaction."""
+    first = there.gone[0].seq - 1
+    messages.archive(tx, new.agent_id, new.conversation_id, new.last_seq, after_seq=first)
+    messages.add_summary(tx, new)
+
+
+def demand_unchanged(tx: Tx, window: Window, there: Split) -> None:
+    """Raises: Conflict where somebody else has compacted meanwhile."""
+    first = there.gone[0]
+    now = messages.summary(tx, first.agent_id, first.conversation_id)
+    if (now and now.id) != (window.summary and window.summary.id):
+        raise Conflict("The conversation was compacted by somebody else meanwhile.")
+
+
+async def summarised(agents: Agents, window: Window, there: Split) -> Summary:
+    """A summary of the messages that go, and of the summary before. Never fails: where no model
+    answers, it is an excerpt."""
+    settings = window.settings
+    language = language_in(there.gone)
+    handle = settings.model or window.handle
+    previous = None if window.summary is None else window.summary.text
+    said, model = "", None
+    if handle != OFFLINE:
+        try:
+            said, model = await written(agents, window, there, language), handle
+        except ProviderError:
+            logger.exception("no summary was written", extra={"model": handle})
+    if not said.strip():
+        zone = zone_of(window.state.agent.config.timezone)
+        said, model = excerpt(there.gone, language, previous=previous, zone=zone), None
+    first, last = there.gone[0], there.gone[-1]
+    before = window.summary
+    return Summary(
+        id=new_id("summary"),
+        agent_id=first.agent_id,
+        conversation_id=first.conversation_id,
+        text=summary_text(said, there, settings, language),
+        first_seq=first.seq if before is None else before.first_seq,
+        last_seq=last.seq,
+        count=len(there.gone) + (0 if before is None else before.count),
+        created_at=last.created_at,
+        model=model,
+    )
+
+
+async def written(agents: Agents, window: Window, there: Split, language: Language) -> str:
+    """What a model makes of the messages: itself of the whole, or another portion by portion.
+
+    Raises: ProviderError.
+    """
+    settings = window.settings
+    model = agents.models.get(settings.model or window.handle)
+    zone = zone_of(window.state.agent.config.timezone)
+    previous = None if window.summary is None else window.summary.text
+    if settings.mode.startswith("self_"):
+        view = view_of(window.state)
+        made = prompt(window.state, view, there.gone, Asking(), summary=window.summary)
+        return (await model.complete(self_prompt(made, settings, language))).text
+    size = max(1_000, window.state.agent.config.context_window // 2)
+    for part in portions(there.gone, language, size):
+        asked = summary_prompt(part, settings, language, previous=previous, zone=zone)
+        previous = (await model.complete(asked)).text
+    return previous or ""
+
+
+def told(window: Window, there: Split, new: Summary, trigger: Trigger) -> Compacted:
+    return Compacted(
+        summary_id=new.id,
+        text=new.text,
+        trigger=trigger,
+        messages_before=len(window.messages),
+        messages_after=len(there.kept),
+        tokens_before=window.tokens,
+        tokens_after=budget.messages_tokens(there.kept),
+        context_window=window.state.agent.config.context_window,
+    )
+
+
+def with_settings(window: Window, settings: Compaction | None) -> Window:
+    """As somebody asks for it, just now."""
+    if settings is None:
+        return window
+    agent = window.state.agent
+    config = replace(agent.config, compaction=settings)
+    return replace(window, state=replace(window.state, agent=replace(agent, config=config)))

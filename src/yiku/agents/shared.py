@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from yiku.context.budget import Calibration
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.memory.archival import ArchivalMemory
 from yiku.providers.models import Models
@@ -21,6 +22,11 @@ class Agents:
     models: Models
     default_embedding: str
     """The handle of what makes all vectors, whatever an agent names."""
+    calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
+    """By model handle: how it counts tokens, compared to us."""
+
+    def calibration(self, handle: str) -> Calibration:
+        return self.calibrations.get(handle) or Calibration()
 
     @property
     def default_model(self) -> str:

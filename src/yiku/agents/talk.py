@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from yiku.agents import begin
-from yiku.agents.instructions import system_of
+from yiku.agents.compaction import (
+    Window,
+    demand_unchanged,
+    store,
+    summarised,
+    told,
+    with_settings,
+)
+from yiku.agents.instructions import system_of, view_of
+from yiku.agents.prompt import spec_of
 from yiku.agents.shared import Agents
-from yiku.core.agent import AgentState
+from yiku.context import budget
+from yiku.context.budget import ContextWindowOverview
+from yiku.context.compact import split
+from yiku.context.compile import Asking, WindowView, prompt
+from yiku.core.agent import AgentState, Compaction
 from yiku.core.ids import AgentId, ConversationId
+from yiku.core.message import Message, Summary
+from yiku.core.run import Compacted
 from yiku.core.tenant import Actor
 from yiku.memory import recall
 from yiku.store import agents as rows
-from yiku.store import leases, messages
+from yiku.store import leases, messages, passages
 from yiku.store.database import Tx
 
 
@@ -56,6 +73,68 @@ async def recompile(
 
     run = agents.database.read if dry_run else agents.database.write
     return await run(actor, unit)
+
+
+async def compact(
+    agents: Agents,
+    actor: Actor,
+    agent_id: AgentId,
+    settings: Compaction | None = None,
+    conversation_id: ConversationId | None = None,
+) -> Compacted | None:
+    """Let older messages give way to a summary now, by these settings or the agent's.
+
+    None: there was nothing that could go. Raises: AgentNotFound, AgentBusy, Conflict, StoreError.
+    """
+
+    def unit(tx: Tx) -> Window:
+        state = rows.state(tx, agent_id)
+        demand_idle(tx, agent_id, conversation_id)
+        return Window(
+            state=state,
+            messages=messages.in_context(tx, agent_id, conversation_id),
+            summary=messages.summary(tx, agent_id, conversation_id),
+            handle=state.agent.config.model or agents.default_model,
+        )
+
+    window = with_settings(await agents.database.read(actor, unit), settings)
+    there = split(window.messages, window.settings, window.tokens)
+    if there is None:
+        return None
+    new = await summarised(agents, window, there)
+
+    def keep(tx: Tx) -> None:
+        demand_idle(tx, agent_id, conversation_id)
+        demand_unchanged(tx, window, there)
+        store(tx, there, new)
+
+    await agents.database.write(actor, keep)
+    return told(window, there, new, "asked")
+
+
+async def overview(
+    agents: Agents,
+    actor: Actor,
+    agent_id: AgentId,
+    conversation_id: ConversationId | None = None,
+) -> ContextWindowOverview:
+    """What fills the agent's window. Raises: AgentNotFound, StoreError."""
+
+    def unit(tx: Tx) -> tuple[AgentState, list[Message], Summary | None, WindowView]:
+        state = rows.state(tx, agent_id)
+        found = messages.in_context(tx, agent_id, conversation_id)
+        told_by = messages.summary(tx, agent_id, conversation_id)
+        recall_count = messages.count(tx, agent_id) - len(found)
+        held = sum(passages.count(tx, one) for one in state.archives)
+        view = replace(view_of(state), recall_count=recall_count, archival_count=held)
+        return state, found, told_by, view
+
+    state, found, told_by, view = await agents.database.read(actor, unit)
+    asking = Asking(tools=tuple(map(spec_of, state.tools)))
+    made = prompt(state, view, found, asking, summary=told_by)
+    handle = state.agent.config.model or agents.default_model
+    calibration = agents.calibration(handle)
+    return budget.overview(state, view, found, made, summary=told_by, calibration=calibration)
 
 
 def demand_idle(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> None:

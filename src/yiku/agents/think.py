@@ -32,13 +32,13 @@ async def think(work: Work, step_id: StepId, message_id: MessageId) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     prompt = prompt_of(work)
     if compaction.is_needed(work, prompt):
-        await compaction.compact(work, "window")
+        await compaction.compact(work, prompt, "window")
         prompt = prompt_of(work)
     for left in reversed(range(SQUEEZES)):
         try:
             thought = await ask(work, prompt, step_id, message_id)
         except PromptTooLong:
-            if not left or not await compaction.compact(work, "overflow"):
+            if not left or not await compaction.compact(work, prompt, "overflow"):
                 raise
             prompt = prompt_of(work)
         else:

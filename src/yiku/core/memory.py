@@ -18,6 +18,10 @@ from yiku.core.ids import (
 CORE = "core:"
 """Tags that begin so are core memory's: blocks, which are always shown and belong to no role."""
 
+HIDDEN = "yiku:"
+"""Owners that begin so are Yiku itself: their archives are made from other rows, to search those.
+Nobody lists them, or reads or writes them by name or by id."""
+
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
@@ -119,6 +123,7 @@ class Filter:
     tags: tuple[str, ...] = ()
     """All of these."""
     any_tags: tuple[str, ...] = ()
+    """One of these at least."""
     speakers: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()

@@ -28,6 +28,11 @@ class Place:
     name: str = "default"
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPlace(Place):
+    """An archive of Yiku's own, whose owner is `HIDDEN`; no door makes such a place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What settings decide about memories."""
@@ -60,6 +65,12 @@ class ArchivalMemory:
         return self.gloss(strip_names(text, names)) or text
 
 
+def check_place(where: Place | ArchiveId) -> None:
+    """Raises: Invalid where a door asks for an archive of Yiku's own."""
+    if isinstance(where, Place) and not isinstance(where, OwnPlace):
+        archives.check_owner(where.owner)
+
+
 MAX_PARTICIPANTS = 200
 """More speakers than this are a crowd: looking for each name in each text would cost too much."""
 
@@ -70,7 +81,8 @@ def participants(speakers: AbstractSet[str]) -> AbstractSet[str]:
 
 
 def resolve(tx: Tx, where: Place | ArchiveId) -> Archive:
-    """Raises: ArchiveNotFound, naming what there is instead."""
+    """Raises: ArchiveNotFound, naming what there is instead; Invalid."""
+    check_place(where)
     if isinstance(where, str):
         return archives.get(tx, where)
     found = archives.find(tx, where.owner, where.name)

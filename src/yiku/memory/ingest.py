@@ -12,7 +12,7 @@ from yiku.core.errors import DimensionMismatch, Invalid, StalePassage, StaleRole
 from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
-from yiku.memory.archival import ArchivalMemory, Place, participants
+from yiku.memory.archival import ArchivalMemory, Place, check_place, participants
 from yiku.memory.draft import check, check_name, passages_of, terms_of
 from yiku.memory.duplicates import key
 from yiku.memory.known import Known, Link, find_links, read_known, repetition
@@ -66,6 +66,7 @@ async def add(
         raise Invalid(f"{len(drafts)} passages need as many vectors, not {len(vectors)}.")
     for draft in drafts:
         check(draft, memory.policy.max_text_bytes)
+    check_place(where)
     if isinstance(where, Place):
         check_name("The archive's name", where.name)
         check_name("The user", where.owner or None)

@@ -259,6 +259,8 @@ def index_query(asked: Asked, wanted: Filter, now: datetime) -> index.Query:
 def required_terms(wanted: Filter) -> list[list[int]]:
     """Groups of field terms: every group must be met, by any of its terms."""
     groups = [[field_term("tag", tag)] for tag in wanted.tags]
+    if wanted.any_tags:
+        groups.append([field_term("tag", tag) for tag in wanted.any_tags])
     named = (
         ("tag", wanted.any_tags),
         ("message", wanted.messages),
@@ -275,7 +277,7 @@ def allowed(found: Passage, wanted: Filter) -> bool:
     """Whether the passage itself meets the filter its index row met."""
     if found.forgotten or not set(wanted.tags) <= set(found.tags):
         return False
-    if wanted.any_tags and set(wanted.any_tags).isdisjoint(found.tags):
+    if wanted.any_tags and not set(wanted.any_tags) & set(found.tags):
         return False
     named = (
         (wanted.speakers, found.speaker),

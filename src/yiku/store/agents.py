@@ -27,6 +27,7 @@ from yiku.store.attachments import detach_tool as detach_tool
 from yiku.store.database import Tx
 from yiku.store.forms import Form, askable
 from yiku.store.hot import Select, micros
+from yiku.store.recall import OWNER as RECALL
 
 FORM = Form(agent)
 OWN = (
@@ -295,18 +296,22 @@ def get_to_change(tx: Tx, agent_id: AgentId, seen: int | None = None) -> Agent:
 
 def remove(tx: Tx, agent_id: AgentId) -> list[ArchiveId]:
     """Erase an agent with its messages, summaries, runs, steps and lease, and with the blocks and
-    archives that were made with it and no other agent has.
+    archives that were made with it and no other agent has; and what is indexed of its messages.
 
     Returns those archives, whose indexes the caller erases. Raises: AgentNotFound.
     """
     attachments.hold(tx, agent_id)
     block_ids = attachments.owned_alone(tx, BLOCK, agent_id)
     archive_ids = attachments.owned_alone(tx, ARCHIVE, agent_id)
+    recall = archives.find(tx, RECALL, agent_id)
     tx.connection.execute(delete(agent).where(agent.c.id == agent_id))  # its rows go with it
     for block_id in block_ids:
         blocks.remove(tx, BlockId(block_id))
     for archive_id in archive_ids:
         archives.delete_whole(tx, ArchiveId(archive_id))
+    if recall is not None:
+        archives.remove_rows(tx, recall.id)
+        archive_ids.append(recall.id)
     return [ArchiveId(one) for one in archive_ids]
 
 

@@ -12,9 +12,10 @@ from yiku.core.errors import (
     ArchiveNotFound,
     DimensionMismatch,
     EmbeddingModelMismatch,
+    Invalid,
 )
 from yiku.core.ids import ArchiveId, new_id
-from yiku.core.memory import Archive
+from yiku.core.memory import HIDDEN, Archive
 from yiku.store import attachments, hot
 from yiku.store.database import Tx
 from yiku.store.tables import archive, change, embedding, erased, from_micros, job, passage, shown
@@ -33,6 +34,8 @@ def of_row(row: Sequence[Any]) -> Archive:
 _BY_ID = hot.Select(
     f"SELECT {COLUMNS} FROM archive WHERE id = :id AND organization_id = :organization"
 )
+SHOWN = ~archive.c.owner.startswith(HIDDEN)
+"""Which archives are listed."""
 _BY_NAME = hot.Select(
     f"SELECT {COLUMNS} FROM archive"
     " WHERE organization_id = :organization AND owner = :owner AND name = :name"
@@ -44,15 +47,28 @@ _BUMP = hot.Select(
 
 
 def get(tx: Tx, archive_id: ArchiveId) -> Archive:
-    """Raises: ArchiveNotFound."""
+    """Raises: ArchiveNotFound, for Yiku's own ones too."""
     rows = _BY_ID.rows(tx.connection, id=archive_id, organization=tx.actor.organization_id)
-    return of_row(the_one(rows, archive_id))
+    found = of_row(the_one(rows, archive_id))
+    if found.owner.startswith(HIDDEN):
+        raise no_archive(archive_id)
+    return found
 
 
 def the_one(rows: Sequence[tuple[Any, ...]], archive_id: ArchiveId) -> tuple[Any, ...]:
     if not rows:
-        raise ArchiveNotFound(f"There is no archive {archive_id}.", archive_id=archive_id)
+        raise no_archive(archive_id)
     return rows[0]
+
+
+def no_archive(archive_id: ArchiveId) -> ArchiveNotFound:
+    return ArchiveNotFound(f"There is no archive {archive_id}.", archive_id=archive_id)
+
+
+def check_owner(owner: str) -> None:
+    """Raises: Invalid where the name is one of Yiku's own."""
+    if owner.startswith(HIDDEN):
+        raise Invalid(f"A user's name can't begin with {HIDDEN!r}: such archives are Yiku's own.")
 
 
 def find(tx: Tx, owner: str, name: str) -> Archive | None:
@@ -67,7 +83,7 @@ def list_all(tx: Tx, owner: str | None = None) -> list[tuple[Archive, int]]:
     query = (
         select(*(archive.c[name] for name in FIELDS), func.count(passage.c.seq))
         .outerjoin(passage, passage.c.archive_id == archive.c.id)
-        .where(archive.c.organization_id == tx.actor.organization_id)
+        .where(archive.c.organization_id == tx.actor.organization_id, SHOWN)
         .group_by(archive.c.id)
         .order_by(archive.c.owner, archive.c.name)
     )
@@ -89,7 +105,8 @@ def of_organization(tx: Tx) -> list[ArchiveId]:
 
 
 def create(tx: Tx, owner: str, name: str, description: str = "") -> Archive:
-    """Raises: ArchiveExists."""
+    """Raises: ArchiveExists, Invalid."""
+    check_owner(owner)
     if find(tx, owner, name) is not None:
         raise taken(owner, name)
     return _make(tx, owner, name, description)
@@ -147,6 +164,11 @@ def delete_whole(tx: Tx, archive_id: ArchiveId) -> int:
     """
     get(tx, archive_id)
     attachments.let_go(tx, attachments.ARCHIVE, archive_id)
+    return remove_rows(tx, archive_id)
+
+
+def remove_rows(tx: Tx, archive_id: ArchiveId) -> int:
+    """The archive's row and all rows that are its; returns how many passages they were."""
     run = tx.connection.execute
     held = run(select(func.count()).where(passage.c.archive_id == archive_id)).scalar_one()
     seqs = select(passage.c.seq).where(passage.c.archive_id == archive_id)

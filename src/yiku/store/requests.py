@@ -67,7 +67,13 @@ def job_position(tx: Tx, job_id: str) -> int:
 
 
 def set_job(
-    tx: Tx, job_id: str, archive_id: ArchiveId, position: int, seen: int | None = None
+    tx: Tx,
+    job_id: str,
+    archive_id: ArchiveId,
+    position: int,
+    seen: int | None = None,
+    *,
+    kind: str = "import",
 ) -> None:
     """Keep how far a job has come. `seen`: where the caller saw it last.
 
@@ -88,7 +94,7 @@ def set_job(
             organization_id=tx.actor.organization_id,
             id=job_id,
             archive_id=archive_id,
-            kind="import",
+            kind=kind,
             position=position,
             at=tx.now,
         )

@@ -6,10 +6,18 @@ from collections.abc import Mapping
 
 from yiku.core.model import ToolSpec
 from yiku.core.tool import Tool
-from yiku.tools import own_builtin, own_memory
+from yiku.tools import own_builtin, own_memory, own_omni, own_search
 from yiku.tools.desk import Language, OwnTool
 
-OWN: Mapping[str, OwnTool] = {one.name: one for one in (*own_builtin.TOOLS, *own_memory.EDITS)}
+OWN: Mapping[str, OwnTool] = {
+    one.name: one
+    for one in (
+        *own_builtin.TOOLS,
+        *own_memory.EDITS,
+        *own_omni.TOOLS,
+        *own_search.TOOLS,
+    )
+}
 
 
 def own_tool(tool: Tool) -> OwnTool | None:

@@ -10,7 +10,7 @@ from yiku.core.errors import Invalid
 from yiku.core.memory import Archive
 from yiku.core.role import EmbeddingRoleConfig, Role, RoleVersion, Why
 from yiku.core.tenant import Actor
-from yiku.memory.archival import ArchivalMemory, Place, resolve
+from yiku.memory.archival import ArchivalMemory, Place, check_place, resolve
 from yiku.memory.draft import check_name
 from yiku.memory.roles.retention import overflow
 from yiku.memory.roles.route import Where, archive_of
@@ -59,7 +59,8 @@ async def add(
 
 
 def home_of(tx: Tx, where: Where) -> Archive:
-    """Raises: ArchiveNotFound where an id names none."""
+    """Raises: ArchiveNotFound where an id names none, Invalid."""
+    check_place(where)
     if isinstance(where, Place):
         return archives.ensure(tx, where.owner, where.name)
     return archives.get(tx, where)
