@@ -8,4 +8,5 @@ pytest_plugins = (
     "tests.fixtures.letta",
     "tests.fixtures.network",
     "tests.fixtures.no_skips",
+    "tests.fixtures.talking",
 )

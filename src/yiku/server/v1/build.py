@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 from yiku.server.v1 import (
     agent_blocks,
+    agent_messages,
     agent_tools,
     agents,
     archives,
     blocks,
     health,
+    messages,
     models,
     passages,
+    runs,
+    steps,
     tools,
 )
 from yiku.server.v1.routing import Routes
@@ -24,6 +28,10 @@ def build() -> Sequence[Routes]:
         agents.router,
         agent_blocks.router,
         agent_tools.router,
+        agent_messages.router,
+        messages.router,
+        runs.router,
+        steps.router,
         blocks.router,
         tools.router,
         archives.router,

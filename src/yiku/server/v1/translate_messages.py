@@ -294,6 +294,20 @@ def approval_out(one: Message) -> wire.ApprovalResponseMessageOut:
     )
 
 
+def found_out(one: Message) -> wire.AnyFoundOut | None:
+    """What a search tells of a message; None where it said nothing."""
+    about: dict[str, Any] = {
+        "message_id": one.id,
+        "created_at": one.created_at,
+        "agent_id": one.agent_id,
+        "conversation_id": one.conversation_id,
+    }
+    if one.role is MessageRole.USER:
+        return wire.FoundUserOut(**about, content=content_out(one.parts))
+    said = [out.content for out in messages_out(one) if isinstance(out, wire.AssistantMessageOut)]
+    return wire.FoundAssistantOut(**about, content="\n".join(said)) if said else None
+
+
 ROLES: Mapping[str, MessageRole] = {
     "system_message": MessageRole.SYSTEM,
     "user_message": MessageRole.USER,

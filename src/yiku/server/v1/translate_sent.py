@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from yiku.core.errors import Invalid, NothingToApprove
@@ -28,6 +29,7 @@ from yiku.core.model import ToolSpec
 from yiku.core.run import RunRequest
 from yiku.server.v1 import wire_sent as wire
 from yiku.server.v1.translate_messages import Form, said_by
+from yiku.server.v1.translate_runs import moment_in
 from yiku.server.v1.wire import Page
 
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
@@ -187,6 +189,18 @@ def message_page(query: Page | wire.EveryMessageQuery) -> MessagePage:
         before=None if query.before is None else MessageId(query.before),
         newest_first=query.order == "desc",
     )
+
+
+def times_in(body: wire.SearchIn) -> tuple[datetime | None, datetime | None]:
+    """From when to when, the end not included; v1 means the end's day, or moment, too.
+
+    Raises: Invalid.
+    """
+    since, last = moment_in("start_date", body.start_date), moment_in("end_date", body.end_date)
+    if last is None:
+        return since, None
+    is_day = len(body.end_date or "") <= len("2026-01-01")
+    return since, last + (timedelta(days=1) if is_day else timedelta(microseconds=1))
 
 
 def patched(

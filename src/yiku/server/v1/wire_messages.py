@@ -252,11 +252,6 @@ class FoundOut(Out):
     conversation_id: str | None
 
 
-class FoundSystemOut(FoundOut):
-    message_type: Literal["system_message"] = "system_message"
-    content: str
-
-
 class FoundUserOut(FoundOut):
     message_type: Literal["user_message"] = "user_message"
     content: str | list[TextOut | ImageOut]
@@ -267,12 +262,4 @@ class FoundAssistantOut(FoundOut):
     content: str
 
 
-class FoundReasoningOut(FoundOut):
-    message_type: Literal["reasoning_message"] = "reasoning_message"
-    reasoning: str
-
-
-AnyFoundOut = Annotated[
-    FoundSystemOut | FoundUserOut | FoundAssistantOut | FoundReasoningOut,
-    Discriminator("message_type"),
-]
+AnyFoundOut = Annotated[FoundUserOut | FoundAssistantOut, Discriminator("message_type")]

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from yiku.server.v1.wire import In, Page
 from yiku.server.v1.wire_messages import MessageType
+from yiku.server.v1.wire_models import Compaction
 
 
 def without_nul(text: str) -> str:
@@ -227,7 +228,15 @@ class CancelIn(In):
 
 
 class ResetIn(In):
-    add_default_initial_messages: bool = False
+    add_default_initial_messages: bool = Field(
+        default=False, description="Without effect: an agent begins with its instructions only."
+    )
+
+
+class SummarizeIn(In):
+    compaction_settings: Compaction | None = Field(
+        default=None, description="Null: the agent's own."
+    )
 
 
 class MessageQuery(Page, Telling):
@@ -254,10 +263,12 @@ class EveryMessageQuery(In):
 class SearchIn(In):
     """What is looked for in the messages."""
 
-    query: str = Field(min_length=1)
+    query: SomeWords
     agent_id: str | None = None
     conversation_id: str | None = None
-    search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
+    search_mode: Literal["vector", "fts", "hybrid"] = Field(
+        default="hybrid", description="Without effect: words and meaning both count."
+    )
     limit: int = Field(default=50, ge=1, le=100)
     start_date: str | None = None
     end_date: str | None = None
