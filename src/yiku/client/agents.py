@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import httpx
 from pydantic import RootModel
 
-from yiku.client.calls import Calls, asked_for, part, raise_for
+from yiku.client.calls import NOT_UNDERSTOOD, Calls, asked_for, part, raise_for
 from yiku.client.events import Call, Edited, Ended, Event, EventReader, Returned, text_of
 from yiku.core import errors
 from yiku.server.v1 import wire, wire_agents, wire_messages, wire_runs, wire_tools
@@ -226,7 +226,7 @@ class AgentClient(Calls):
                     await response.aread()
                     raise_for(response)
                 async for line in response.aiter_lines():
-                    for event in reader.line(line):
+                    for event in read(reader, line):
                         ended = isinstance(event, Ended)
                         yield event
         if not ended:
@@ -321,6 +321,11 @@ class AgentClient(Calls):
         path = f"{path_of(agent_id)}/tools/detach/{part(await self._tool_id(name))}"
         await self._done("PATCH", path)
 
+    async def ask_before(self, agent_id: str, name: str, ask: bool = True) -> None:
+        """Whether calls of this tool of the agent wait for somebody's approval."""
+        path = f"{path_of(agent_id)}/tools/approval/{part(name)}"
+        await self._done("PATCH", path, json={"requires_approval": ask})
+
     async def _tool_id(self, name: str) -> str:
         found = await self._list(wire_tools.ToolOut, "/v1/tools/", name=name, limit=1)
         if not found:
@@ -351,6 +356,14 @@ class AgentClient(Calls):
 
 def path_of(agent_id: str) -> str:
     return f"/v1/agents/{part(agent_id)}"
+
+
+def read(reader: EventReader, line: str) -> Iterator[Event]:
+    """Raises: YikuError where it is no such stream."""
+    try:
+        yield from reader.line(line)
+    except (ValueError, KeyError, TypeError) as error:
+        raise errors.YikuError(NOT_UNDERSTOOD) from error
 
 
 def body_of(message: Sent) -> dict[str, Any]:

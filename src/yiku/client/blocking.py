@@ -92,6 +92,7 @@ class BlockingAgents:
     add_block = blocking(AgentClient.add_block)
     add_tool = blocking(AgentClient.add_tool)
     remove_tool = blocking(AgentClient.remove_tool)
+    ask_before = blocking(AgentClient.ask_before)
     cancel = blocking(AgentClient.cancel)
     runs = blocking(AgentClient.runs)
     get_run = blocking(AgentClient.get_run)

@@ -67,6 +67,7 @@ class LabelledText(click.ParamType[tuple[str, str]]):
 
 
 BLOCK_HELP = "A memory block; @FILE as the value: what it says. Repeatable."
+ASK_HELP = "Calls of it wait for your approval; repeatable."
 fields_options = combined(
     click.option("--model", metavar="HANDLE", help="PROVIDER/MODEL."),
     click.option("--system", metavar="TEXT", help="Its instructions."),
@@ -74,6 +75,7 @@ fields_options = combined(
     click.option("--block", "blocks", multiple=True, type=LabelledText(), help=BLOCK_HELP),
     click.option("--context-window", type=click.IntRange(1_000), help="In tokens."),
     click.option("--tag", "tags", multiple=True, help="Repeatable."),
+    click.option("--ask-before", multiple=True, metavar="TOOL", help=ASK_HELP),
     click.option("--role-memory/--no-role-memory", default=None, help="Memory sorted by roles."),
 )
 
@@ -133,18 +135,23 @@ def create(
     asked: Asked,
     name: str,
     blocks: Sequence[tuple[str, str]],
+    ask_before: Sequence[str],
     tools: Sequence[str],
     kind: str,
     **fields: Any,
 ) -> None:
     """Make an agent. Without --block it has an empty `human` and `persona`."""
     values = dict(blocks) or {"human": "", "persona": ""}
-    made = with_memory(
-        asked,
-        lambda memory: memory.agents.create(
+
+    async def work(memory: MemoryClient) -> AgentOut:
+        made = await memory.agents.create(
             name, blocks=values, tools=tools, kind=kind, **as_v1(fields)
-        ),
-    )
+        )
+        for tool in ask_before:
+            await memory.agents.ask_before(made.id, tool)
+        return await memory.agents.get(made.id) if ask_before else made
+
+    made = with_memory(asked, work)
     if asked.as_json:
         output.print_model(made)
         return
@@ -158,6 +165,7 @@ def create(
 @fields_options
 @click.option("--add-tool", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--remove-tool", multiple=True, metavar="NAME", help="Repeatable.")
+@click.option("--dont-ask-before", multiple=True, metavar="TOOL", help="Repeatable.")
 @click.pass_obj
 def update(
     asked: Asked,
@@ -165,6 +173,8 @@ def update(
     blocks: Sequence[tuple[str, str]],
     add_tool: Sequence[str],
     remove_tool: Sequence[str],
+    ask_before: Sequence[str],
+    dont_ask_before: Sequence[str],
     **fields: Any,
 ) -> None:
     """Change an agent.
@@ -172,7 +182,7 @@ def update(
     --block sets a block's value, or makes the block; --tag names all the tags it has from now on.
     """
     changes = as_v1(fields)
-    if not (changes or blocks or add_tool or remove_tool):
+    if not (changes or blocks or add_tool or remove_tool or ask_before or dont_ask_before):
         raise click.UsageError("Say what to change", click.get_current_context())
 
     async def work(memory: MemoryClient) -> AgentOut:
@@ -185,6 +195,10 @@ def update(
             await memory.agents.add_tool(one.id, tool)
         for tool in remove_tool:
             await memory.agents.remove_tool(one.id, tool)
+        for tool in ask_before:
+            await memory.agents.ask_before(one.id, tool)
+        for tool in dont_ask_before:
+            await memory.agents.ask_before(one.id, tool, False)
         return await memory.agents.get(one.id)
 
     tell(asked, with_memory(asked, work), done="changed")

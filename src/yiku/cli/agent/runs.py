@@ -36,15 +36,14 @@ def list_runs(asked: Asked, named: str | None, limit: int) -> None:
         output.print_json({"runs": [one.model_dump(mode="json") for one in found]})
         return
     output.print_table(
-        ["begun", "status", "ended by", "took", "id", "agent"],
+        ["begun", "status", "ended by", "id", "agent" if named is None else "took"],
         (
             [
                 output.moment(one.created_at),
                 one.status,
                 one.stop_reason or "",
-                seconds(one.total_duration_ns),
                 one.id,
-                one.agent_id,
+                one.agent_id if named is None else seconds(one.total_duration_ns),
             ]
             for one in found
         ),

@@ -45,8 +45,13 @@ def print_agent(one: AgentOut) -> None:
     if rules:
         heading("tool rules")
         click.echo("\n".join(INDENT + output.visible(rule) for rule in rules))
-    if one.pending_approval is not None:
+    if waits(one):
         output.note(f"a tool call waits for approval: yiku chat {one.name} --message /approve")
+
+
+def waits(one: AgentOut) -> bool:
+    """Whether calls of its wait for somebody's approval."""
+    return one.pending_approval is not None or one.last_stop_reason == "requires_approval"
 
 
 def heading(text: str) -> None:

@@ -119,7 +119,8 @@ class Terminal:
         head = click.style(f"✎ {output.visible(event.label)}", fg="cyan", bold=True)
         click.echo(f"{head}  {what}".rstrip(), err=True)
         width = output.terminal_width() - 4
-        found = changes(event.before or "", event.after or "", width)
+        told = changes(event.before or "", event.after or "", width)
+        found = [change for change in told if change.line.strip()]  # blank lines tell nothing
         for sign, line in found[:SHOWN_LINES]:
             colour = "green" if sign == "+" else "red"
             click.secho(f"{INDENT}{sign} {line}", fg=colour, err=True)

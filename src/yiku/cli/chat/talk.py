@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from yiku.cli.agent.named import find_agent
+from yiku.cli.agent.show import waits
 from yiku.cli.chat import keyboard
 from yiku.cli.chat.screen import JsonLines, Screen, Terminal
 from yiku.cli.chat.session import Session
@@ -84,6 +85,8 @@ def introduce(agent: AgentOut, made: bool, asking: Asking, screen: Screen) -> No
     if sys.stdin.isatty() and asking.message is None:
         screen.note("  ".join((agent.name, model, agent.id)))
         screen.note(asking.words.hint)
+        if waits(agent):
+            screen.note(asking.words.still_waits)
 
 
 def said(session: Session, lines: Iterator[str]) -> int:

@@ -45,6 +45,7 @@ class Words:
     arguments: str
     no_object: str
     waits: str
+    still_waits: str
     nothing_waits: str
     again_to_end: str
     failed: str
@@ -84,6 +85,7 @@ Ctrl-C cancels an answer. A line that ends with \\ goes on in the next.""",
     arguments="arguments as JSON: ",
     no_object='that is no JSON object; write {"name": "value"}',
     waits="{} waits for approval; go on with: yiku chat {} --message /approve (or /deny)",
+    still_waits="a tool call waits for your approval: /approve or /deny",
     nothing_waits="no tool call waits",
     again_to_end="Ctrl-C again ends",
     failed="the answer failed: {}",
@@ -123,6 +125,7 @@ Ctrl-C 取消正在进行的回答。以 \\ 结尾的一行，下一行接着写
     arguments="参数（JSON）：",
     no_object='这不是 JSON 对象；应写成 {"名称": "值"}',
     waits="{} 正等待批准；接着运行：yiku chat {} --message /approve（或 /deny）",
+    still_waits="有工具调用正等待你批准：/approve 或 /deny",
     nothing_waits="没有等待批准的工具调用",
     again_to_end="再按一次 Ctrl-C 结束",
     failed="回答失败：{}",
