@@ -55,13 +55,14 @@ def begin(tx: Tx, asked: Asked) -> Begun:
     take(tx, asked)
     found = messages.in_context(tx, asked.agent_id, asked.conversation_id)
     check_answer(waiting_in(found), asked.incoming)
+    found = with_instructions(tx, state, found)
     run = new_run(tx, asked, RunStatus.RUNNING)
     runs.add(tx, run)
     came = messages.add(tx, [of_incoming(tx, run, one) for one in asked.incoming])
     return Begun(
         run=run,
         state=state,
-        messages=(*with_instructions(tx, state, found), *came),
+        messages=(*found, *came),
         incoming=tuple(came),
         summary=messages.summary(tx, asked.agent_id, asked.conversation_id),
     )

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yiku.agents import check, own
+from yiku.agents import check, own, role_memory
+from yiku.agents.begin import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
@@ -76,11 +77,13 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             archive_ids=new.archive_ids,
         )
         one = store.add(tx, draft, owned={each.id for each in made})
+        state = store.state(tx, one.id)
+        with_instructions(tx, state, [])
         if new.first_messages:
             messages.add(tx, [message_of(tx, one, said) for said in new.first_messages])
-        return store.state(tx, one.id)
+        return state
 
-    return await agents.database.write(actor, unit)
+    return await role_memory.prepare(agents, actor, await agents.database.write(actor, unit))
 
 
 def completed(agents: Agents, new: NewAgent) -> AgentConfig:
@@ -195,7 +198,8 @@ async def update(
             return now
         return replace(now, agent=store.change(tx, now.agent, config))
 
-    return await agents.database.write(actor, unit)
+    state = await agents.database.write(actor, unit)
+    return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
 
 
 def changed(

@@ -10,9 +10,8 @@ from starlette.responses import Response
 from yiku.core.errors import PassageNotFound
 from yiku.core.ids import AgentId, ArchiveId, PassageId
 from yiku.core.memory import Passage
-from yiku.memory import erase, ingest
+from yiku.memory import agent_archive, erase, ingest
 from yiku.memory import search as searching
-from yiku.memory.agent_archives import home_of
 from yiku.memory.draft import check_characters
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_archives as wire
@@ -41,7 +40,8 @@ TOP_K = 10
 @router.post("/v1/agents/{agent_id}/archival-memory", response_model=list[wire.PassageOut])
 async def create(agent_id: str, body: wire.PassageIn, app: Here, actor: Asks) -> Response:
     """Remember a text, in the agent's own archive where it has no other."""
-    home = await home_of(app.database, actor, AgentId(agent_id))
+    agent = AgentId(agent_id)
+    home = await app.database.write(actor, lambda tx: agent_archive.ensure(tx, agent))
     added = await ingest.add(app.memory, actor, home, [draft_of(body)])
     vectors = vectors_of(app.agents)
     return answers(passage_out(one.passage, vectors) for one in added)
