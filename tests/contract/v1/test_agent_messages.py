@@ -9,6 +9,9 @@ from tests.fixtures.letta import Driver
 from tests.fixtures.talking import MODEL, kinds, made
 from tests.servers.scripted_chat import Call, Fails, Says, Script, ScriptedChat
 
+pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+"""`messages.stream`, which programs still call, is deprecated in favour of `create`."""
+
 APPEND = Call("core_memory_append", {"label": "human", "content": "住在上海"})
 DOT = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"

@@ -4,10 +4,14 @@ import asyncio
 from typing import Any
 
 import letta_client
+import pytest
 
 from tests.fixtures.letta import Driver
 from tests.fixtures.talking import kinds, made
 from tests.servers.scripted_chat import Call, Fails, Says, Script, ScriptedChat
+
+pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+"""`messages.stream`, which programs still call, is deprecated in favour of `create`."""
 
 APPEND = Call("core_memory_append", {"label": "human", "content": "住在上海"})
 SLOW = Says(text="one two three four five six", piece=4, gap_s=0.1)
