@@ -44,7 +44,7 @@ def test_an_agent_is_made_shown_changed_and_deleted(cli: Cli) -> None:
     assert "give --yes" in cli("agent", "delete", "anna", code=2).err
     cli("agent", "delete", "anna", "--yes")
     assert "no agent yet" in cli("agent", "list").err
-    assert cli("block", "list", "--json").json["blocks"] == []
+    assert [one["label"] for one in cli("block", "list", "--json").json["blocks"]] == ["notes"]
 
 
 def test_what_is_wrong_is_named_and_what_would_be_right(cli: Cli) -> None:

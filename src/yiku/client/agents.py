@@ -169,7 +169,7 @@ class AgentClient(Calls):
         return await self._call(wire_agents.AgentOut, "PATCH", path_of(agent_id), json=changes)
 
     async def delete(self, agent_id: str) -> None:
-        """Erase an agent for good, with its messages and what only it has."""
+        """Erase an agent for good, with its messages and what was made with it."""
         await self._done("DELETE", path_of(agent_id))
 
     async def send(self, agent_id: str, message: Sent, **how: Any) -> Reply:

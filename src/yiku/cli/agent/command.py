@@ -209,7 +209,7 @@ def update(
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
 def delete(asked: Asked, named: str, yes: bool) -> None:
-    """Erase an agent for good, with its messages and the blocks that only it has."""
+    """Erase an agent for good, with its messages and the blocks that were made with it."""
 
     async def work(memory: MemoryClient) -> AgentOut:
         one = await named_agent(memory.agents, named)
@@ -236,7 +236,7 @@ def messages(asked: Asked, named: str, limit: int, before: str | None) -> None:
     async def work(memory: MemoryClient) -> Sequence[Any]:
         one = await named_agent(memory.agents, named)
         found = await memory.agents.messages(one.id, limit=limit, before=before)
-        return in_order(found)
+        return found[::-1]
 
     found = with_memory(asked, work)
     if asked.as_json:
@@ -287,15 +287,6 @@ async def set_block(memory: MemoryClient, agent_id: str, label: str, value: str)
         await memory.agents.edit_block(agent_id, label, value=value)
     except BlockNotFound:
         await memory.agents.add_block(agent_id, label, value)
-
-
-def in_order(found: Sequence[Any]) -> Sequence[Any]:
-    """Newest first, turned: but the parts of one message stay in their order."""
-    made: list[Any] = []
-    for one in found:
-        same = next((n for n, other in enumerate(made) if other.id != one.id), len(made))
-        made.insert(same if made and made[0].id == one.id else 0, one)
-    return made
 
 
 def kind_of(one: AgentOut) -> str:
