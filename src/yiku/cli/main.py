@@ -45,7 +45,7 @@ COMMANDS = {
     "doctor": ("doctor:doctor", "Check this installation, and say what to do."),
     "model": ("model:model", "List, fetch and find local embedding models."),
     "key": ("key:key", "Make, list and revoke API keys."),
-    "serve": ("serve:serve", "Serve the memory over HTTP."),
+    "serve": ("serve:serve", "Serve memory and agents over HTTP."),
     "demo": ("demo.command:demo", "Remember a conversation and ask about it."),
     "bench": ("bench:bench", "Measure the quality of retrieval on a data set."),
 }
