@@ -43,7 +43,7 @@ COMMANDS = {
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
     "reembed": ("upkeep:reembed", "Move an archive to the configured embedding model."),
     "doctor": ("doctor:doctor", "Check this installation, and say what to do."),
-    "model": ("model:model", "List, fetch and find local embedding models."),
+    "model": ("model:model", "List and try models; fetch and find local embedding models."),
     "key": ("key:key", "Make, list and revoke API keys."),
     "serve": ("serve:serve", "Serve memory and agents over HTTP."),
     "demo": ("demo.command:demo", "Remember a conversation and ask about it."),
