@@ -51,6 +51,7 @@ _BY_IDS = Select(
     f"SELECT {FORM.columns} FROM agent WHERE id IN :ids* AND organization_id || '' = :organization"
 )
 _BY_SEQS = FORM.by_seq()
+_INSERT = FORM.insert()
 _LINKS = Select(
     " UNION ALL ".join(
         f"SELECT agent_id, '{name}', {what}, position FROM {links} WHERE agent_id IN :ids*"
@@ -206,18 +207,18 @@ def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
     """
     agent_id = AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
-    tx.connection.execute(
-        insert(agent).values(
-            id=agent_id,
-            organization_id=tx.actor.organization_id,
-            version=1,
-            created_at=at,
-            created_by=by,
-            updated_at=at,
-            updated_by=by,
-            **columns_of(draft.config),
-        )
-    )
+    row = {
+        "id": agent_id,
+        "organization_id": tx.actor.organization_id,
+        "version": 1,
+        "created_at": at,
+        "created_by": by,
+        "updated_at": at,
+        "updated_by": by,
+        **dict.fromkeys(("last_stop_reason", "last_run_completed_at", "last_run_ms")),
+        **columns_of(draft.config),
+    }
+    _INSERT.rows(tx.connection, **FORM.parameters(row))
     write_tags(tx, agent_id, draft.config.tags)
     attachments.link(tx, BLOCK, agent_id, draft.block_ids, owned=owned)
     attachments.link(tx, TOOL, agent_id, draft.tool_ids)
