@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, literal, select, update
 
 from yiku.core.block import (
     EDITABLE,
@@ -27,6 +27,7 @@ from yiku.store.forms import Form, parsed
 from yiku.store.tables import from_micros
 
 FORM = Form(block)
+<<<<<<< HEAD
 OWN = tuple(one.name for one in fields(Block) if one.name != "content")
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
 _OF_AGENT = hot.Select(
@@ -34,6 +35,13 @@ _OF_AGENT = hot.Select(
     " WHERE agent_block.agent_id = :agent AND block.id = agent_block.block_id"
     " AND block.organization_id = :organization ORDER BY agent_block.position"
 )
+=======
+OWN = ("id", "organization_id", "version", "created_at", "created_by", "updated_at", "updated_by")
+VERSION = Form(block_version)
+_BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
+_INSERT = FORM.insert()
+_INSERT_VERSION = VERSION.insert()
+>>>>>>> f1acfbd8efcc15a69812565bb514305ae7dfceaa
 
 
 def of_row(row: Row[Any]) -> Block:
@@ -155,10 +163,9 @@ def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
         "updated_at": tx.now,
         "updated_by": tx.actor.user_id,
     }
-    row = tx.connection.execute(
-        insert(block).values({**own, **content.as_json()}).returning(block)
-    ).one()
-    made = of_row(row)
+    row = {**own, **content.as_json()}
+    [(seq,)] = _INSERT.rows(tx.connection, **FORM.parameters(row))
+    made = of_values({**row, "seq": seq})
     keep_version(tx, made, reason=reason)
     return made
 
@@ -215,18 +222,17 @@ def keep_version(
     step_id: str | None = None,
     restores: int | None = None,
 ) -> None:
-    tx.connection.execute(
-        insert(block_version).values(
-            block_seq=now.seq,
-            version=now.version,
-            content=now.content.as_json(),
-            at=tx.now,
-            by=tx.actor.user_id,
-            reason=reason,
-            step_id=step_id,
-            restores=restores,
-        )
-    )
+    row = {
+        "block_seq": now.seq,
+        "version": now.version,
+        "content": now.content.as_json(),
+        "at": tx.now,
+        "by": tx.actor.user_id,
+        "reason": reason,
+        "step_id": step_id,
+        "restores": restores,
+    }
+    _INSERT_VERSION.rows(tx.connection, **VERSION.parameters(row))
 
 
 def remove(tx: Tx, block_id: BlockId) -> None:
