@@ -28,44 +28,7 @@ from yiku.store.database import Tx
 from yiku.store.hot import Select, micros
 from yiku.store.recall import OWNER as RECALL
 
-<<<<<<< HEAD
-=======
-FORM = Form(agent)
-OWN = (
-    "seq",
-    "id",
-    "organization_id",
-    "version",
-    "created_at",
-    "created_by",
-    "updated_at",
-    "updated_by",
-    "last_run_completed_at",
-    "last_run_ms",
-)
-
-_BY_ID = Select(
-    f"SELECT {FORM.columns} FROM agent WHERE id = :id AND organization_id = :organization"
-)
-# `|| ''` keeps SQLite from going through all agents of the organization, by its index.
-_BY_IDS = Select(
-    f"SELECT {FORM.columns} FROM agent WHERE id IN :ids* AND organization_id || '' = :organization"
-)
-_BY_SEQS = FORM.by_seq()
-_INSERT = FORM.insert()
-_LINKS = Select(
-    " UNION ALL ".join(
-        f"SELECT agent_id, '{name}', {what}, position FROM {links} WHERE agent_id IN :ids*"
-        for name, what, links in (
-            ("tags", "tag", "agent_tag"),
-            ("blocks", "block_id", "agent_block"),
-            ("tools", "tool_id", "agent_tool"),
-            ("archives", "archive_id", "agent_archive"),
-        )
-    )
-    + " ORDER BY 4"
-)
->>>>>>> f1acfbd8efcc15a69812565bb514305ae7dfceaa
+_INSERT = agent_rows.FORM.insert()
 _NOTE_RUN = Select(
     "UPDATE agent SET last_stop_reason = :reason, last_run_completed_at = :at, last_run_ms = :ms"
     " WHERE id = :id AND organization_id = :organization RETURNING seq"
@@ -163,7 +126,7 @@ def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
         **dict.fromkeys(("last_stop_reason", "last_run_completed_at", "last_run_ms")),
         **columns_of(draft.config),
     }
-    _INSERT.rows(tx.connection, **FORM.parameters(row))
+    _INSERT.rows(tx.connection, **agent_rows.FORM.parameters(row))
     write_tags(tx, agent_id, draft.config.tags)
     attachments.link(tx, BLOCK, agent_id, draft.block_ids, owned=owned)
     attachments.link(tx, TOOL, agent_id, draft.tool_ids)

@@ -27,7 +27,6 @@ from yiku.store.forms import Form, parsed
 from yiku.store.tables import from_micros
 
 FORM = Form(block)
-<<<<<<< HEAD
 OWN = tuple(one.name for one in fields(Block) if one.name != "content")
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
 _OF_AGENT = hot.Select(
@@ -35,13 +34,9 @@ _OF_AGENT = hot.Select(
     " WHERE agent_block.agent_id = :agent AND block.id = agent_block.block_id"
     " AND block.organization_id = :organization ORDER BY agent_block.position"
 )
-=======
-OWN = ("id", "organization_id", "version", "created_at", "created_by", "updated_at", "updated_by")
 VERSION = Form(block_version)
-_BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
 _INSERT = FORM.insert()
 _INSERT_VERSION = VERSION.insert()
->>>>>>> f1acfbd8efcc15a69812565bb514305ae7dfceaa
 
 
 def of_row(row: Row[Any]) -> Block:
@@ -165,7 +160,8 @@ def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
     }
     row = {**own, **content.as_json()}
     [(seq,)] = _INSERT.rows(tx.connection, **FORM.parameters(row))
-    made = of_values({**row, "seq": seq})
+    values: dict[str, Any] = {**own, "seq": seq}
+    made = Block(content=content, **values)
     keep_version(tx, made, reason=reason)
     return made
 
