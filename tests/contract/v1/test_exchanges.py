@@ -116,6 +116,109 @@ async def blocks(letta: AsyncLetta) -> None:
     await letta.blocks.list()
 
 
+ADD = '''
+def add(a: int, b: int = 1) -> int:
+    """Add two numbers.
+
+    Args:
+        a: One of them.
+        b: The other one.
+    """
+    return a + b
+'''
+
+
+async def agents(letta: AsyncLetta) -> None:
+    tool = await letta.tools.create(source_code=ADD)
+    made = await letta.agents.create(
+        name="小忆",
+        system="你是小忆。",
+        model="kimi/moonshot-v1-32k",
+        embedding="openai/text-embedding-3-small",
+        memory_blocks=[
+            {"label": "human", "value": "用户喜欢编程和AI技术"},
+            {"label": "persona", "value": "calm"},
+        ],
+        tools=["add"],
+        include_base_tools=False,
+        model_settings={"provider_type": "moonshot", "temperature": 0.3},
+        tool_rules=[{"type": "exit_loop", "tool_name": "add"}],
+        secrets={"KEY": "value"},
+        tags=["a", "b"],
+        metadata={"k": [1, None]},
+        timezone="Asia/Shanghai",
+    )
+    await letta.agents.retrieve(made.id, include=["agent.tags"])
+    await letta.agents.update(made.id, description="A companion", tags=["c"], max_tokens=100)
+    await letta.agents.list(tags=["c"], include=["agent.blocks"], limit=1)
+    await letta.agents.blocks.retrieve("human", agent_id=made.id)
+    await letta.agents.blocks.update("human", agent_id=made.id, value="用户住在上海")
+    await letta.agents.blocks.list(made.id, limit=1, order="asc")
+    await letta.agents.tools.list(made.id)
+    await letta.agents.tools.update_approval("add", agent_id=made.id, body_requires_approval=True)
+    await letta.agents.tools.detach(tool.id, agent_id=made.id)
+    await letta.blocks.agents.list(made.blocks[0].id, include=["agent.tags"])
+    await letta.tags.list()
+    for wrong in (
+        letta.agents.create(model="gpt-4o", extra_body={"colour": "red"}),
+        letta.agents.create(timezone="Mars/Olympus"),
+        letta.agents.update(made.id, name="x", extra_headers={"If-Match": '"1"'}),
+        letta.agents.retrieve("agent-00000000-0000-4000-8000-000000000000"),
+    ):
+        with suppress(letta_client.APIStatusError):
+            await wrong
+    await letta.agents.delete(made.id)
+    await letta.agents.list()
+
+
+async def tools(letta: AsyncLetta) -> None:
+    tool = await letta.tools.create(source_code=ADD, tags=["math"], return_char_limit=100)
+    await letta.tools.upsert(source_code=ADD, description="加法")
+    await letta.tools.retrieve(tool.id)
+    await letta.tools.update(tool.id, description="Adds", metadata={"k": 1})
+    await letta.tools.list(tool_types=["custom"], order="asc")
+    await letta.tools.search(query="add", tool_types=["custom"])
+    for wrong in (
+        letta.tools.create(source_code=ADD),
+        letta.tools.create(source_code="x", source_type="typescript"),
+        letta.tools.retrieve("tool-00000000-0000-4000-8000-000000000000"),
+    ):
+        with suppress(letta_client.APIStatusError):
+            await wrong
+    await letta.tools.delete(tool.id)
+    await letta.models.list(provider_name="yiku")
+    await letta.models.embeddings.list()
+
+
+async def archives(letta: AsyncLetta) -> None:
+    archive = await letta.archives.create(name="team", description="什么都可以")
+    await letta.archives.update(archive.id, name="group")
+    await letta.archives.passages.create(archive.id, text="小明喜欢喝乌龙茶", tags=["茶"])
+    await letta.archives.passages.create_many(
+        archive.id, passages=[{"text": "用户住在上海", "metadata": {"k": 1}}]
+    )
+    agent = await letta.agents.create(
+        name="x", system="y", include_base_tools=False, include_base_tool_rules=False
+    )
+    await letta.agents.archives.attach(archive.id, agent_id=agent.id)
+    await letta.archives.list(agent_id=agent.id)
+    [added] = await letta.agents.passages.create(agent.id, text="第三条", tags=["x"])
+    await letta.agents.passages.list(agent.id, ascending=False, limit=2)
+    await letta.agents.passages.search(agent.id, query="乌龙茶", tags=["茶"])
+    await letta.passages.search(archive_id=archive.id, limit=1)
+    await letta.agents.passages.delete(added.id, agent_id=agent.id)
+    await letta.agents.archives.detach(archive.id, agent_id=agent.id)
+    for wrong in (
+        letta.archives.create(name="group"),
+        letta.archives.passages.create(archive.id, text=" "),
+        letta.archives.retrieve("archive-00000000-0000-4000-8000-000000000000"),
+    ):
+        with suppress(letta_client.APIStatusError):
+            await wrong
+    await letta.archives.delete(archive.id)
+    await letta.archives.list()
+
+
 APPEND = Call("core_memory_append", {"label": "human", "content": "住在上海"}, id="call-a")
 
 
@@ -193,7 +296,9 @@ async def test_the_exchanges_with_agents_are_those_recorded(
     await compared(talking_asgi, play.__name__, lambda letta: play(letta, model, agent.id))
 
 
-@pytest.mark.parametrize("play", [health, blocks], ids=lambda play: play.__name__)
+@pytest.mark.parametrize(
+    "play", [health, blocks, agents, tools, archives], ids=lambda play: play.__name__
+)
 async def test_the_exchanges_are_those_recorded(
     asgi: FastAPI, play: Callable[[AsyncLetta], Awaitable[None]]
 ) -> None:
