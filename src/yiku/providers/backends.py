@@ -12,6 +12,8 @@ import httpx2
 from openai import AsyncOpenAI
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
+from openai.types.chat import ChatCompletionChunk
+from pydantic import ValidationError
 from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.profiles import ModelProfile
@@ -166,6 +168,19 @@ class PlainClient(AsyncOpenAI):
     @property
     def chat(self) -> PlainChat:
         return PlainChat(self)
+
+    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
+        """Chunks are read by pydantic itself; what isn't in order is left to the library.
+
+        Its own way looks at every field's type again for each chunk, 0.15 ms a chunk.
+        """
+        if cast_to is ChatCompletionChunk:
+            try:
+                return ChatCompletionChunk.model_validate(data)
+            except ValidationError:
+                pass
+        read: Callable[..., Any] = super()._process_response_data
+        return read(data=data, cast_to=cast_to, response=response)
 
 
 AS_THEY_ARE = ModelProfile(json_schema_transformer=None)

@@ -14,7 +14,7 @@ from yiku.core.ids import AgentId, ToolId
 from yiku.core.tool import Requirement, SourceType, Tool, ToolFilter, ToolPage, ToolType
 from yiku.store import attachments, hot
 from yiku.store.database import Tx
-from yiku.store.forms import Form
+from yiku.store.forms import Form, askable
 from yiku.store.tool_tables import tool
 
 NAMES = tuple(f.name for f in fields(Tool))
@@ -64,7 +64,8 @@ def find(tx: Tx, name: str) -> Tool | None:
 
 def get(tx: Tx, tool_id: ToolId) -> Tool:
     """Raises: ToolNotFound."""
-    row = tx.connection.execute(select(*COLUMNS).where(own(tx), tool.c.id == tool_id)).first()
+    query = select(*COLUMNS).where(own(tx), tool.c.id == tool_id)
+    row = tx.connection.execute(query).first() if askable(tool_id) else None
     if row is None:
         raise ToolNotFound(f"There is no tool {tool_id}.", tool_id=tool_id)
     return of_row(row)
@@ -72,7 +73,8 @@ def get(tx: Tx, tool_id: ToolId) -> Tool:
 
 def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:
     """The tools there are; for agents, whose tools they are."""
-    rows = _BY_ID.rows(tx.connection, ids=list(ids)) if ids else ()
+    known = [one for one in ids if askable(one)]
+    rows = _BY_ID.rows(tx.connection, ids=known) if known else ()
     read = map(of_raw, rows)
     return {one.id: one for one in read if one.organization_id == tx.actor.organization_id}
 
@@ -181,9 +183,8 @@ def fitting(wanted: ToolFilter) -> list[ColumnElement[bool]]:
 
 def place_of(tx: Tx, tool_id: ToolId) -> int:
     """Raises: ToolNotFound."""
-    seq = tx.connection.execute(
-        select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
-    ).scalar_one_or_none()
+    query = select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
+    seq = tx.connection.execute(query).scalar() if askable(tool_id) else None
     if seq is None:
         raise ToolNotFound(f"There is no tool {tool_id} to page from.", tool_id=tool_id)
     return int(seq)

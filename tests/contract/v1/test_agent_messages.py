@@ -392,7 +392,10 @@ async def test_messages_can_be_changed(talk: Driver, model: ScriptedChat) -> Non
         )
     )
     await send(talk, agent_id, user("y"))
-    assert [one["content"] for one in model.prompt(1)[1:]] == ["X", "A", "y"]
+    shown = [one["content"] for one in model.prompt(1)]
+    assert "X" in shown
+    assert "A" in shown
+    assert {"x", "a"}.isdisjoint(shown)
 
 
 async def test_messages_are_erased_by_a_reset(talk: Driver, model: ScriptedChat) -> None:
