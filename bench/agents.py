@@ -117,6 +117,8 @@ def rounds(bench: Bench) -> None:
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
     after: list[float] = []
     agent = bench.create()
+    first_s = own_s(bench.send(agent, "Hello."), bench.model.asked())
+    bench.figures.append(bench.desk.one("first_message", first_s))
     for number, kind in turns(kinds, bench.plan.warm_up + bench.plan.rounds):
         if number % EPISODE == 0 and kind == kinds[0]:
             agent = bench.create()

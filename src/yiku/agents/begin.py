@@ -85,6 +85,8 @@ def begin_queued(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     """
     if runs.get(tx, asked.run_id).status is not RunStatus.CREATED:
         return None
+    if runs.going_on(tx, asked.agent_id, asked.conversation_id)[0][0] != asked.run_id:
+        raise busy(asked.agent_id)
     runs.remove(tx, asked.run_id)
     asked = replace(asked, request=replace(asked.request, incoming=()))
     return begin(tx, asked, contexts)
@@ -134,13 +136,11 @@ def orphans(tx: Tx) -> list[tuple[Run, Actor]]:
 
 
 def is_left(tx: Tx, run: Run) -> bool:
-    owner = replace(tx.actor, organization_id=run.organization_id)
-    of_run = Tx(tx.connection, owner, tx.now)
+    """Whether nobody has the run. A dead process's lease stays until the run is resumed: no other
+    run of the conversation may come before."""
+    of_run = Tx(tx.connection, replace(tx.actor, organization_id=run.organization_id), tx.now)
     held = leases.find(of_run, run.agent_id, run.conversation_id or "")
-    if held is None:
-        return True
-    if is_dead(held.holder):
-        leases.release(of_run, held)
+    if held is None or is_dead(held.holder):
         return True
     return held.run_id == run.id and held.until <= tx.now
 
@@ -151,7 +151,9 @@ def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     Raises: AgentNotFound, RunNotFound.
     """
     run = runs.get(tx, asked.run_id)
-    if run.status.ended or not leases.take(tx, lease_of(tx, asked), tx.now):
+    if run.status.ended or not is_left(tx, run):
+        return None
+    if not leases.take(tx, lease_of(tx, asked), tx.now):
         return None
     state = agents.state(tx, run.agent_id)
     found = contexts.read(tx, run.agent_id, run.conversation_id)
@@ -166,7 +168,10 @@ def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
 
 
 def take(tx: Tx, asked: Asked) -> None:
-    """Raises: AgentBusy."""
+    """Raises: AgentBusy, also where a run was left by its process: that one is resumed first."""
+    going_on = runs.going_on(tx, asked.agent_id, asked.conversation_id)
+    if any(status is RunStatus.RUNNING for _, status in going_on):
+        raise busy(asked.agent_id)
     if not leases.take(tx, lease_of(tx, asked), tx.now):
         raise busy(asked.agent_id)
 

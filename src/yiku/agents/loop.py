@@ -35,10 +35,9 @@ async def run(work: Work) -> None:
         await end(work, StopReason.CONTEXT_OVERFLOW, error)
     except ProviderError as error:
         await end(work, StopReason.LLM_API_ERROR, error)
-    except AgentBusy as error:  # the run goes on elsewhere; it isn't ours to close
+    except AgentBusy:  # the run goes on elsewhere; it isn't ours to close
         logger.warning("a run was taken over", extra={"run": work.run.id})
         work.active.tell(Ended(work.run))
-        raise error
     except YikuError as error:
         await end(work, StopReason.ERROR, error)
     # A door: whatever a bug raises, the run is closed, and its agent can be run again.

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 RECENT = 256
 """Ended runs that can still be watched piece by piece."""
 POLL_S = 0.05
+QUEUE_POLL_S = 0.5
 DRAIN_S = 10.0
 """How long a closing server lets its runs end by themselves."""
 
@@ -49,16 +50,22 @@ class Runner:
         self._holder = new_holder()
         self._works: dict[RunId, Work] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
+        self._following: set[asyncio.Task[None]] = set()
         self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
         self._turns = Turns()
         self._keeper: asyncio.Task[None] | None = None
 
-    def open(self) -> None:
-        """Begin to keep leases, and to take over what dead processes left; the first run does."""
+    async def open(self) -> None:
+        """Go on with what dead processes left, and begin to keep leases; the first run does, too.
+
+        On return what was left has its turn, before all that is asked from now on.
+        Raises: StoreError.
+        """
         if self._keeper is not None:
             return
         self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
         self._agents.recall.start()
+        await self._take_over()
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""
@@ -69,9 +76,10 @@ class Runner:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=DRAIN_S)
         left = list(self._works.values())
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *self._following]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for work in left:
             await self._park(work)
 
@@ -90,7 +98,7 @@ class Runner:
 
         Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid, StoreError.
         """
-        self.open()
+        await self.open()
         asked = Asked(
             run_id=RunId(new_id("run")),
             agent_id=agent_id,
@@ -103,17 +111,11 @@ class Runner:
         place = (agent_id, conversation_id)
         if request.background and not self._turns.is_free(place):
             return await self._queue(actor, asked)
-        if not await self._turns.take(place, self._wait_s):
-            raise begin.busy(agent_id)
         try:
             begun = await self._begin(actor, asked)
         except AgentBusy:
-            self._turns.give_back(place)
             if request.background:
                 return await self._queue(actor, asked)
-            raise
-        except BaseException:
-            self._turns.give_back(place)
             raise
         return self._go(actor, begun)
 
@@ -141,17 +143,28 @@ class Runner:
             return known
         active = ActiveRun(run)
         self._remember(active)
-        self._spawn(run_id, follow.follow(self._agents.database, actor, active))
+        self._follow(actor, active)
         return active
 
     async def _begin(self, actor: Actor, asked: Asked) -> Begun:
-        """Raises: as `begin.begin`; AgentBusy after the wait."""
-        write, until, pause = self._agents.database.write, time.monotonic() + self._wait_s, POLL_S
+        """Begin a run; on return the turn is its own.
+
+        Between two tries the turn is another's: a run that a dead process left is resumed first.
+        Raises: as `begin.begin`; AgentBusy after the wait.
+        """
+        place = (asked.agent_id, asked.conversation_id)
+        until, pause = time.monotonic() + self._wait_s, POLL_S
         while True:
+            if not await self._turns.take(place, max(0.0, until - time.monotonic())):
+                raise begin.busy(asked.agent_id)
             try:
-                return await write(actor, lambda tx: begin.begin(tx, asked, self._agents.contexts))
-            except AgentBusy:
-                if asked.request.background or time.monotonic() + pause > until:
+                return await self._agents.database.write(
+                    actor, lambda tx: begin.begin(tx, asked, self._agents.contexts)
+                )
+            except BaseException as error:
+                self._turns.give_back(place)
+                late = asked.request.background or time.monotonic() + pause > until
+                if late or not isinstance(error, AgentBusy):
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
@@ -165,32 +178,33 @@ class Runner:
         return active
 
     async def _when_free(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
-        place = (asked.agent_id, asked.conversation_id)
-        await self._turns.take(place, None)
         try:
             begun = await self._begin_queued(actor, asked)
-        except BaseException as error:
-            self._turns.give_back(place)
-            if not isinstance(error, YikuError):
-                raise
+        except YikuError as error:
             await self._refuse(actor, active, error)
             return
         if begun is None:  # cancelled, or begun by another process
-            self._turns.give_back(place)
-            self._tasks.pop(asked.run_id, None)
-            await follow.follow(self._agents.database, actor, active)
+            self._follow(actor, active)
             return
         await self._run(self._work(actor, begun, active))
 
     async def _begin_queued(self, actor: Actor, asked: Asked) -> Begun | None:
-        """Raises: as `begin.begin_queued`, but for AgentBusy: a queued run waits."""
+        """As `_begin`, but it waits as long as it takes; None: it isn't to be begun any more."""
+        place = (asked.agent_id, asked.conversation_id)
         while True:
+            await self._turns.take(place, None)
+            begun: Begun | None = None
             try:
-                return await self._agents.database.write(
+                begun = await self._agents.database.write(
                     actor, lambda tx: begin.begin_queued(tx, asked, self._agents.contexts)
                 )
+                return begun
             except AgentBusy:
-                await asyncio.sleep(1.0)
+                pass  # of another process, or one that is older and goes first
+            finally:
+                if begun is None:
+                    self._turns.give_back(place)
+            await asyncio.sleep(QUEUE_POLL_S)
 
     async def _refuse(self, actor: Actor, active: ActiveRun, error: YikuError) -> None:
         """End a queued run that could not begin."""
@@ -238,6 +252,13 @@ class Runner:
         self._tasks[run_id] = task
         task.add_done_callback(lambda done: self._tasks.pop(run_id, None))
 
+    def _follow(self, actor: Actor, active: ActiveRun) -> None:
+        """Not a task of the run's: were its process to die, this one could still resume it."""
+        following = follow.follow(self._agents.database, actor, active)
+        task = asyncio.create_task(following, name=f"yiku-follow-{active.run.id}")
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
     def _remember(self, active: ActiveRun) -> None:
         self._recent[active.run.id] = active
         while len(self._recent) > RECENT:
@@ -255,12 +276,12 @@ class Runner:
 
     async def _keep(self) -> None:
         while True:
+            await asyncio.sleep(self._lease_s / 3)
             try:
                 await self._renew()
                 await self._take_over()
-            except StoreError:  # it may be back the next time
+            except YikuError:  # an agent was deleted meanwhile; or the database will be back
                 logger.exception("leases could not be kept")
-            await asyncio.sleep(self._lease_s / 3)
 
     async def _renew(self) -> None:
         """Show that this process lives, and hear which of its runs others cancelled."""

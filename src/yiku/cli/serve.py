@@ -62,7 +62,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             server_header=False,
         )
         with listening_on(settings.host, settings.port) as sock:
-            app.runner.open()
+            await app.runner.open()
             await Server(config, asked).serve([sock])
 
 

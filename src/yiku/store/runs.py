@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 from sqlalchemy import update as update_rows
 
 from yiku.core.errors import RunNotFound
-from yiku.core.ids import AgentId, RunId
+from yiku.core.ids import AgentId, ConversationId, RunId
 from yiku.core.message import Incoming, MessageRole
 from yiku.core.model import ToolSpec, Usage
 from yiku.core.run import (
@@ -64,6 +64,11 @@ _UPDATE = Select(
 _LAST = Select(
     f"SELECT {FORM.columns} FROM run"
     " WHERE agent_id = :agent AND organization_id = :organization ORDER BY seq DESC LIMIT 1"
+)
+# Of the unfinished, not of all the agent ever had: `|| ''` keeps SQLite from that index.
+_GOING_ON = Select(
+    "SELECT id, status FROM run WHERE status IN ('created', 'running') AND agent_id || '' = :agent"
+    " AND conversation_id = :conversation AND organization_id || '' = :organization ORDER BY seq"
 )
 _UNFINISHED = Select(
     f"SELECT {FORM.columns} FROM run WHERE status IN ('created', 'running') ORDER BY seq"
@@ -266,3 +271,16 @@ def unfinished(connection: Connection) -> list[tuple[Run, Actor]]:
         (one, Actor(organization_id=one.organization_id, user_id=one.created_by))
         for one in map(of_row, _UNFINISHED.rows(connection))
     ]
+
+
+def going_on(
+    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None
+) -> list[tuple[RunId, RunStatus]]:
+    """The runs of a conversation that haven't ended, the oldest first."""
+    rows = _GOING_ON.rows(
+        tx.connection,
+        agent=agent_id,
+        conversation=conversation_id or "",
+        organization=tx.actor.organization_id,
+    )
+    return [(id, RunStatus(status)) for id, status in rows]
