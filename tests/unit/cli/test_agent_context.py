@@ -49,4 +49,4 @@ def test_parts_and_what_is_free_are_told(capsys: pytest.CaptureFixture[str]) -> 
     assert "8,000 of 32,000 tokens (25%)" in out
     assert "18.8%" in next(line for line in out.splitlines() if "messages" in line)
     assert "24,000" in out.splitlines()[-1]
-    assert "1,200 in all" in err
+    assert "1,200 earlier ones" in err

@@ -48,7 +48,7 @@ def print_context(overview: Mapping[str, Any]) -> None:
         f"{int(overview[key]):,} {noun}"
         for key, noun in (
             ("num_messages", "messages in the window"),
-            ("num_recall_memory", "in all"),
+            ("num_recall_memory", "earlier ones"),
             ("num_archival_memory", "archival memories"),
         )
         if overview.get(key) is not None

@@ -31,7 +31,7 @@ async def named_agent(agents: AgentClient, name: str) -> AgentOut:
     found = await find_agent(agents, name)
     if found is not None:
         return found
-    there = {one.name: one.id for one in await agents.list(limit=LOOKED_AT, include=LIGHT)}
+    there = {name: agent_id for agent_id, name in (await names_of(agents)).items()}
     near = get_close_matches(name, there, 1)
     right = (
         f"is it {near[0]!r} ({there[near[0]]})?"
@@ -39,3 +39,8 @@ async def named_agent(agents: AgentClient, name: str) -> AgentOut:
         else "`yiku agent list` shows those there are"
     )
     raise AgentNotFound(f"There is no agent {name!r}; {right}")
+
+
+async def names_of(agents: AgentClient) -> dict[str, str]:
+    """Of the newest agents, by id."""
+    return {one.id: one.name for one in await agents.list(limit=LOOKED_AT, include=LIGHT)}

@@ -8,11 +8,14 @@ from typing import Any
 import click
 
 from yiku.cli import output
-from yiku.cli.agent.named import named_agent
+from yiku.cli.agent.named import named_agent, names_of
 from yiku.cli.options import Asked, Group
 from yiku.cli.running import with_memory
 from yiku.client.memory import MemoryClient
 from yiku.server.v1.wire_runs import RunOut, StepOut
+
+WIDTH = 20
+"""Of an agent's name: ids are long, and must not be broken."""
 
 
 @click.group(cls=Group)
@@ -27,23 +30,24 @@ def run() -> None:
 def list_runs(asked: Asked, named: str | None, limit: int) -> None:
     """Show the runs of an agent, or of all, the newest first."""
 
-    async def work(memory: MemoryClient) -> Sequence[RunOut]:
+    async def work(memory: MemoryClient) -> tuple[Sequence[RunOut], dict[str, str]]:
         one = None if named is None else (await named_agent(memory.agents, named)).id
-        return await memory.agents.runs(one, limit=limit)
+        return await memory.agents.runs(one, limit=limit), await names_of(memory.agents)
 
-    found = with_memory(asked, work)
+    found, names = with_memory(asked, work)
     if asked.as_json:
         output.print_json({"runs": [one.model_dump(mode="json") for one in found]})
         return
     output.print_table(
-        ["begun", "status", "ended by", "id", "agent" if named is None else "took"],
+        ["begun", "agent", "status", "ended by", "took", "id"],
         (
             [
                 output.moment(one.created_at),
+                output.one_line(names.get(one.agent_id, one.agent_id), WIDTH),
                 one.status,
                 one.stop_reason or "",
+                seconds(one.total_duration_ns),
                 one.id,
-                one.agent_id if named is None else seconds(one.total_duration_ns),
             ]
             for one in found
         ),
