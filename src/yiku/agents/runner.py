@@ -64,10 +64,12 @@ class Runner:
         if self._keeper is not None:
             return
         self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
+        self._agents.recall.start()
         await self._take_over()
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""
+        await self._agents.recall.stop()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -237,9 +239,11 @@ class Runner:
         return work
 
     async def _run(self, work: Work) -> None:
+        self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)
         finally:
+            self._agents.recall.note(work.actor, work.run.agent_id)
             del self._works[work.run.id]
             self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 

@@ -8,6 +8,7 @@ from yiku.context.budget import Calibration
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.recall_indexer import RecallIndexer
 from yiku.providers.models import Models
 from yiku.store.contexts import Contexts
 from yiku.store.database import Database
@@ -22,6 +23,7 @@ class Agents:
     memory: ArchivalMemory
     tools: Toolbox
     models: Models
+    recall: RecallIndexer
     default_embedding: str
     """The handle of what makes all vectors, whatever an agent names."""
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from yiku.core.agent import Agent
@@ -21,10 +21,10 @@ from yiku.store.hot import Select
 class Links:
     """What one agent has, in order."""
 
-    tags: list[str] = field(default_factory=list[str])
-    blocks: list[BlockId] = field(default_factory=list[BlockId])
-    tools: list[ToolId] = field(default_factory=list[ToolId])
-    archives: list[ArchiveId] = field(default_factory=list[ArchiveId])
+    tags: list[str]
+    blocks: list[BlockId]
+    tools: list[ToolId]
+    archives: list[ArchiveId]
 
 
 TABLES = {
@@ -79,7 +79,7 @@ def one(tx: Tx, agent_id: AgentId) -> tuple[Agent, Links]:
     rows = _BY_ID.rows(tx.connection, **asked) if askable(agent_id) else ()
     if not rows:
         raise no_agent(agent_id)
-    has = Links()
+    has = Links([], [], [], [])
     for _, name, what, _ in _OF_ONE.rows(tx.connection, agent=agent_id):
         getattr(has, name).append(what)
     return of_values(FORM.values(rows[0]), has.tags), has
@@ -105,7 +105,7 @@ def of_seqs(tx: Tx, seqs: Sequence[int], *, whole: bool) -> list[tuple[Agent, Li
 
 def with_links(tx: Tx, rows: Sequence[Sequence[Any]], *, whole: bool) -> list[tuple[Agent, Links]]:
     read = [FORM.values(row) for row in rows]
-    has = {each["id"]: Links() for each in read}
+    has = {each["id"]: Links([], [], [], []) for each in read}
     statement = _LINKS if whole else _TAGS
     for agent_id, name, what, _ in statement.rows(tx.connection, ids=list(has)):
         getattr(has[agent_id], name).append(what)

@@ -28,6 +28,7 @@ from yiku.store.database import Tx
 from yiku.store.hot import Select, micros
 from yiku.store.recall import OWNER as RECALL
 
+_INSERT = agent_rows.FORM.insert()
 _NOTE_RUN = Select(
     "UPDATE agent SET last_stop_reason = :reason, last_run_completed_at = :at, last_run_ms = :ms"
     " WHERE id = :id AND organization_id = :organization RETURNING seq"
@@ -114,18 +115,18 @@ def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
     """
     agent_id = AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
-    tx.connection.execute(
-        insert(agent).values(
-            id=agent_id,
-            organization_id=tx.actor.organization_id,
-            version=1,
-            created_at=at,
-            created_by=by,
-            updated_at=at,
-            updated_by=by,
-            **columns_of(draft.config),
-        )
-    )
+    row = {
+        "id": agent_id,
+        "organization_id": tx.actor.organization_id,
+        "version": 1,
+        "created_at": at,
+        "created_by": by,
+        "updated_at": at,
+        "updated_by": by,
+        **dict.fromkeys(("last_stop_reason", "last_run_completed_at", "last_run_ms")),
+        **columns_of(draft.config),
+    }
+    _INSERT.rows(tx.connection, **agent_rows.FORM.parameters(row))
     write_tags(tx, agent_id, draft.config.tags)
     attachments.link(tx, BLOCK, agent_id, draft.block_ids, owned=owned)
     attachments.link(tx, TOOL, agent_id, draft.tool_ids)

@@ -85,6 +85,17 @@ class Form:
             f" WHERE {of}.id = :{of}_id AND {of}.organization_id = :organization_id RETURNING seq"
         )
 
+    def insert(self) -> Select:
+        """A statement that inserts a row. It takes all columns but `seq`, and returns that, or
+        where there is none the first of them."""
+        names = [name for name in self.names if name != "seq"]
+        columns = ", ".join(f'"{name}"' for name in names)
+        marks = ", ".join(f":{name}" for name in names)
+        return Select(
+            f"INSERT INTO {self.table.name} ({columns}) VALUES ({marks})"
+            f' RETURNING "{self.names[0]}"'
+        )
+
     def by_seq(self) -> Select:
         """A statement for rows that a page has found, in no order: it takes `seqs`."""
         return Select(f"SELECT {self.columns} FROM {self.table.name} WHERE seq IN :seqs*")

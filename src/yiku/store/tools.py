@@ -22,6 +22,9 @@ COLUMNS = [tool.c[name] for name in NAMES]
 
 
 FORM = Form(tool)
+_BY_NAME = hot.Select(
+    f"SELECT {FORM.columns} FROM tool WHERE organization_id = :organization AND name IN :names*"
+)
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM tool WHERE id IN :ids*")
 _OF_AGENT = hot.Select(
     f"SELECT {FORM.columns} FROM agent_tool CROSS JOIN tool"
@@ -69,6 +72,17 @@ def get(tx: Tx, tool_id: ToolId) -> Tool:
     if row is None:
         raise ToolNotFound(f"There is no tool {tool_id}.", tool_id=tool_id)
     return of_row(row)
+
+
+def by_name(tx: Tx, names: Collection[str]) -> dict[str, Tool]:
+    """The tools of these names that there are."""
+    rows = _BY_NAME.rows(tx.connection, names=list(names), organization=tx.actor.organization_id)
+    found: dict[str, Tool] = {}
+    for row in rows:
+        values = FORM.values(row)
+        del values["seq"]
+        found[values["name"]] = of_values(values)
+    return found
 
 
 def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from yiku.core.block import Block, BlockContent
+from yiku.core.block import Block, BlockContent, numbered
 from yiku.core.errors import InvalidTool, LabelTaken
 from yiku.core.tool import ToolType
 from yiku.memory import block_edits, blocks
@@ -34,7 +34,7 @@ def view(tx: Tx, desk: Desk, given: Given) -> str:
     label = label_in(given.get("path", ""))
     if label:
         block = desk.block(label)
-        return f"{path_of(label)} ({size(block)}):\n{block_edits.numbered(block.value)}"
+        return f"{path_of(label)} ({size(block)}):\n{numbered(block.value)}"
     each = [desk.block(one) for one in desk.labels()]
     lines = [f"{path_of(one.label)} ({size(one)}) {one.content.description or ''}" for one in each]
     return "\n".join(line.rstrip() for line in lines) or "You have no blocks."

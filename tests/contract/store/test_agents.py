@@ -478,7 +478,7 @@ async def test_a_check_of_the_database_counts_agents_and_tells_what_is_wrong(sto
             "UPDATE agent_block SET label = 'persona'",
             f"UPDATE agent_tool SET organization_id = '{stranger}'",
             f"UPDATE message SET organization_id = '{stranger}', parts = '[{{\"type\":\"x\"}}]'",
-            "UPDATE agent SET config = '{}'",
+            """UPDATE agent SET config = '{"x":1}'""",
         ):
             tx.connection.exec_driver_sql(wrong)
 
@@ -489,5 +489,5 @@ async def test_a_check_of_the_database_counts_agents_and_tells_what_is_wrong(sto
         f"a row of agent_tool and its {roll.id} belong to different organizations",
         f"a row of message and its {agent.id} belong to different organizations",
         " its parts can't be read (KeyError)",
-        " its config can't be read (KeyError)",
+        " its config can't be read (TypeError)",
     ]
