@@ -29,7 +29,7 @@ HELD_S = 45.0
 """How long a model thinks that isn't waited for; a server looks for news of its runs three times a
 lease."""
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
