@@ -16,8 +16,8 @@ from letta_client import Letta
 from tests.integration.agents.jobs import Jobs, Notes
 from tests.servers.scripted_chat import ScriptedChat
 
-LEASE_S = 6.0
-"""A process that hasn't shown itself for so long has lost its runs to another."""
+LONG_S = 600.0
+"""A lease that no test lives to see the end of."""
 
 
 class Server:
@@ -110,8 +110,14 @@ def notes() -> Iterator[Notes]:
 
 
 @pytest.fixture
+def lease_s() -> float:
+    """A process that hasn't shown itself for so long has lost its runs to another."""
+    return LONG_S
+
+
+@pytest.fixture
 def new_server(
-    database_url: str, yiku_home: Path, tmp_path: Path, jobs: Jobs
+    database_url: str, yiku_home: Path, tmp_path: Path, jobs: Jobs, lease_s: float
 ) -> Iterator[NewServer]:
     """Starts servers on the test's database; at the end none of their logs may tell of a bug."""
     servers: list[Server] = []
@@ -123,7 +129,7 @@ def new_server(
             "YIKU_MODEL_BASE_URL": model.url,
             "YIKU_MODEL_API_KEY": "none",
             "YIKU_SANDBOX": "process",  # the tool's note must be seen from outside
-            "YIKU_LEASE_S": str(LEASE_S),
+            "YIKU_LEASE_S": str(lease_s),
         }
 
         def new() -> Server:

