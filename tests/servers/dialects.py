@@ -6,7 +6,7 @@ https://ai.google.dev/api/generate-content
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ class Says:
     """What the model says, and how it comes."""
 
     text: str = ""
+    deltas: tuple[str, ...] = ()  # the text as it is cut in a stream; none: by `piece`
     reasoning: str = ""
     calls: tuple[Call, ...] = ()
     finish: str | None = None  # in the API's own word; None: what fits
@@ -48,7 +49,9 @@ class Says:
     cut_after: int | None = None  # chunks, then the connection is gone
     parts: bool = False  # OpenAI: the content as a list of parts, where it comes whole
 
-    def pieces(self, text: str) -> list[str]:
+    def pieces(self, text: str) -> Sequence[str]:
+        if self.deltas and text is self.text:
+            return self.deltas
         return [text[i : i + self.piece] for i in range(0, len(text), self.piece)]
 
     @property

@@ -18,6 +18,7 @@ from yiku.core.message import Incoming, Message, MessageRole, Summary, Text, Too
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunRequest, RunStatus, Step, StopReason
 from yiku.core.tenant import Actor
 from yiku.store import agents, leases, messages, runs, steps
+from yiku.store.contexts import Contexts
 from yiku.store.database import Tx
 
 
@@ -49,11 +50,11 @@ class Begun:
     """That the run has made already: none, unless it is resumed."""
 
 
-def begin(tx: Tx, asked: Asked) -> Begun:
+def begin(tx: Tx, asked: Asked, contexts: Contexts) -> Begun:
     """Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid."""
     state = agents.state(tx, asked.agent_id)
     take(tx, asked)
-    found = messages.in_context(tx, asked.agent_id, asked.conversation_id)
+    found = contexts.read(tx, asked.agent_id, asked.conversation_id)
     check_answer(waiting_in(found), asked.incoming)
     found = with_instructions(tx, state, found)
     run = new_run(tx, asked, RunStatus.RUNNING)
@@ -77,7 +78,7 @@ def queue(tx: Tx, asked: Asked) -> Run:
     return run
 
 
-def begin_queued(tx: Tx, asked: Asked) -> Begun | None:
+def begin_queued(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     """Begin a run that was queued; None: it was cancelled, or another process has begun it.
 
     Raises: AgentNotFound, RunNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid.
@@ -85,7 +86,8 @@ def begin_queued(tx: Tx, asked: Asked) -> Begun | None:
     if runs.get(tx, asked.run_id).status is not RunStatus.CREATED:
         return None
     runs.remove(tx, asked.run_id)
-    return begin(tx, replace(asked, request=replace(asked.request, incoming=())))
+    asked = replace(asked, request=replace(asked.request, incoming=()))
+    return begin(tx, asked, contexts)
 
 
 def refuse(tx: Tx, run_id: RunId, failure: Failure) -> Run:
@@ -143,7 +145,7 @@ def is_left(tx: Tx, run: Run) -> bool:
     return held.run_id == run.id and held.until <= tx.now
 
 
-def resume(tx: Tx, asked: Asked) -> Begun | None:
+def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     """Take over a run whose process died; None: it has ended, or somebody else has it.
 
     Raises: AgentNotFound, RunNotFound.
@@ -152,7 +154,7 @@ def resume(tx: Tx, asked: Asked) -> Begun | None:
     if run.status.ended or not leases.take(tx, lease_of(tx, asked), tx.now):
         return None
     state = agents.state(tx, run.agent_id)
-    found = messages.in_context(tx, run.agent_id, run.conversation_id)
+    found = contexts.read(tx, run.agent_id, run.conversation_id)
     return Begun(
         run=run,
         state=state,

@@ -61,7 +61,10 @@ async def end(work: Work, stop: StopReason, failure: Failure | None = None) -> C
 def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Closed:
     said: list[Message] = []
     if work.heard:
-        half = work.message(MessageRole.ASSISTANT, [Text("".join(work.heard))], tx.now)
+        # The message whose pieces were told: who has heard them isn't told it again.
+        message_id, step_id = work.saying or (None, None)
+        text = Text("".join(work.heard))
+        half = work.message(MessageRole.ASSISTANT, [text], tx.now, id=message_id, step_id=step_id)
         said += messages.add(tx, [half])
     open_calls = unanswered(work)
     if open_calls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from yiku.agents import close
+from yiku.agents import close, role_memory
 from yiku.agents.step import hear, settle, step
 from yiku.agents.work import Cancelled, Work
 from yiku.core.errors import (
@@ -23,8 +23,11 @@ async def run(work: Work) -> None:
     """Run until the end, and tell it. What goes wrong ends the run, with its reason on record."""
     try:
         stop = await settle(work)
+        if stop is None:
+            await recall_roles(work)
         while stop is None:
             stop = await step(work)
+        await remember(work)
         work.active.tell(Ended(work.run))
     except Cancelled:
         await end(work, StopReason.CANCELLED)
@@ -42,6 +45,20 @@ async def run(work: Work) -> None:
     except Exception as error:
         logger.exception("a run failed", extra={"run": work.run.id})
         await end(work, StopReason.ERROR, error)
+
+
+async def recall_roles(work: Work) -> None:
+    """What the roles remember that the last message opens. Raises: ProviderError, StoreError."""
+    work.roles = await role_memory.opened(work.agents, work.actor, work.state, work.messages)
+
+
+async def remember(work: Work) -> None:
+    """Keep what was said in the roles' memory. The run has ended, and is as good as it was."""
+    said = [one for one in work.messages if one.run_id == work.run.id]
+    try:
+        await role_memory.remember(work.agents, work.actor, work.state, said)
+    except YikuError:
+        logger.exception("what was said didn't reach the roles", extra={"run": work.run.id})
 
 
 async def end(work: Work, stop: StopReason, error: Exception | None = None) -> None:

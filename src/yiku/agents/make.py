@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yiku.agents import check, own
+from yiku.agents import check, own, role_memory
 from yiku.agents.begin import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
@@ -83,7 +83,7 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             messages.add(tx, [message_of(tx, one, said) for said in new.first_messages])
         return state
 
-    return await agents.database.write(actor, unit)
+    return await role_memory.prepare(agents, actor, await agents.database.write(actor, unit))
 
 
 def completed(agents: Agents, new: NewAgent) -> AgentConfig:
@@ -197,7 +197,8 @@ async def update(
             return now
         return replace(now, agent=store.change(tx, now.agent, config))
 
-    return await agents.database.write(actor, unit)
+    state = await agents.database.write(actor, unit)
+    return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
 
 
 def changed(
@@ -275,4 +276,5 @@ async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
     gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
+    agents.contexts.drop(agent_id)
     await erase.forget_archives(agents.memory, gone)

@@ -6,15 +6,21 @@ from collections.abc import Sequence
 
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState
-from yiku.core.errors import RoleNotFound
+from yiku.core.errors import RoleExists, RoleNotFound
 from yiku.core.ids import ArchiveId
+from yiku.core.language import language_of
 from yiku.core.memory import Draft
 from yiku.core.message import Message, MessageRole
 from yiku.core.tenant import Actor
-from yiku.memory import ingest
+from yiku.memory import agent_archive, ingest
 from yiku.memory.roles import compile as compiling
-from yiku.memory.roles import route
+from yiku.memory.roles import manage, route
+from yiku.memory.roles.templates import get_role_template_set
+from yiku.store import agents as rows
+from yiku.store.database import Tx
 
+TEMPLATES = "all"
+"""The set of role templates that an agent begins with."""
 SHORT = 4
 """A message of fewer words says little alone: it is gated together with the one before it."""
 
@@ -24,6 +30,30 @@ def archive_of(state: AgentState) -> ArchiveId | None:
     if not state.agent.config.role_memory or not state.archives:
         return None
     return state.archives[0]
+
+
+async def prepare(agents: Agents, actor: Actor, state: AgentState) -> AgentState:
+    """Give an agent that has role memory an archive with roles: those it has, else the templates'.
+
+    Raises: AgentNotFound, ProviderError, StoreError.
+    """
+
+    def unit(tx: Tx) -> AgentState:
+        agent_archive.ensure(tx, state.agent.id)
+        return rows.state(tx, state.agent.id)
+
+    if not state.agent.config.role_memory:
+        return state
+    state = await agents.database.write(actor, unit)
+    archive = state.archives[0]
+    if not await manage.listed(agents.memory, actor, archive):
+        known = [state.agent.config.system, *(one.value for one in state.blocks)]
+        made = get_role_template_set(TEMPLATES, language=language_of(known))
+        try:
+            await manage.add(agents.memory, actor, archive, made)
+        except RoleExists:  # somebody else made them at the same moment
+            return state
+    return state
 
 
 async def opened(

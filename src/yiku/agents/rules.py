@@ -29,6 +29,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from yiku.agents.rule_outputs import mapped
 from yiku.agents.rule_words import WORDS, now_words, one_of, ready
 from yiku.core.language import Language
 from yiku.core.memory import Json
@@ -310,14 +311,12 @@ def open_after(rules: Rules, last: Called | None, names: Names) -> frozenset[str
     due = due_after(rules, last, names)
     if due is not None:
         return due
-    parents = about(rules, ParentRule, names)
-    kept = {child for rule in parents for child in rule.children}
-    own = {
-        child
-        for rule in parents
-        for child in rule.children
-        if last is not None and rule.tool == last.name
-    }
+    kept: set[str] = set()
+    own: set[str] = set()
+    for rule in about(rules, ParentRule, names):
+        kept.update(rule.children)
+        if last is not None and rule.tool == last.name:
+            own.update(rule.children)
     return frozenset(names) - (kept - own)
 
 
@@ -339,14 +338,16 @@ def spent(rules: Rules, progress: Progress, names: Names) -> frozenset[str]:
 
 def reachable(rules: Rules, progress: Progress, names: Names) -> frozenset[str]:
     """The tools that some calls from here on lead to."""
-    gone = spent(rules, progress, names)
+    gone, leading = spent(rules, progress, names), with_followers(rules)
     found: set[str] = set()
     new = set(allowed(rules, progress, names))
     while new:
+        # After all tools that no rule says more of the same may follow: one stands for them.
+        alike = [] if found - leading else sorted(new - leading)[:1]
         found |= new
         new = {
             following
-            for tool in new
+            for tool in (*(new & leading), *alike)
             for output in outputs(rules, tool, names)
             for following in open_after(rules, Called(tool, output), names) - gone
         } - found
@@ -357,10 +358,18 @@ def has_end(rules: Rules, progress: Progress, names: Names) -> bool:
     """Whether calls lead to where a run may end: out of the rules, to the end of their circle or
     of a tool's count."""
     ahead = reachable(rules, progress, names)
-    return not ahead.isdisjoint({*terminal(rules, names), *limits(rules, names)}) or any(
+    ends = {*terminal(rules, names), *limits(rules, names)}
+    return bool(ahead - with_followers(rules) or ahead & ends) or any(
         not due_after(rules, Called(tool, output), names)
         for tool in ahead
         for output in outputs(rules, tool, names)
+    )
+
+
+def with_followers(rules: Rules) -> frozenset[str]:
+    """The tools about which a rule says what may follow."""
+    return frozenset(
+        rule.tool for rule in rules if isinstance(rule, ChildRule | ParentRule | ConditionalRule)
     )
 
 
@@ -370,28 +379,3 @@ def outputs(rules: Rules, tool: str, names: Names) -> list[str]:
     known = [key for rule in there for key in rule.child_output_mapping]
     strict = any(rule.require_output_mapping for rule in there)
     return known if strict and known else [*known, "\N{REPLACEMENT CHARACTER}"]
-
-
-def mapped(rule: ConditionalRule, output: str) -> str | None:
-    """The tool that the output stands for: the same text, truth value or number."""
-    exact = rule.child_output_mapping.get(output)
-    if exact is not None:
-        return exact
-    meant = plain(output)
-    return next(
-        (child for key, child in rule.child_output_mapping.items() if plain(key) == meant), None
-    )
-
-
-def plain(text: str) -> tuple[str, object]:
-    """What an output says: `True` is `true`, `1` is `1.0`, `"a"` is `a`."""
-    bare = text.strip()
-    try:
-        value: object = json.loads(bare.lower() if bare in ("True", "False") else bare)
-    except (ValueError, RecursionError):
-        return "text", bare
-    if isinstance(value, bool):
-        return "truth", value
-    if isinstance(value, int | float):
-        return "number", value
-    return "text", value if isinstance(value, str) else bare

@@ -58,9 +58,11 @@ class Runner:
         if self._keeper is not None:
             return
         self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
+        self._agents.recall.start()
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""
+        await self._agents.recall.stop()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -147,7 +149,7 @@ class Runner:
         write, until, pause = self._agents.database.write, time.monotonic() + self._wait_s, POLL_S
         while True:
             try:
-                return await write(actor, lambda tx: begin.begin(tx, asked))
+                return await write(actor, lambda tx: begin.begin(tx, asked, self._agents.contexts))
             except AgentBusy:
                 if asked.request.background or time.monotonic() + pause > until:
                     raise
@@ -185,7 +187,7 @@ class Runner:
         while True:
             try:
                 return await self._agents.database.write(
-                    actor, lambda tx: begin.begin_queued(tx, asked)
+                    actor, lambda tx: begin.begin_queued(tx, asked, self._agents.contexts)
                 )
             except AgentBusy:
                 await asyncio.sleep(1.0)
@@ -223,9 +225,11 @@ class Runner:
         return work
 
     async def _run(self, work: Work) -> None:
+        self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)
         finally:
+            self._agents.recall.note(work.actor, work.run.agent_id)
             del self._works[work.run.id]
             self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
@@ -288,7 +292,9 @@ class Runner:
         place = (asked.agent_id, asked.conversation_id)
         await self._turns.take(place, None)
         try:
-            begun = await self._agents.database.write(actor, lambda tx: begin.resume(tx, asked))
+            begun = await self._agents.database.write(
+                actor, lambda tx: begin.resume(tx, asked, self._agents.contexts)
+            )
         except BaseException:
             self._turns.give_back(place)
             raise

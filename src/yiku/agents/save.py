@@ -171,7 +171,7 @@ def after(
     stop, note = None, None
     if judged.waiting:
         stop = StopReason.REQUIRES_APPROVAL
-    elif judged.calls:
+    elif judged.calls or judged.given:
         ends = rules.after(work.rules, progress, names, called) == "end"
         stop = StopReason.TOOL_RULE if ends else None
     elif outcome.finish is Finish.LENGTH:

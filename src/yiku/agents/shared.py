@@ -8,7 +8,9 @@ from yiku.context.budget import Calibration
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.recall_indexer import RecallIndexer
 from yiku.providers.models import Models
+from yiku.store.contexts import Contexts
 from yiku.store.database import Database
 from yiku.tools.registry import Toolbox
 
@@ -21,10 +23,12 @@ class Agents:
     memory: ArchivalMemory
     tools: Toolbox
     models: Models
+    recall: RecallIndexer
     default_embedding: str
     """The handle of what makes all vectors, whatever an agent names."""
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
+    contexts: Contexts = field(default_factory=Contexts)
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()

@@ -52,6 +52,7 @@ async def ask(work: Work, prompt: Prompt, step_id: StepId, message_id: MessageId
     tell = work.active.tell
     model = work.agents.models.get(work.handle)
     work.heard.clear()
+    work.saying = message_id, step_id
     began, first = time.monotonic_ns(), None
     answer: Answer | None = None
     waits: dict[int, Literal["approval", "client"] | None] = {}

@@ -48,6 +48,8 @@ class Work:
     """What the memories of the gated roles tell, for agents with role memory."""
     heard: list[str] = field(default_factory=list[str])
     """The text of the message that the model is saying just now."""
+    saying: tuple[MessageId, StepId] | None = None
+    """Which message that is, and of which step."""
     cancel_asked: bool = False
     began_ns: int = field(default_factory=time.monotonic_ns)
     _scope: asyncio.Timeout | None = None

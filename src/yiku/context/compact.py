@@ -1,4 +1,4 @@
-"""Which messages give way when a conversation outgrows its window, and what takes their place; pure.
+"""Which messages give way when a conversation outgrows its window; pure.
 
 What gives way is always the conversation's beginning: no call is parted from its return, no call
 that still waits goes, and the user's last message stays as it is. Where a run's own work since then
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from yiku.context.budget import message_tokens
 from yiku.context.compile import is_instructions
@@ -63,7 +63,8 @@ def split(messages: Sequence[Message], settings: Compaction, goal: int) -> Split
         enough = [at for at in fitting if tokens[at] >= share * total]
         choices = [
             [at for at in enough if at <= min(last, count - RAW)],
-            [at for at in fitting if at <= last],
+            [at for at in enough if at <= last],
+            [at for at in fitting if at <= last][-1:],
             fitting,
             legal[-1:],
         ]
@@ -105,7 +106,7 @@ def cuts(messages: Sequence[Message]) -> list[int]:
     """Where the conversation may be cut: before message `at`, 0 to their number; ascending."""
     parting = [False] * (len(messages) + 1)
     places = [at for at, one in enumerate(messages) if one.calls]
-    for begin, after in zip(places, [*places[1:], len(messages)], strict=True):
+    for begin, after in pairwise([*places, len(messages)]):
         for at in range(begin + 1, end_of(messages, begin, after) + 1):
             parting[at] = True
     return [at for at, parts in enumerate(parting) if not parts]
@@ -117,13 +118,14 @@ def end_of(messages: Sequence[Message], begin: int, after: int) -> int:
     Behind the end for calls whose answer may still come: those that wait, and those of a step that
     is being made, which nobody has said anything since.
     """
-    open = {call.id for call in messages[begin].calls}
-    end = begin
+    asked = {call.id for call in messages[begin].calls}
+    open, end = set(asked), begin
     for at in range(begin + 1, after):
         answered = {part.call_id for part in (*messages[at].returns, *messages[at].approvals)}
-        if open & answered:
+        if asked & answered:
             end = at
         open -= {one.call_id for one in messages[at].returns}
+        open -= {one.call_id for one in messages[at].approvals if not one.approve}
     since = messages[begin + 1 :]
     if after == len(messages) and open:
         waits = any(call.waits for call in messages[begin].calls if call.id in open)

@@ -1,4 +1,4 @@
-"""A summary of messages that give way: what a model is asked for, and what is told without one; pure.
+"""What takes the place of messages that give way: a model's summary, or an excerpt; pure.
 
 Summaries are recursive: each is made of the one before it and of the messages since.
 """
@@ -10,16 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 
-from yiku.context.compact import clipped
+from yiku.context.compact import QUOTED, clipped
 from yiku.context.conversation import HEADING, time_of
 from yiku.core.agent import Compaction
 from yiku.core.language import Language
 from yiku.core.message import Image, Message, MessageRole, Text, ToolCall, ToolReturn, said
-from yiku.core.model import Prompt, Sampling
+from yiku.core.model import Prompt
 from yiku.core.tokens import estimated_tokens
 
+SAID = 8_000
+"""Characters a summariser is shown of a text."""
 RETURN = 1_500
-"""Characters a summariser is shown of a tool's return."""
+"""Of what a tool was given, and of what it returned."""
 PORTION = 6_000
 """Tokens of messages that are summarised at a time, unless told otherwise."""
 EXCERPT = 4_000
@@ -71,6 +73,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "returned": "{name} returned: {text}",
         "failed": "{name} failed: {text}",
         "image": "[image]",
+        "begin": "Write the summary of what I send you next.",
         "yes": "I will write the summary, and nothing else.",
         "self": "The messages above are about to leave your view. Don't answer them now; call no"
         " tool. Instead do this:\n\n",
@@ -85,8 +88,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "returned": "{name} 返回：{text}",
         "failed": "{name} 出错：{text}",
         "image": "[图片]",
+        "begin": "请为我接下来发的内容写摘要。",
         "yes": "好的，我只写摘要。",
-        "self": "以上消息即将离开你的视野。现在不要回答它们，也不要调用工具，而是做下面这件事：\n\n",
+        "self": "以上消息即将离开你的视野。现在不要回答它们，也不要调用工具，"
+        "而是做下面这件事：\n\n",
     },
 }
 MARKS: Mapping[Language, str] = {
@@ -109,11 +114,13 @@ def summary_prompt(
     if previous:
         asked += [words["before"], previous.removeprefix(HEADING).strip(), ""]
     asked += [words["since"], *lines_of(messages, language, zone)]
-    head = (said(MessageRole.ASSISTANT, words["yes"]),) if settings.prompt_acknowledgement else ()
+    agreed = (said(MessageRole.USER, words["begin"]), said(MessageRole.ASSISTANT, words["yes"]))
     return Prompt(
         system=settings.prompt or ASKS[language],
-        messages=(*head, said(MessageRole.USER, "\n".join(asked))),
-        sampling=Sampling(temperature=0.2),
+        messages=(
+            *(agreed if settings.prompt_acknowledgement else ()),
+            said(MessageRole.USER, "\n".join(asked)),
+        ),
     )
 
 
@@ -153,7 +160,7 @@ def lines_of(messages: Sequence[Message], language: Language, zone: tzinfo) -> I
         for part in one.parts:
             match part:
                 case Text() if part.text.strip():
-                    told = f"{speaker}: {part.text.strip()}"
+                    told = f"{speaker}: {clipped(part.text.strip(), SAID)}"
                 case Image():
                     told = f"{speaker}: {words['image']}"
                 case ToolCall():
@@ -184,22 +191,26 @@ def excerpt(
 ) -> str:
     """The sentences most likely to matter, word for word and in order: where no model answers.
 
-    The first and the last words, then those with names, dates, numbers and promises; what the
-    user says before what the assistant says. A summary a model wrote stays, up to half of the
-    `limit`; an excerpt's sentences are chosen from anew.
+    The first and the last words, then those with names, dates, numbers and promises, the user's
+    before the assistant's; what has nothing of the kind is left out. A summary that a model wrote
+    stays, up to half of the `limit`; an excerpt's sentences are chosen from anew.
     """
     old = (previous or "").removeprefix(HEADING).strip()
     mark = next((mark for mark in MARKS.values() if mark in old), None)
     written, quoted = (old, "") if mark is None else old.split(mark, 1)
     told = clipped(written.strip(), limit // 2)
-    sentences = [Sentence(line, worth_of(line)) for line in quoted.splitlines() if line.strip()]
+    sentences = [
+        Sentence(line, worth_of(line.partition(": ")[2]) + 1)
+        for line in quoted.splitlines()
+        if line.strip() and line not in QUOTED.values()
+    ]
     sentences += sentences_of(messages, language, zone)
     left = limit - len(told) - len(MARKS[language]) - 4
     chosen: set[int] = set()
     seen: set[str] = set()
     for n in sorted(range(len(sentences)), key=lambda n: (-sentences[n].worth, -n)):
         line = sentences[n].line
-        if len(line) < left and line not in seen:
+        if sentences[n].worth > 0 and len(line) < left and line not in seen:
             chosen.add(n)
             seen.add(line)
             left -= len(line) + 1

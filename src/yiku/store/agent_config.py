@@ -27,6 +27,8 @@ COLUMNS = ("name", "project_id", "template_id", "base_template_id")
 APART = frozenset({*COLUMNS, "kind", "tags"})
 WITHIN = tuple(one.name for one in fields(AgentConfig) if one.name not in APART)
 
+KINDS = {kind.value: kind for kind in AgentKind}
+
 RULES: Mapping[str, type[AnyRule]] = {
     "init": InitRule,
     "child": ChildRule,
@@ -57,19 +59,15 @@ def of_json(
     values: Mapping[str, Any], columns: Mapping[str, Any], tags: tuple[str, ...]
 ) -> AgentConfig:
     """The opposite of `to_json`; `columns` are those of the agent's row."""
-    rules, compaction = values["tool_rules"], values["compaction"]
-    known: dict[str, Any] = {
-        **values,
-        "tool_rules": tuple([rule_of_json(one) for one in rules]) if rules else (),
-        "compaction": None if compaction is None else Compaction(**compaction),
-        "identity_ids": tuple(values["identity_ids"]),
-    }
-    return AgentConfig(
-        kind=AgentKind(columns["kind"]),
-        tags=tags,
-        **{name: columns[name] for name in COLUMNS},
-        **known,
-    )
+    known = dict(values)
+    known["tool_rules"] = tuple([rule_of_json(one) for one in values["tool_rules"]])
+    if values["compaction"] is not None:
+        known["compaction"] = Compaction(**values["compaction"])
+    known["identity_ids"] = tuple(values["identity_ids"])
+    known["kind"] = KINDS[columns["kind"]]
+    for name in COLUMNS:
+        known[name] = columns[name]
+    return AgentConfig(tags=tags, **known)
 
 
 def rule_to_json(rule: AnyRule) -> dict[str, Any]:

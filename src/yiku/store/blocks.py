@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, literal, select, update
 
 from yiku.core.block import (
-    EDITABLE,
     Block,
     BlockContent,
     BlockFilter,
@@ -17,7 +17,7 @@ from yiku.core.block import (
     content_of,
 )
 from yiku.core.errors import BlockNotFound, StaleBlock
-from yiku.core.ids import BlockId, UserId, new_id
+from yiku.core.ids import AgentId, BlockId, UserId, new_id
 from yiku.store import attachments, hot
 from yiku.store.agent_tables import agent_block
 from yiku.store.block_tables import block, block_version
@@ -25,23 +25,27 @@ from yiku.store.database import Tx
 from yiku.store.forms import Form
 
 FORM = Form(block)
-OWN = ("id", "organization_id", "version", "created_at", "created_by", "updated_at", "updated_by")
+OWN = tuple(one.name for one in fields(Block) if one.name != "content")
 VERSION = Form(block_version)
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
 _INSERT = FORM.insert()
 _INSERT_VERSION = VERSION.insert()
+_OF_AGENT = hot.Select(
+    f"SELECT {FORM.columns} FROM agent_block CROSS JOIN block"
+    " WHERE agent_block.agent_id = :agent AND block.id = agent_block.block_id"
+    " AND block.organization_id = :organization ORDER BY agent_block.position"
+)
 
 
 def of_row(row: Row[Any]) -> Block:
     return of_values(dict(zip(FORM.names, tuple(row), strict=True)))
 
 
-def of_values(values: Mapping[str, Any]) -> Block:
-    return Block(
-        seq=values["seq"],
-        content=content_of({name: values[name] for name in EDITABLE}),
-        **{name: values[name] for name in OWN},
-    )
+def of_values(values: dict[str, Any]) -> Block:
+    """Of all columns of a row; takes them out of `values`."""
+    own = {name: values.pop(name) for name in OWN}
+    values["tags"] = tuple(values["tags"])
+    return Block(content=BlockContent(**values), **own)
 
 
 def ours(tx: Tx) -> ColumnElement[bool]:
@@ -77,6 +81,12 @@ def by_id(tx: Tx, ids: Collection[BlockId]) -> dict[BlockId, Block]:
 def count(tx: Tx) -> int:
     query = select(func.count()).select_from(block).where(ours(tx))
     return int(tx.connection.execute(query).scalar_one())
+
+
+def of_agent(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
+    """In the order they were attached; empty where the agent isn't there."""
+    rows = _OF_AGENT.rows(tx.connection, agent=agent_id, organization=tx.actor.organization_id)
+    return tuple([of_values(FORM.values(row)) for row in rows])
 
 
 def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:

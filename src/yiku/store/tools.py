@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from yiku.core.errors import ToolExists, ToolNotFound
-from yiku.core.ids import ToolId
+from yiku.core.ids import AgentId, ToolId
 from yiku.core.tool import Requirement, SourceType, Tool, ToolFilter, ToolPage, ToolType
 from yiku.store import attachments, hot
 from yiku.store.database import Tx
@@ -25,6 +26,11 @@ _BY_NAME = hot.Select(
     f"SELECT {FORM.columns} FROM tool WHERE organization_id = :organization AND name IN :names*"
 )
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM tool WHERE id IN :ids*")
+_OF_AGENT = hot.Select(
+    f"SELECT {FORM.columns} FROM agent_tool CROSS JOIN tool"
+    " WHERE agent_tool.agent_id = :agent AND tool.id = agent_tool.tool_id"
+    " AND tool.organization_id = :organization ORDER BY agent_tool.position"
+)
 
 
 def of_row(row: Row[Any]) -> Tool:
@@ -81,14 +87,36 @@ def by_name(tx: Tx, names: Collection[str]) -> dict[str, Tool]:
 
 def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:
     """The tools there are; for agents, whose tools they are."""
-    found: dict[ToolId, Tool] = {}
     known = [one for one in ids if askable(one)]
-    for row in _BY_ID.rows(tx.connection, ids=known) if known else ():
-        values = FORM.values(row)
-        del values["seq"]
-        if values["organization_id"] == tx.actor.organization_id:
-            found[values["id"]] = of_values(values)
-    return found
+    rows = _BY_ID.rows(tx.connection, ids=known) if known else ()
+    read = map(of_raw, rows)
+    return {one.id: one for one in read if one.organization_id == tx.actor.organization_id}
+
+
+def of_agent(tx: Tx, agent_id: AgentId) -> tuple[Tool, ...]:
+    """In the order they were attached; empty where the agent isn't there."""
+    rows = _OF_AGENT.rows(tx.connection, agent=agent_id, organization=tx.actor.organization_id)
+    return tuple([of_raw(row) for row in rows])
+
+
+def of_raw(row: Sequence[Any]) -> Tool:
+    """A row of `FORM.columns` from the driver.
+
+    Reading the schemas of its tools would be most of what reading an agent costs, and few tools
+    change: from SQLite, equal rows are one Tool. Postgres's driver has read the JSON already.
+    """
+    key = tuple(row)
+    return read_row(key) if isinstance(row[SCHEMA], str) else read_values(key)
+
+
+def read_values(row: tuple[Any, ...]) -> Tool:
+    values = FORM.values(row)
+    del values["seq"]
+    return of_values(values)
+
+
+read_row = lru_cache(maxsize=1024)(read_values)
+SCHEMA = FORM.place["json_schema"]
 
 
 def add(tx: Tx, one: Tool) -> None:

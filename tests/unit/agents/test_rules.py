@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fixtures.conversations import tool
 from yiku.agents import rules as r
 from yiku.agents.rule_words import texts
 from yiku.agents.rules import Called, Progress, allowed, judge, violation
-from yiku.core.ids import ToolId
 from yiku.core.message import MessageRole, ToolCall, ToolReturn, Utterance
 from yiku.core.rule import (
     AnyRule,
@@ -27,9 +27,6 @@ from yiku.core.rule import (
     RequiredBeforeExitRule,
     TerminalRule,
 )
-from yiku.core.tenant import LOCAL_ORGANIZATION, LOCAL_USER
-from yiku.core.tool import SourceType, Tool, ToolType
-from yiku.store.tables import EPOCH
 
 NAMES = ("a", "b", "c", "d")
 NOTHING = Progress()
@@ -226,36 +223,12 @@ def test_a_required_tool_that_nothing_leads_to_any_more_is_required_no_longer() 
     assert r.missing_before_exit(rules, called("a", "c"), NAMES) == ()
 
 
-def tool(name: str, default: bool | None) -> Tool:
-    facts: dict[str, Any] = dict.fromkeys(
-        ("description", "source_code", "json_schema", "args_json_schema", "tags"), None
-    )
-    return Tool(
-        **facts,
-        id=ToolId("tool-1"),
-        organization_id=LOCAL_ORGANIZATION,
-        name=name,
-        tool_type=ToolType.CUSTOM,
-        source_type=SourceType.PYTHON,
-        pip_requirements=(),
-        npm_requirements=(),
-        return_char_limit=1,
-        enable_parallel_execution=False,
-        default_requires_approval=default,
-        metadata={},
-        created_at=EPOCH,
-        updated_at=EPOCH,
-        created_by=LOCAL_USER,
-        updated_by=LOCAL_USER,
-    )
-
-
 def test_a_rule_or_the_tool_itself_asks_for_approval() -> None:
     rules = [ApprovalRule(tool="a")]
-    assert r.needs_approval(rules, tool("a", None))
-    assert r.needs_approval(rules, tool("a", False))
-    assert r.needs_approval(rules, tool("b", True))
-    assert not r.needs_approval(rules, tool("b", None))
+    assert r.needs_approval(rules, tool("a"))
+    assert r.needs_approval(rules, tool("a", default_requires_approval=False))
+    assert r.needs_approval(rules, tool("b", default_requires_approval=True))
+    assert not r.needs_approval(rules, tool("b"))
 
 
 def test_rules_about_tools_the_agent_has_not_do_nothing() -> None:

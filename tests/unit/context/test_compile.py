@@ -9,28 +9,22 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.conversations import AGENT, START, Talk, block, call, returned, state
+from tests.fixtures.conversations import (
+    SEARCHES,
+    START,
+    Talk,
+    block,
+    call,
+    returned,
+    state,
+    summary,
+)
 from yiku.context.compile import Asking, WindowView, prompt, sections, system_prompt, zone_of
 from yiku.core.agent import AgentState
-from yiku.core.message import MessageRole, Summary
+from yiku.core.message import MessageRole
 from yiku.core.model import Prompt, Sampling, ToolSpec
 
 GOLDEN = Path(__file__).parent / "golden"
-SEARCHES = ("conversation_search", "archival_memory_search")
-
-
-def summary(text: str) -> Summary:
-    return Summary(
-        id="summary-1",
-        agent_id=AGENT,
-        conversation_id=None,
-        text=text,
-        first_seq=1,
-        last_seq=40,
-        count=40,
-        created_at=START,
-        model=None,
-    )
 
 
 def readable(made: Prompt) -> str:
