@@ -28,15 +28,15 @@ from yiku.store.tables import from_micros
 
 FORM = Form(block)
 OWN = tuple(one.name for one in fields(Block) if one.name != "content")
+VERSION = Form(block_version)
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
+_INSERT = FORM.insert()
+_INSERT_VERSION = VERSION.insert()
 _OF_AGENT = hot.Select(
     f"SELECT {FORM.columns} FROM agent_block CROSS JOIN block"
     " WHERE agent_block.agent_id = :agent AND block.id = agent_block.block_id"
     " AND block.organization_id = :organization ORDER BY agent_block.position"
 )
-VERSION = Form(block_version)
-_INSERT = FORM.insert()
-_INSERT_VERSION = VERSION.insert()
 
 
 def of_row(row: Row[Any]) -> Block:
