@@ -9,6 +9,7 @@ from typing import Literal
 from yiku.agents import compaction, rules
 from yiku.agents.prompt import prompt_of
 from yiku.agents.work import Work
+from yiku.context import budget
 from yiku.core.errors import PromptTooLong
 from yiku.core.ids import MessageId, StepId
 from yiku.core.model import Answer, CallPiece, Piece, Prompt, TextPiece
@@ -31,9 +32,11 @@ class Thought:
 async def think(work: Work, step_id: StepId, message_id: MessageId) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     prompt = prompt_of(work)
-    if compaction.is_needed(work, prompt):
+    estimated = budget.prompt_tokens(prompt)
+    if compaction.is_needed(work, prompt, estimated):
         await compaction.compact(work, prompt, "window")
         prompt = prompt_of(work)
+        estimated = budget.prompt_tokens(prompt)
     for left in reversed(range(SQUEEZES)):
         try:
             thought = await ask(work, prompt, step_id, message_id)
@@ -41,8 +44,9 @@ async def think(work: Work, step_id: StepId, message_id: MessageId) -> Thought:
             if not left or not await compaction.compact(work, prompt, "overflow"):
                 raise
             prompt = prompt_of(work)
+            estimated = budget.prompt_tokens(prompt)
         else:
-            compaction.learn(work, prompt, thought.answer.usage)
+            compaction.learn(work, estimated, thought.answer.usage)
             return thought
     raise AssertionError("the loop returns or raises")
 
