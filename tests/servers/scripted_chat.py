@@ -49,6 +49,7 @@ class Fails:
 Answer = str | Says | Fails
 Respond = Callable[[dict[str, Any]], Answer]
 UNDERSTOOD = "Understood."
+LONGEST_WAIT_S = 60
 
 
 class Script:
@@ -141,6 +142,8 @@ def paced(chunks: Iterator[bytes], says: Says) -> Iterator[bytes]:
     for number, chunk in enumerate(chunks):
         if number == says.cut_after:
             raise Cut
+        if number == 2 and says.goes_on is not None:
+            says.goes_on.wait(LONGEST_WAIT_S)
         if number and says.gap_s:
             time.sleep(says.gap_s)
         yield chunk

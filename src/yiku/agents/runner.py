@@ -10,68 +10,73 @@ from collections.abc import Coroutine, Sequence
 
 from yiku.agents import begin, follow, loop
 from yiku.agents.active import ActiveRun
-from yiku.agents.begin import Asked, Begun
+from yiku.agents.begin import Begun
 from yiku.agents.holder import new_holder
+from yiku.agents.keeper import Keeper
+from yiku.agents.lease import Asked, busy
 from yiku.agents.prompt import progress_in
 from yiku.agents.shared import Agents
 from yiku.agents.turns import Turns
 from yiku.agents.work import Work
-from yiku.core.errors import AgentBusy, StoreError, YikuError
+from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
 from yiku.core.language import language_of
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
-from yiku.core.tenant import LOCAL_ACTOR, Actor
+from yiku.core.tenant import Actor
 from yiku.store import leases, runs
-from yiku.store.database import Unit
 
 logger = logging.getLogger(__name__)
 
 RECENT = 256
 """Ended runs that can still be watched piece by piece."""
 POLL_S = 0.05
+LONGEST_POLL_S = 1.0
 DRAIN_S = 10.0
 """How long a closing server lets its runs end by themselves."""
-
-Place = tuple[AgentId, ConversationId | None]
 
 
 class Runner:
     """Runs agents in this process; runs of one conversation come one after the other."""
 
-    def __init__(self, agents: Agents, *, lease_s: float, wait_s: float) -> None:
+    def __init__(
+        self, agents: Agents, *, lease_s: float, wait_s: float, drain_s: float = DRAIN_S
+    ) -> None:
         """`lease_s`: after so many seconds without a sign of life another process takes a run
-        over. `wait_s`: how long a run waits for the one before it.
+        over. `wait_s`: how long a run waits for the one before it. `drain_s`: how long closing
+        waits for runs.
         """
         self._agents = agents
         self._lease_s = lease_s
         self._wait_s = wait_s
+        self._drain_s = drain_s
         self._holder = new_holder()
-        self._works: dict[RunId, Work] = {}
-        self._tasks: dict[RunId, asyncio.Task[None]] = {}
-        self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
         self._turns = Turns()
-        self._keeper: asyncio.Task[None] | None = None
+        self._works: dict[RunId, Work] = {}
+        """The runs that go on."""
+        self._tasks: dict[RunId, asyncio.Task[None]] = {}
+        """Of those, and of runs that wait to begin or to go on."""
+        self._watching: set[asyncio.Task[None]] = set()
+        self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
+        self._keeper = Keeper(agents.database, lease_s, self._works, self._tasks, self._take_over)
 
     def open(self) -> None:
         """Begin to keep leases, and to take over what dead processes left; the first run does."""
-        if self._keeper is not None:
-            return
-        self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
+        self._keeper.open()
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        waiting = [task for run_id, task in self._tasks.items() if run_id not in self._works]
+        await ended(*waiting, *self._watching)
         if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=DRAIN_S)
+            await asyncio.wait(self._tasks.values(), timeout=self._drain_s)
+        await self._keeper.close()
         left = list(self._works.values())
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await ended(*self._tasks.values())
         for work in left:
             await self._park(work)
+        for active in self._recent.values():
+            active.tell(Ended(active.run))
 
     async def start(
         self,
@@ -84,9 +89,11 @@ class Runner:
         """Begin a run; on return what came in is durable, and the run goes on by itself.
 
         Waits for the run of the same conversation before it. In the background it doesn't: the
-        run is stored, and begins when its turn has come.
+        run is stored, and begins when its turn has come. Messages whose otids the agent knows
+        begin no run: the one they began before is returned.
 
-        Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid, StoreError.
+        Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid,
+        IdempotencyConflict, StoreError.
         """
         self.open()
         asked = Asked(
@@ -98,22 +105,23 @@ class Runner:
             holder=self._holder,
             lease_s=self._lease_s,
         )
-        place = (agent_id, conversation_id)
+        if any(one.otid is not None for one in incoming):
+            read = self._agents.database.read
+            before = await read(actor, lambda tx: begin.sent_before(tx, asked))
+            if before is not None:
+                return await self.watch(actor, before)
+        place, until = (agent_id, conversation_id), time.monotonic() + self._wait_s
         if request.background and not self._turns.is_free(place):
             return await self._queue(actor, asked)
         if not await self._turns.take(place, self._wait_s):
-            raise begin.busy(agent_id)
+            raise busy(agent_id)
         try:
-            begun = await self._begin(actor, asked)
+            # Who asked may go away in the middle of it; what is stored then has begun.
+            return await asyncio.shield(asyncio.create_task(self._begin(actor, asked, until)))
         except AgentBusy:
-            self._turns.give_back(place)
-            if request.background:
-                return await self._queue(actor, asked)
-            raise
-        except BaseException:
-            self._turns.give_back(place)
-            raise
-        return self._go(actor, begun)
+            if not request.background:
+                raise
+            return await self._queue(actor, asked)
 
     async def cancel(
         self, actor: Actor, agent_id: AgentId, run_ids: Sequence[RunId] | None = None
@@ -125,83 +133,105 @@ class Runner:
         asked = await self._agents.database.write(
             actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids)
         )
-        for run_id in asked:
-            work = self._works.get(run_id)
+        for run in asked:
+            work, task = self._works.get(run.id), self._tasks.get(run.id)
             if work is not None:
                 work.cancel()
-        return asked
+            elif run.status.ended:  # it was queued
+                if task is not None:
+                    task.cancel()
+                if run.id in self._recent:
+                    self._recent[run.id].tell(Ended(run))
+        return [run.id for run in asked]
 
     async def watch(self, actor: Actor, run_id: RunId) -> ActiveRun:
         """A run to watch, whoever runs it, or ran it. Raises: RunNotFound."""
         run = await self._agents.database.read(actor, lambda tx: runs.get(tx, run_id))
         known = self._works[run_id].active if run_id in self._works else self._recent.get(run_id)
-        if known is not None:
+        if known is not None and (known.run.status.ended or not known.ended):
             return known
-        active = ActiveRun(run)
-        self._remember(active)
-        self._spawn(run_id, follow.follow(self._agents.database, actor, active))
+        active = self._remember(ActiveRun(run))
+        self._follow(actor, active)
         return active
 
-    async def _begin(self, actor: Actor, asked: Asked) -> Begun:
-        """Raises: as `begin.begin`; AgentBusy after the wait."""
-        write, until, pause = self._agents.database.write, time.monotonic() + self._wait_s, POLL_S
-        while True:
-            try:
-                return await write(actor, lambda tx: begin.begin(tx, asked))
-            except AgentBusy:
-                if asked.request.background or time.monotonic() + pause > until:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 1.0)
+    async def _begin(self, actor: Actor, asked: Asked, until: float) -> ActiveRun:
+        """Begin a run whose turn it is; the turn is given back with its end.
+
+        Raises: as `begin.begin`; AgentBusy, where it isn't in the background after the wait.
+        """
+        place, pause = (asked.agent_id, asked.conversation_id), POLL_S
+        try:
+            while True:
+                try:
+                    begun = await self._agents.database.write(
+                        actor, lambda tx: begin.begin(tx, asked)
+                    )
+                    break
+                except AgentBusy:  # another process runs it
+                    if asked.request.background or time.monotonic() + pause > until:
+                        raise
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_POLL_S)
+        except BaseException:
+            self._turns.give_back(place)
+            raise
+        if not isinstance(begun, Begun):
+            self._turns.give_back(place)
+            return await self.watch(actor, begun)
+        work = self._work(actor, begun, self._remember(ActiveRun(begun.run)))
+        self._spawn(work.run.id, self._run_in_turn(work))
+        return work.active
 
     async def _queue(self, actor: Actor, asked: Asked) -> ActiveRun:
         """Store a run that begins later. Raises: AgentNotFound, StoreError."""
         run = await self._agents.database.write(actor, lambda tx: begin.queue(tx, asked))
-        active = ActiveRun(run)
-        self._remember(active)
+        active = self._remember(ActiveRun(run))
         self._spawn(run.id, self._when_free(actor, asked, active))
         return active
 
     async def _when_free(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
+        """Run what was queued, when its turn has come."""
         place = (asked.agent_id, asked.conversation_id)
         await self._turns.take(place, None)
         try:
             begun = await self._begin_queued(actor, asked)
-        except BaseException as error:
+        except YikuError as error:
             self._turns.give_back(place)
-            if not isinstance(error, YikuError):
-                raise
             await self._refuse(actor, active, error)
-            return
-        if begun is None:  # cancelled, or begun by another process
+        except BaseException:
             self._turns.give_back(place)
-            self._tasks.pop(asked.run_id, None)
-            await follow.follow(self._agents.database, actor, active)
-            return
-        await self._run(self._work(actor, begun, active))
+            raise
+        else:
+            if begun is not None:
+                await self._run_in_turn(self._work(actor, begun, active))
+                return
+            self._turns.give_back(place)
+            self._follow(actor, active)
 
     async def _begin_queued(self, actor: Actor, asked: Asked) -> Begun | None:
         """Raises: as `begin.begin_queued`, but for AgentBusy: a queued run waits."""
+        pause = POLL_S
         while True:
             try:
                 return await self._agents.database.write(
                     actor, lambda tx: begin.begin_queued(tx, asked)
                 )
             except AgentBusy:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_POLL_S)
 
-    async def _refuse(self, actor: Actor, active: ActiveRun, error: YikuError) -> None:
-        """End a queued run that could not begin."""
-        failed = await self._agents.database.write(
-            actor, lambda tx: begin.refuse(tx, active.run.id, loop.failure_of(error))
-        )
+    async def _refuse(self, actor: Actor, active: ActiveRun, error: Exception) -> None:
+        """End a run that could not begin, or not go on: its agent is to be free for the next."""
+        try:
+            failed = await self._agents.database.write(
+                actor, lambda tx: begin.refuse(tx, active.run.id, loop.failure_of(error))
+            )
+        except NotFound:
+            failed = follow.gone(active.run)
+        except StoreError:  # the keeper finds it again
+            logger.exception("a run could not be ended", extra={"run": active.run.id})
+            failed = active.run
         active.tell(Ended(failed))
-
-    def _go(self, actor: Actor, begun: Begun) -> ActiveRun:
-        active = ActiveRun(begun.run)
-        self._remember(active)
-        self._spawn(begun.run.id, self._run(self._work(actor, begun, active)))
-        return active
 
     def _work(self, actor: Actor, begun: Begun, active: ActiveRun) -> Work:
         active.run = begun.run
@@ -218,29 +248,50 @@ class Runner:
             steps=list(begun.steps),
             progress=progress_in(begun),
             language=language_of(one.text for one in begun.incoming),
+            cancel_asked=begun.run.cancel_asked,
         )
         self._works[begun.run.id] = work
         return work
 
+    async def _run_in_turn(self, work: Work) -> None:
+        try:
+            await self._run(work)
+        finally:
+            self._turns.give_back((work.run.agent_id, work.run.conversation_id))
+
     async def _run(self, work: Work) -> None:
         try:
             await loop.run(work)
+        except AgentBusy:
+            logger.warning("a run isn't this server's any more", extra={"run": work.run.id})
+            self._follow(work.actor, work.active)
+        # A door: nobody waits for ever for the end of a run that a bug has ended.
+        except Exception:
+            logger.exception("a run was broken off", extra={"run": work.run.id})
+            work.active.tell(Ended(work.run))
         finally:
             del self._works[work.run.id]
-            self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     def _spawn(self, run_id: RunId, what: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(what, name=f"yiku-{run_id}")
         self._tasks[run_id] = task
         task.add_done_callback(lambda done: self._tasks.pop(run_id, None))
 
-    def _remember(self, active: ActiveRun) -> None:
+    def _follow(self, actor: Actor, active: ActiveRun) -> None:
+        task = asyncio.create_task(follow.follow(self._agents.database, actor, active))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    def _remember(self, active: ActiveRun) -> ActiveRun:
         self._recent[active.run.id] = active
         while len(self._recent) > RECENT:
             self._recent.popitem(last=False)
+        return active
 
     async def _park(self, work: Work) -> None:
         """Give a run's lease back, so that the next process need not wait for its end."""
+        if work.active.ended:
+            return
         try:
             await self._agents.database.write(
                 work.actor, lambda tx: leases.release(tx, work.lease(tx.now))
@@ -249,57 +300,10 @@ class Runner:
             logger.exception("a lease could not be given back", extra={"run": work.run.id})
         work.active.tell(Ended(work.run))
 
-    async def _keep(self) -> None:
-        while True:
-            try:
-                await self._renew()
-                await self._take_over()
-            except StoreError:  # it may be back the next time
-                logger.exception("leases could not be kept")
-            await asyncio.sleep(self._lease_s / 3)
-
-    async def _renew(self) -> None:
-        """Show that this process lives, and hear which of its runs others cancelled."""
-
-        def unit(work: Work) -> Unit[bool]:
-            return lambda tx: (
-                leases.renew(tx, work.lease(tx.now)) and runs.get(tx, work.run.id).cancel_asked
-            )
-
-        held = list(self._works.values())
-        write = self._agents.database.write
-        asked = await asyncio.gather(*(write(work.actor, unit(work)) for work in held))
-        for work, cancelled in zip(held, asked, strict=True):
-            if cancelled:
-                work.cancel()
-
-    async def _take_over(self) -> None:
-        """Go on with the runs of processes that died, and begin those that never began."""
-        left = await self._agents.database.write(LOCAL_ACTOR, begin.orphans)
-        for run, actor in left:
-            if run.id in self._tasks:
-                continue
-            active = ActiveRun(run)
-            self._remember(active)
-            going_on = self._when_free if run.status is RunStatus.CREATED else self._resume
-            self._spawn(run.id, going_on(actor, self._asked_again(run), active))
-
-    async def _resume(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
-        place = (asked.agent_id, asked.conversation_id)
-        await self._turns.take(place, None)
-        try:
-            begun = await self._agents.database.write(actor, lambda tx: begin.resume(tx, asked))
-        except BaseException:
-            self._turns.give_back(place)
-            raise
-        if begun is None:
-            self._turns.give_back(place)
-            return
-        logger.info("a run goes on", extra={"run": asked.run_id})
-        await self._run(self._work(actor, begun, active))
-
-    def _asked_again(self, run: Run) -> Asked:
-        return Asked(
+    def _take_over(self, run: Run, actor: Actor) -> None:
+        """Go on with a run whose process died, or begin one that never began."""
+        active = self._remember(ActiveRun(run))
+        asked = Asked(
             run_id=run.id,
             agent_id=run.agent_id,
             conversation_id=run.conversation_id,
@@ -308,3 +312,29 @@ class Runner:
             holder=self._holder,
             lease_s=self._lease_s,
         )
+        going_on = self._when_free if run.status is RunStatus.CREATED else self._resume
+        self._spawn(run.id, going_on(actor, asked, active))
+
+    async def _resume(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
+        """Without waiting for its turn: who has the turn waits for this run."""
+        try:
+            begun = await self._agents.database.write(actor, lambda tx: begin.resume(tx, asked))
+        except StoreError:
+            logger.exception("a run could not be taken over", extra={"run": asked.run_id})
+            active.tell(Ended(active.run))
+        except Exception as error:
+            logger.exception("a run can't go on", extra={"run": asked.run_id})
+            await self._refuse(actor, active, error)
+        else:
+            if begun is None:
+                self._follow(actor, active)
+                return
+            logger.info("a run goes on", extra={"run": asked.run_id})
+            await self._run(self._work(actor, begun, active))
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """They are cancelled, and have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -184,7 +184,10 @@ def with_block(tx: Tx, block_id: BlockId, part: AgentPage) -> list[Agent]:
 
 def blocks_of(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
     """In the order they were attached. Raises: AgentNotFound."""
-    return state(tx, agent_id).blocks
+    row_of(tx, agent_id)
+    ids = links_of(tx, [agent_id])[agent_id].blocks
+    there = blocks.by_id(tx, ids)
+    return tuple([there[one] for one in ids if one in there])
 
 
 def archives_of(tx: Tx, agent_id: AgentId) -> tuple[ArchiveId, ...]:

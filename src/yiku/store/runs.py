@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 from sqlalchemy import update as update_rows
 
 from yiku.core.errors import RunNotFound
-from yiku.core.ids import AgentId, RunId
+from yiku.core.ids import AgentId, ConversationId, RunId
 from yiku.core.message import Incoming, MessageRole
 from yiku.core.model import ToolSpec, Usage
 from yiku.core.run import (
@@ -61,6 +61,17 @@ _UPDATE = Select(
     " cancel_asked = (cancel_asked OR :cancel_asked)"
     " WHERE id = :id AND organization_id = :organization_id RETURNING cancel_asked"
 )
+_BEGIN = Select(
+    "UPDATE run SET status = 'running', request = :request"
+    " WHERE id = :id AND organization_id = :organization_id AND status = 'created' RETURNING seq"
+)
+# `|| ''` has SQLite go through the few runs that haven't ended, and not through all of the agent's.
+_GOING = Select(
+    "SELECT id FROM run WHERE status IN ('created', 'running') AND status = 'running'"
+    " AND agent_id || '' = :agent AND conversation_id = :conversation"
+    " AND organization_id || '' = :organization ORDER BY seq LIMIT 1"
+)
+_ASKED_TO_END = Select("SELECT id FROM run WHERE id IN :ids* AND cancel_asked")
 _LAST = Select(
     f"SELECT {FORM.columns} FROM run"
     " WHERE agent_id = :agent AND organization_id = :organization ORDER BY seq DESC LIMIT 1"
@@ -177,6 +188,37 @@ def update(tx: Tx, one: Run) -> Run:
         raise no_run(one.id)
     asked = bool(rows[0][0])
     return one if asked == one.cancel_asked else replace(one, cancel_asked=asked)
+
+
+def begin(tx: Tx, queued: Run) -> Run:
+    """A run that was queued begins, with the request as it is here. Raises: RunNotFound."""
+    values = {"request": request_to_json(queued.request)}
+    rows = _BEGIN.rows(
+        tx.connection,
+        id=queued.id,
+        organization_id=tx.actor.organization_id,
+        **FORM.parameters(values),
+    )
+    if not rows:
+        raise no_run(queued.id)
+    return queued
+
+
+def going(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> RunId | None:
+    """The run of a conversation that has begun and not ended, whether or not a process has it."""
+    rows = _GOING.rows(
+        tx.connection,
+        agent=agent_id,
+        conversation=conversation_id or "",
+        organization=tx.actor.organization_id,
+    )
+    return RunId(rows[0][0]) if rows else None
+
+
+def asked_to_end(connection: Connection, run_ids: Sequence[RunId]) -> list[RunId]:
+    """Those of these runs, of any organization, that somebody asked to cancel."""
+    rows = _ASKED_TO_END.rows(connection, ids=list(run_ids)) if run_ids else ()
+    return [RunId(row[0]) for row in rows]
 
 
 def get(tx: Tx, run_id: RunId) -> Run:
