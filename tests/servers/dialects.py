@@ -47,7 +47,7 @@ class Says:
     wait_s: float = 0  # before the first byte
     gap_s: float = 0  # between deltas
     cut_after: int | None = None  # chunks, then the connection is gone
-    goes_on: threading.Event | None = None  # after the first delta it waits for this
+    goes_on: threading.Event | None = None  # waits for it, as a stream after the first delta
     parts: bool = False  # OpenAI: the content as a list of parts, where it comes whole
 
     def pieces(self, text: str) -> list[str]:

@@ -19,6 +19,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -111,7 +112,9 @@ class ScriptedChat(Served):
         if not streamed:
             body = json.dumps(dialect.whole(model, says)).encode()
             return Reply(
-                headers={"Content-Type": "application/json"}, body=body, wait_s=says.wait_s
+                headers={"Content-Type": "application/json"},
+                body=body if says.goes_on is None else held(body, says.goes_on),
+                wait_s=says.wait_s,
             )
         chunks = paced(dialect.stream(model, says, asked.body), says)
         return Reply(headers={"Content-Type": "text/event-stream"}, body=chunks, wait_s=says.wait_s)
@@ -147,6 +150,11 @@ def paced(chunks: Iterator[bytes], says: Says) -> Iterator[bytes]:
         if number and says.gap_s:
             time.sleep(says.gap_s)
         yield chunk
+
+
+def held(body: bytes, goes_on: threading.Event) -> Iterator[bytes]:
+    goes_on.wait(LONGEST_WAIT_S)
+    yield body
 
 
 class ScriptedProcess:
