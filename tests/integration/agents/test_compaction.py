@@ -125,7 +125,7 @@ async def test_archived_messages_are_found(talk: Talk) -> None:
 async def test_where_the_summariser_fails_an_excerpt_takes_its_place(talk: Talk) -> None:
     talk.model.respond = Model(Fails(status=400, message="I won't."))
     agent = await filled(talk)
-    for n in range(8):
+    for n in range(12):
         told = await say(talk, agent, n)
         assert told[-1].run.status is RunStatus.COMPLETED
     summary = await summary_of(talk, agent)
@@ -138,7 +138,7 @@ async def test_another_model_may_write_the_summaries(talk: Talk) -> None:
     talk.model.respond = Model()
     settings = Compaction(model="openai/gpt-4.1-nano", mode="all")
     agent = await filled(talk, compaction=settings)
-    for n in range(8):
+    for n in range(12):
         await say(talk, agent, n)
     writers = {one["model"] for one in talk.model.bodies() if summarises(one)}
     assert writers == {"gpt-4.1-nano"}
@@ -183,7 +183,7 @@ async def test_a_run_that_fills_the_window_by_itself_keeps_its_question(talk: Ta
         context_window=6_000,
     )
     run = await talk.send(agent, "Please add the lines of the poem about trams.")
-    assert run.status in (RunStatus.COMPLETED, RunStatus.FAILED)
+    assert (run.status, run.step_count) == (RunStatus.COMPLETED, 13)
     prompts = [str(body["messages"]) for body in talk.model.bodies() if not summarises(body)]
     assert all("poem about trams" in one for one in prompts)
 
