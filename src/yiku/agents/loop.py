@@ -64,9 +64,8 @@ async def recall_roles(work: Work) -> None:
 
 async def remember(work: Work) -> None:
     """Keep what was said in the roles' memory. The run has ended, and is as good as it was."""
-    said = [one for one in work.messages if one.run_id == work.run.id]
     try:
-        await role_memory.remember(work.agents, work.actor, work.state, said)
+        await role_memory.remember(work.agents, work.actor, work.state)
     except YikuError:
         logger.exception("what was said didn't reach the roles", extra={"run": work.run.id})
 

@@ -19,10 +19,11 @@ from tests.fixtures.running import (
     user,
 )
 from tests.servers.scripted_chat import Call, Says, Script
+from yiku.agents.active import ActiveRun
 from yiku.agents.holder import is_dead, new_holder
 from yiku.core.agent import Lease
 from yiku.core.ids import RunId, new_id
-from yiku.core.run import RunStatus, StepStatus
+from yiku.core.run import RunStatus, Said, Stepped, StepStatus
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.store import leases
 from yiku.store.database import Tx, now_utc
@@ -44,8 +45,7 @@ async def test_a_run_that_is_parked_in_the_models_words_is_finished_by_another(
     async with talk.another_process(drain_s=0) as first:
         active = await first.start(agent, "Tell me a story.")
         await first_stored(active)
-        while len(talk.model.asked) < 2:
-            await asyncio.wait_for(next_event(active, 5), 30)
+        await second_step(active)
     assert (await active.wait()).status is RunStatus.RUNNING  # as far as that process knows
 
     talk.runner.open()
@@ -59,10 +59,13 @@ async def test_a_run_that_is_parked_in_the_models_words_is_finished_by_another(
     assert (await talk.block(agent)).value.endswith("\na")
 
 
-async def next_event(active: object, number: int) -> None:
-    async for at, _ in active.events():  # type: ignore[attr-defined]
-        if at >= number:
+async def second_step(active: ActiveRun) -> None:
+    """When the model has begun to speak after the first step."""
+    stepped = False
+    async for _, event in active.events():
+        if isinstance(event, Said) and stepped:
             return
+        stepped = stepped or isinstance(event, Stepped)
 
 
 async def test_a_pending_step_is_run_again_with_the_same_key(talk: Talk, gate: Gate) -> None:
@@ -160,8 +163,9 @@ async def test_a_lease_is_kept_while_the_model_thinks(talk: Talk, goes_on: threa
         active = await first.start(agent, "Tell me a story.")
         await first_piece(active)
         seen = await talk.read(leases.find, agent.agent.id, "")
-        while (now := await talk.read(leases.find, agent.agent.id, "")).until == seen.until:
-            await asyncio.sleep(0.05)
+        now = seen
+        while now.until == seen.until:
+            now = await talk.read(leases.find, agent.agent.id, "")
         assert now.until > seen.until
         assert now.run_id == active.run.id
         goes_on.set()
