@@ -18,7 +18,7 @@ from yiku.core.errors import IdempotencyConflict
 from yiku.core.ids import AgentId, MessageId, RunId, new_id
 from yiku.core.message import Incoming, Message, Summary
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunStatus, Step, StopReason
-from yiku.store import agents, messages, runs, steps
+from yiku.store import agents, attachments, messages, runs, steps
 from yiku.store.database import Tx
 
 LAST = (1 << 62) - 1
@@ -48,7 +48,7 @@ def begin(tx: Tx, asked: Asked, queued: Run | None = None) -> Begun | RunId:
     NothingToApprove, Invalid, IdempotencyConflict.
     """
     state = agents.state(tx, asked.agent_id)
-    known = known_otids(tx, asked)
+    known = known_otids(tx, asked, queued)
     if known and (before := run_before(known, asked)) is not None:
         return before
     lease.take(tx, asked)
@@ -71,16 +71,19 @@ def begin(tx: Tx, asked: Asked, queued: Run | None = None) -> Begun | RunId:
     )
 
 
-def known_otids(tx: Tx, asked: Asked) -> dict[str, RunId | None]:
-    """Which of the messages came before, and with which run: stored, or queued to be."""
+def known_otids(tx: Tx, asked: Asked, queued: Run | None = None) -> dict[str, RunId | None]:
+    """Which of the messages came before, and with which run: stored, or queued to be.
+
+    `queued`: the run they came with; those that were queued after it don't count.
+    """
     otids = {one.otid for one in asked.incoming if one.otid is not None}
     if not otids:
         return {}
     stored = messages.with_otids(tx, asked.agent_id, sorted(otids))
     known = {one.otid: one.run_id for one in stored if one.otid is not None}
-    queued = RunFilter(agent_ids=(asked.agent_id,), statuses=(RunStatus.CREATED,))
-    for run in runs.page(tx, queued, RunPage(limit=1000)):
-        if run.id != asked.run_id:
+    waiting = RunFilter(agent_ids=(asked.agent_id,), statuses=(RunStatus.CREATED,))
+    for run in runs.page(tx, waiting, RunPage(limit=1000)):
+        if queued is None or run.seq < queued.seq:
             sent = {one.otid for one in run.request.incoming if one.otid is not None}
             known.update(dict.fromkeys(sent & otids - known.keys(), run.id))
     return known
@@ -115,9 +118,15 @@ def forget(tx: Tx, found: Sequence[Message]) -> None:
         messages.drop_summaries(tx, first.agent_id, first.conversation_id)
 
 
-def queue(tx: Tx, asked: Asked) -> Run:
-    """Store a run that begins when its turn has come. Raises: AgentNotFound."""
-    agents.get(tx, asked.agent_id)
+def queue(tx: Tx, asked: Asked) -> Run | RunId:
+    """Store a run that begins when its turn has come; or tell which one the same messages began.
+
+    Raises: AgentNotFound, IdempotencyConflict.
+    """
+    attachments.hold(tx, asked.agent_id)  # of two that queue the same, one sees the other
+    before = sent_before(tx, asked)
+    if before is not None:
+        return before
     request = replace(asked.request, incoming=asked.incoming)
     return runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
 

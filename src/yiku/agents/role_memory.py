@@ -110,7 +110,9 @@ async def remember(agents: Agents, actor: Actor, state: AgentState) -> None:
     Raises: ProviderError, StoreError.
     """
     archive = archive_of(state)
-    for _ in range(PORTIONS if archive else 0):
+    if archive is None:
+        return
+    for _ in range(PORTIONS):
         portion = await agents.database.read(actor, lambda tx: portion_of(tx, state))
         if not portion.said:
             return

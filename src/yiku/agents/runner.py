@@ -183,8 +183,10 @@ class Runner:
         return work.active
 
     async def _queue(self, actor: Actor, asked: Asked) -> ActiveRun:
-        """Store a run that begins later. Raises: AgentNotFound, StoreError."""
+        """Store a run that begins later. Raises: AgentNotFound, IdempotencyConflict, StoreError."""
         run = await self._agents.database.write(actor, lambda tx: begin.queue(tx, asked))
+        if not isinstance(run, Run):
+            return await self.watch(actor, run)
         active = self._remember(ActiveRun(run))
         self._spawn(run.id, self._when_free(actor, asked, active))
         return active

@@ -27,7 +27,7 @@ from yiku.core.run import Compacted
 from yiku.core.tenant import Actor
 from yiku.memory import recall
 from yiku.store import agents as rows
-from yiku.store import messages, passages
+from yiku.store import attachments, messages, passages
 from yiku.store.database import Tx
 
 
@@ -104,6 +104,7 @@ async def compact(
     new = await summarised(agents, window, there)
 
     def keep(tx: Tx) -> None:
+        attachments.hold(tx, agent_id)  # of two at once, the other sees this one's summary
         demand_idle(tx, agent_id, conversation_id)
         demand_unchanged(tx, window, there)
         store(tx, there, new)
