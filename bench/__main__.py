@@ -1,6 +1,7 @@
-"""Measure Yiku from a thousand passages to a million, beside chromadb and lancedb.
+"""Measure Yiku: memories from a thousand to a million, beside chromadb and lancedb; and agents.
 
 python -m bench --sizes 1k,10k --quick
+python -m bench --parts agents
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Timer
 
-from bench import report
+from bench import agent_report, agents, report
 from bench.data import vocabulary
 from bench.measure import Desk, Figure
-from bench.place import FULL, QUICK, Place, Plan, say
+from bench.place import FULL, QUICK, ROOT, Place, Plan, say
 
-ROOT = Path(__file__).parents[1]
+PARTS = ("passages", "agents")
 PEERS = ("chromadb", "lancedb")
 LARGEST_PEER = 100_000
 COLD_STARTS = 3
@@ -182,6 +183,8 @@ def started(plan: Plan, under: Path | None) -> Iterator[Run]:
 
 def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--parts", default=",".join(PARTS), help="of passages, agents")
+    parser.add_argument("--profile", action="store_true", help="agents: where the time goes")
     parser.add_argument("--sizes", default="1k,10k,100k,1m", help="of 1k, 10k, 100k, 1m")
     parser.add_argument("--peers", default=",".join(PEERS), help="of chromadb, lancedb; '': none")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
@@ -189,8 +192,11 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results")
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
     found = parser.parse_args()
+    found.parts = [p for p in found.parts.split(",") if p]
     found.sizes = [s for s in found.sizes.split(",") if s]
     found.peers = [p for p in found.peers.split(",") if p]
+    if unknown := [p for p in found.parts if p not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)}")
     if unknown := [s for s in found.sizes if s not in report.SIZES]:
         parser.error(f"no such size: {', '.join(unknown)}")
     if unknown := [p for p in found.peers if p not in PEERS]:
@@ -198,8 +204,8 @@ def asked() -> argparse.Namespace:
     return found
 
 
-def main() -> int:
-    wanted = asked()
+def passages(wanted: argparse.Namespace) -> bool:
+    """Measure, print and keep; whether all of it could be measured."""
     sizes = [report.SIZES[name] for name in wanted.sizes]
     with started(QUICK if wanted.quick else FULL, wanted.folder) as run:
         measure(run, sizes, wanted.peers)
@@ -211,7 +217,29 @@ def main() -> int:
     report.draw(judged, wanted.out / "growth.png")
     print(json.dumps(results, ensure_ascii=False) if wanted.json else report.table(judged))
     say(f"written: {path} and {wanted.out / 'growth.png'}")
-    return 1 if run.failed else 0
+    return not run.failed
+
+
+def of_agents(wanted: argparse.Namespace) -> bool:
+    """As `passages`; with `--profile` nothing is judged, for the profiler takes time, too."""
+    plan = agents.QUICK if wanted.quick else agents.FULL
+    if wanted.profile:
+        agents.measure(plan, wanted.folder, profiled=True)
+        return True
+    judged = agent_report.judge(agents.measure(plan, wanted.folder))
+    # What is said is the same in every run: there is no seed.
+    results = report.document(judged, seed=None, quick=wanted.quick, plan=asdict(plan))
+    path = report.save(results, wanted.out, "-agents")
+    print(json.dumps(results, ensure_ascii=False) if wanted.json else agent_report.table(judged))
+    say(f"written: {path}")
+    return True
+
+
+def main() -> int:
+    wanted = asked()
+    parts = {"passages": passages, "agents": of_agents}
+    done = [parts[name](wanted) for name in wanted.parts]
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import numpy as np
 from bench.data import Corpus, Floats, Vocabulary
 from bench.measure import Figure
 
+ROOT = Path(__file__).parents[1]
+
 
 def say(line: str) -> None:
     """Progress."""

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.measure import Figure
 
 HERE = Path(__file__).parent
 PACKAGES = (
     "yiku numpy numkong onnxruntime sqlalchemy tokenizers chromadb lancedb pyarrow matplotlib"
+    " fastapi pydantic pydantic-ai-slim uvicorn letta-client"
 ).split()
 SIZES = {"1k": 1000, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 COLOURS = {"yiku": "#c0392b", "chromadb": "#2c7fb8", "lancedb": "#41ab5d"}
@@ -132,6 +133,12 @@ class Judged:
         }
 
 
+class Told(Protocol):
+    """A judged figure of any part."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
 def judge(figures: Sequence[Figure]) -> list[Judged]:
     """In the order of `targets.toml`; only Yiku has targets and leads."""
     found: list[Judged] = []
@@ -242,7 +249,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def document(judged: Sequence[Judged], **facts: Any) -> dict[str, Any]:
+def document(judged: Sequence[Told], **facts: Any) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git("rev-parse", "--short", "HEAD") or "unknown",
@@ -254,9 +261,9 @@ def document(judged: Sequence[Judged], **facts: Any) -> dict[str, Any]:
     }
 
 
-def save(results: dict[str, Any], folder: Path) -> Path:
+def save(results: dict[str, Any], folder: Path, suffix: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{results['date'][:10]}-{results['commit']}.json"
+    path = folder / f"{results['date'][:10]}-{results['commit']}{suffix}.json"
     path.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return path
 

@@ -8,11 +8,12 @@ It runs offline, in a data directory that is deleted at the end. 中英文混合
 import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import product
 from statistics import median
 
-from yiku.core.message import Message
+from yiku.core.message import Text
+from yiku.core.model import Answer, Finish, Piece, Prompt, Usage
 from yiku.core.role import Decision
 from yiku.roles import (
     EmbeddingMoEAgent,
@@ -150,15 +151,13 @@ class Parrot:
 
     model = "example/parrot"
 
-    async def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-    ) -> str:
-        known = [line for line in messages[0].text.splitlines() if line.startswith("- [")]
-        return known[-1].partition("] ")[2] if known else "I don't know yet."
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece | Answer]:
+        yield await self.complete(prompt)
+
+    async def complete(self, prompt: Prompt) -> Answer:
+        known = [line for line in prompt.system.splitlines() if line.startswith("- [")]
+        text = known[-1].partition("] ")[2] if known else "I don't know yet."
+        return Answer(parts=(Text(text),), usage=Usage(), finish=Finish.END, model=self.model)
 
     async def close(self) -> None: ...
 

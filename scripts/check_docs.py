@@ -169,6 +169,10 @@ def missing_settings(reference: Path, variables: set[str]) -> list[str]:
     return [f"{reference.name}: `{name}` isn't described" for name in sorted(variables - described)]
 
 
+FOR_TOOLS = {"YIKU_IDEMPOTENCY_KEY"}
+"""What the code of custom tools finds in its environment: no settings."""
+
+
 def unknown_settings(root: Path, variables: set[str]) -> list[str]:
     """Variables that the README or a page of docs names, and nothing reads."""
     pages = [
@@ -180,7 +184,7 @@ def unknown_settings(root: Path, variables: set[str]) -> list[str]:
         f"{path.relative_to(root)}: there is no setting {name}"
         for path in pages
         for name in sorted(set(re.findall(r"\bYIKU_[A-Z][A-Z_]*[A-Z]\b", path.read_text("utf-8"))))
-        if name not in variables
+        if name not in variables | FOR_TOOLS
     ]
 
 

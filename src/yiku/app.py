@@ -16,6 +16,7 @@ from yiku.agents.shared import Agents
 from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
+from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.roles.gatings import GateLog
 from yiku.memory.roles.pool import RolePool
 from yiku.memory.text import forget_chunks
@@ -125,6 +126,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             memory=memory,
             tools=tools,
             models=models,
+            recall=RecallIndexer(memory),
             default_embedding=settings.embedding,
         )
         runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)

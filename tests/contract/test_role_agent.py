@@ -1,16 +1,17 @@
 """An agent with role memory, its model behind a real HTTP server, on both databases."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.servers.openai_chat import Answer, ChatServer
+from tests.servers.scripted_chat import Fails, ScriptedChat
 from yiku.app import App, build
 from yiku.core import errors
 from yiku.core.memory import Outcome
-from yiku.core.message import Message
+from yiku.core.message import Text
+from yiku.core.model import Answer, Finish, Piece, Prompt, Usage
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.roles import (
     EmbeddingMoEAgent,
@@ -25,13 +26,13 @@ PARSER = "The parser module is being rewritten with async Python code"
 
 
 @pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as opened:
+def server() -> Iterator[ScriptedChat]:
+    with ScriptedChat() as opened:
         yield opened
 
 
 @pytest.fixture
-async def thinking(server: ChatServer, database_url: str, yiku_home: Path) -> AsyncIterator[App]:
+async def thinking(server: ScriptedChat, database_url: str, yiku_home: Path) -> AsyncIterator[App]:
     """An app whose settings name the server's model."""
     settings = load(
         home=yiku_home, database_url=database_url, model="test/m", model_base_url=server.url
@@ -48,7 +49,7 @@ async def agent_on(app: App, **options: object) -> EmbeddingMoEAgent:
     return EmbeddingMoEAgent(memory, name="yiku", **options)  # pyright: ignore[reportArgumentType] # as given
 
 
-async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: ChatServer) -> None:
+async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: ScriptedChat) -> None:
     server.script("On Wednesday, before noon.", "我会提醒你的。")
     agent = await agent_on(thinking)
 
@@ -77,7 +78,7 @@ async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: ChatSer
     assert [one["role"] for one in server.prompt(1)] == ["system", "user", "assistant", "user"]
 
 
-async def test_what_was_shown_is_not_stored_again(thinking: App, server: ChatServer) -> None:
+async def test_what_was_shown_is_not_stored_again(thinking: App, server: ScriptedChat) -> None:
     server.script(f"{OFFER}.", "Ann leads sales.")
     agent = await agent_on(thinking)
     before = (await agent.get_memory_summary()).memories
@@ -92,8 +93,8 @@ async def test_what_was_shown_is_not_stored_again(thinking: App, server: ChatSer
     assert (await agent.get_memory_summary()).memories == before + 2
 
 
-async def test_where_the_model_fails_nothing_is_stored(thinking: App, server: ChatServer) -> None:
-    server.script(Answer(status=400), "Now it works.")
+async def test_where_the_model_fails_nothing_is_stored(thinking: App, server: ScriptedChat) -> None:
+    server.script(Fails(status=400), "Now it works.")
     agent = await agent_on(thinking)
     before = (await agent.get_memory_summary()).memories
     with pytest.raises(errors.ProviderRefused):
@@ -120,7 +121,7 @@ async def test_without_a_model_a_step_says_so_and_the_rest_works(app: App) -> No
 
 
 async def test_a_short_answer_is_read_with_what_was_asked(
-    thinking: App, server: ChatServer
+    thinking: App, server: ScriptedChat
 ) -> None:
     server.script("Shall I move the client meeting about the offer to Monday?", "Moved.")
     agent = await agent_on(thinking)
@@ -157,8 +158,16 @@ async def test_a_model_of_ones_own_may_be_any_object_of_the_port(app: App) -> No
     class Parrot:
         model = "test/parrot"
 
-        async def complete(self, messages: Sequence[Message], **_: object) -> str:
-            return messages[-1].text
+        async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece | Answer]:
+            yield await self.complete(prompt)
+
+        async def complete(self, prompt: Prompt) -> Answer:
+            return Answer(
+                parts=(Text(prompt.messages[-1].text),),
+                usage=Usage(),
+                finish=Finish.END,
+                model=self.model,
+            )
 
         async def close(self) -> None: ...
 

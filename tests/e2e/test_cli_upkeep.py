@@ -174,6 +174,11 @@ def test_verify_tells_how_much_there_is_in_words_of_its_users(cli: Cli, remember
         "1 repetition",
         "0 roles",
         "0 memories in roles",
+        "0 blocks",
+        "0 tools",
+        "0 agents",
+        "0 messages",
+        "0 runs",
         "0 API keys",
     ]
     counts = cli("verify", "--json").json["counts"]

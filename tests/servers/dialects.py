@@ -7,7 +7,7 @@ https://ai.google.dev/api/generate-content
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,6 +34,7 @@ class Says:
     """What the model says, and how it comes."""
 
     text: str = ""
+    deltas: tuple[str, ...] = ()  # the text as it is cut in a stream; none: by `piece`
     reasoning: str = ""
     calls: tuple[Call, ...] = ()
     finish: str | None = None  # in the API's own word; None: what fits
@@ -50,7 +51,9 @@ class Says:
     goes_on: threading.Event | None = None  # waits for it, as a stream after the first delta
     parts: bool = False  # OpenAI: the content as a list of parts, where it comes whole
 
-    def pieces(self, text: str) -> list[str]:
+    def pieces(self, text: str) -> Sequence[str]:
+        if self.deltas and text is self.text:
+            return self.deltas
         return [text[i : i + self.piece] for i in range(0, len(text), self.piece)]
 
     @property

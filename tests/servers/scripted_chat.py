@@ -72,8 +72,8 @@ class Script:
 class ScriptedChat(Served):
     """Asks `respond` what a request is answered with, and says it in the request's own API.
 
-    `models` are those it lists. `asked` has the requests so far; those for a list are in
-    `listed`.
+    What is added by `script` comes before that. `models` are those it lists. `asked` has the
+    requests so far; those for a list are in `listed`.
     """
 
     def __init__(
@@ -84,9 +84,8 @@ class ScriptedChat(Served):
         port: int = 0,
     ) -> None:
         super().__init__(port)
-        if respond is None or not callable(respond):
-            respond = Script(then=respond or UNDERSTOOD)
-        self.respond: Respond = respond
+        self.respond = Script(then=UNDERSTOOD if respond is None else respond)
+        self.script = self.respond.add
         self.models = models
         self.listed: list[Asked] = []
 

@@ -1,6 +1,7 @@
 """A real HTTP server in a thread of this process; what it answers is its subclass's affair."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -127,3 +128,8 @@ class Served:
 class Listener(ThreadingHTTPServer):
     daemon_threads = True  # a client's idle connection doesn't keep the server from closing
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is killed leaves its connections as they are; else it is told as ever."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)

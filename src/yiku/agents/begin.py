@@ -19,6 +19,7 @@ from yiku.core.ids import AgentId, MessageId, RunId, new_id
 from yiku.core.message import Incoming, Message, Summary
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunStatus, Step, StopReason
 from yiku.store import agents, attachments, messages, runs, steps
+from yiku.store.contexts import Contexts
 from yiku.store.database import Tx
 
 LAST = (1 << 62) - 1
@@ -41,7 +42,7 @@ class Begun:
     """That the run has made already: none, unless it is resumed."""
 
 
-def begin(tx: Tx, asked: Asked, queued: Run | None = None) -> Begun | RunId:
+def begin(tx: Tx, asked: Asked, contexts: Contexts, queued: Run | None = None) -> Begun | RunId:
     """Begin a run; or tell which one was begun with the same messages before.
 
     `queued`: the run is stored already. Raises: AgentNotFound, AgentBusy, ApprovalPending,
@@ -52,7 +53,7 @@ def begin(tx: Tx, asked: Asked, queued: Run | None = None) -> Begun | RunId:
     if known and (before := run_before(known, asked)) is not None:
         return before
     lease.take(tx, asked)
-    found = messages.in_context(tx, asked.agent_id, asked.conversation_id)
+    found = contexts.read(tx, asked.agent_id, asked.conversation_id)
     new = [one for one in asked.incoming if one.otid not in known]
     check_answer(waiting_in(found), new)
     found = with_instructions(tx, state, found, asked.conversation_id)
@@ -131,15 +132,16 @@ def queue(tx: Tx, asked: Asked) -> Run | RunId:
     return runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
 
 
-def begin_queued(tx: Tx, asked: Asked) -> Begun | None:
+def begin_queued(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     """Begin a run that was queued; None: it has ended, or another process has begun it.
 
-    Raises: as `begin`, and RunNotFound.
+    Raises: as `begin`, also AgentBusy where an older one goes first, and RunNotFound.
     """
     run = runs.get(tx, asked.run_id)
     if run.status is not RunStatus.CREATED:
         return None
-    begun = begin(tx, asked, run)
+    lease.demand_oldest(tx, asked)
+    begun = begin(tx, asked, contexts, run)
     if isinstance(begun, Begun):
         return begun
     refuse(tx, run.id, Failure(kind=IdempotencyConflict.__name__, message=AGAIN))
@@ -189,16 +191,16 @@ def end_queued(tx: Tx, run: Run) -> Run:
     )
 
 
-def resume(tx: Tx, asked: Asked) -> Begun | None:
+def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     """Take over a run whose process died; None: it has ended, or somebody else has it.
 
     Raises: AgentNotFound, RunNotFound.
     """
     run = runs.get(tx, asked.run_id)
-    if run.status.ended or not lease.take_over(tx, asked):
+    if run.status.ended or not lease.take_over(tx, asked, run):
         return None
     state = agents.state(tx, run.agent_id)
-    found = messages.in_context(tx, run.agent_id, run.conversation_id)
+    found = contexts.read(tx, run.agent_id, run.conversation_id)
     return Begun(
         run=run,
         state=state,

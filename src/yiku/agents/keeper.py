@@ -43,9 +43,11 @@ class Keeper:
         self._every_s = lease_s / 3
         self._task: asyncio.Task[None] | None = None
 
-    def open(self) -> None:
+    async def open(self) -> None:
+        """On return it is known what was left before. Raises: StoreError."""
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name="yiku-keeper")
+            await self._find()
 
     async def close(self) -> None:
         if self._task is not None:
@@ -53,7 +55,7 @@ class Keeper:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _keep(self) -> None:
-        due = time.monotonic()
+        due = time.monotonic() + self._every_s
         while True:
             try:
                 await self._hear()
@@ -91,9 +93,6 @@ class Keeper:
             await self._database.write(LOCAL_ACTOR, unit)
 
     async def _find(self) -> None:
-        left = await self._database.read(LOCAL_ACTOR, lambda tx: runs.unfinished(tx.connection))
-        if all(run.id in self._here for run, _ in left):
-            return
-        for run, actor in await self._database.write(LOCAL_ACTOR, lease.orphans):
+        for run, actor in await self._database.read(LOCAL_ACTOR, lease.orphans):
             if run.id not in self._here:
                 self._found(run, actor)

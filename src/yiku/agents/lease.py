@@ -11,9 +11,9 @@ from yiku.core.agent import Lease
 from yiku.core.errors import AgentBusy
 from yiku.core.ids import AgentId, ConversationId, RunId
 from yiku.core.message import Incoming
-from yiku.core.run import Run, RunRequest
+from yiku.core.run import Run, RunRequest, RunStatus
 from yiku.core.tenant import Actor
-from yiku.store import leases, runs
+from yiku.store import attachments, leases, runs
 from yiku.store.database import Tx
 
 
@@ -52,14 +52,23 @@ def take(tx: Tx, asked: Asked) -> None:
 
     Raises: AgentNotFound, AgentBusy.
     """
-    unfinished = runs.going(tx, asked.agent_id, asked.conversation_id)
-    if unfinished or not leases.take(tx, wanted(tx, asked), tx.now):
+    going_on = runs.going_on(tx, asked.agent_id, asked.conversation_id)
+    begun = any(status is RunStatus.RUNNING for _, status in going_on)
+    if begun or not leases.take(tx, wanted(tx, asked), tx.now):
         raise busy(asked.agent_id)
 
 
-def take_over(tx: Tx, asked: Asked) -> bool:
+def take_over(tx: Tx, asked: Asked, run: Run) -> bool:
     """Take the lease for a run that another process left; False: somebody has it."""
-    return leases.take(tx, wanted(tx, asked), tx.now)
+    attachments.hold(tx, run.agent_id)  # of two that find it, one sees the other
+    return is_left(tx, run) and leases.take(tx, wanted(tx, asked), tx.now)
+
+
+def demand_oldest(tx: Tx, asked: Asked) -> None:
+    """Raises: AgentBusy where another run of the conversation is to begin before this one."""
+    first, _ = runs.going_on(tx, asked.agent_id, asked.conversation_id)[0]
+    if first != asked.run_id:
+        raise busy(asked.agent_id)
 
 
 def hold(tx: Tx, work: Work) -> None:
@@ -73,8 +82,8 @@ def hold(tx: Tx, work: Work) -> None:
 
 def demand_idle(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> None:
     """Raises: AgentBusy where a run goes on, or is to go on."""
-    held = leases.find(tx, agent_id, conversation_id or "")
-    if (held and held.until > tx.now) or runs.going(tx, agent_id, conversation_id):
+    going_on = runs.going_on(tx, agent_id, conversation_id)
+    if any(status is RunStatus.RUNNING for _, status in going_on):
         raise busy(agent_id)
 
 
@@ -84,12 +93,9 @@ def orphans(tx: Tx) -> list[tuple[Run, Actor]]:
 
 
 def is_left(tx: Tx, run: Run) -> bool:
-    owner = replace(tx.actor, organization_id=run.organization_id)
-    of_run = Tx(tx.connection, owner, tx.now)
+    """Whether nobody has the run. A dead process's lease stays until the run is resumed."""
+    of_run = Tx(tx.connection, replace(tx.actor, organization_id=run.organization_id), tx.now)
     held = leases.find(of_run, run.agent_id, run.conversation_id or "")
-    if held is None:
-        return True
-    if is_dead(held.holder):
-        leases.release(of_run, held)
+    if held is None or is_dead(held.holder):
         return True
     return held.run_id == run.id and held.until <= tx.now

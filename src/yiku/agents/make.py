@@ -114,7 +114,6 @@ def tools_of(tx: Tx, kind: Kind, new: NewAgent) -> list[Tool]:
     """
     names = (*(() if new.base_tools is False else kind.tools), *new.tools)
     found = own.named(tx, tuple(dict.fromkeys(names)))
-    names = tuple(name for name in names if name in found or name in new.tools)
     demand_there(tx, "tools", [name for name in names if name not in found])
     by_id = tools.by_id(tx, new.tool_ids)
     named = [found[name] for name in names]
@@ -277,4 +276,5 @@ async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
     gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
+    agents.contexts.drop(agent_id)
     await erase.forget_archives(agents.memory, gone)

@@ -29,17 +29,12 @@ def renewed(tx: Tx) -> list[Tool]:
 
 def named(tx: Tx, names: Sequence[str]) -> dict[str, Tool]:
     """The tools of these names that there are, ours as this version of the server has them."""
-    wanted = ToolFilter(names=tuple(names))
-    found = all_named(tx, wanted) if names else {}
+    found = tools.by_name(tx, names) if names else {}
     missing = any(name in OWN and name not in found for name in names)
     if missing or any(outdated(one) for one in found.values()):
         own_rows.ensure(tx)
-        found = all_named(tx, wanted)
+        found = tools.by_name(tx, names)
     return found
-
-
-def all_named(tx: Tx, wanted: ToolFilter) -> dict[str, Tool]:
-    return {one.name: one for one in tools.all_fitting(tx, wanted)}
 
 
 def outdated(one: Tool) -> bool:

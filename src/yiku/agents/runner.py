@@ -60,12 +60,19 @@ class Runner:
         self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
         self._keeper = Keeper(agents.database, lease_s, self._works, self._tasks, self._take_over)
 
-    def open(self) -> None:
-        """Begin to keep leases, and to take over what dead processes left; the first run does."""
-        self._keeper.open()
+    async def open(self) -> None:
+        """Go on with what dead processes left, and begin to keep leases; the first run does, too.
+
+        On return what was left has its turn, before all that is asked from now on.
+        Raises: StoreError.
+        """
+        self._agents.recall.start()
+        await self._keeper.open()
+        await asyncio.sleep(0)  # what was found gets in line
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""
+        await self._agents.recall.stop()
         waiting = [task for run_id, task in self._tasks.items() if run_id not in self._works]
         await ended(*waiting, *self._watching)
         if self._tasks:
@@ -95,7 +102,7 @@ class Runner:
         Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid,
         IdempotencyConflict, StoreError.
         """
-        self.open()
+        await self.open()
         asked = Asked(
             run_id=RunId(new_id("run")),
             agent_id=agent_id,
@@ -164,7 +171,7 @@ class Runner:
             while True:
                 try:
                     begun = await self._agents.database.write(
-                        actor, lambda tx: begin.begin(tx, asked)
+                        actor, lambda tx: begin.begin(tx, asked, self._agents.contexts)
                     )
                     break
                 except AgentBusy:  # another process runs it
@@ -216,7 +223,7 @@ class Runner:
         while True:
             try:
                 return await self._agents.database.write(
-                    actor, lambda tx: begin.begin_queued(tx, asked)
+                    actor, lambda tx: begin.begin_queued(tx, asked, self._agents.contexts)
                 )
             except AgentBusy:
                 await asyncio.sleep(pause)
@@ -262,6 +269,7 @@ class Runner:
             self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     async def _run(self, work: Work) -> None:
+        self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)
         except AgentBusy:
@@ -272,6 +280,7 @@ class Runner:
             logger.exception("a run was broken off", extra={"run": work.run.id})
             work.active.tell(Ended(work.run))
         finally:
+            self._agents.recall.note(work.actor, work.run.agent_id)
             del self._works[work.run.id]
 
     def _spawn(self, run_id: RunId, what: Coroutine[None, None, None]) -> None:
@@ -320,7 +329,9 @@ class Runner:
     async def _resume(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
         """Without waiting for its turn: who has the turn waits for this run."""
         try:
-            begun = await self._agents.database.write(actor, lambda tx: begin.resume(tx, asked))
+            begun = await self._agents.database.write(
+                actor, lambda tx: begin.resume(tx, asked, self._agents.contexts)
+            )
         except StoreError:
             logger.exception("a run could not be taken over", extra={"run": asked.run_id})
             active.tell(Ended(active.run))

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 from yiku.context.budget import Calibration
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
+from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.recall_indexer import RecallIndexer
 from yiku.providers.models import Models
+from yiku.store.contexts import Contexts
 from yiku.store.database import Database
 from yiku.tools.registry import Toolbox
 
@@ -20,10 +23,12 @@ class Agents:
     memory: ArchivalMemory
     tools: Toolbox
     models: Models
+    recall: RecallIndexer
     default_embedding: str
     """The handle of what makes all vectors, whatever an agent names."""
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
+    contexts: Contexts = field(default_factory=Contexts)
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()
@@ -34,5 +39,12 @@ class Agents:
         return self.models.default
 
     def window_of(self, model: str | None) -> int:
-        """The tokens that an agent's context has where nobody says how many."""
-        return DEFAULT_CONTEXT_WINDOW
+        """The tokens that an agent's context has where nobody says how many: ours, or what its
+        model can take, where that is less."""
+        try:
+            known = self.models.card(model or self.default_model).context_window
+        except (Invalid, ModelNotFound, SettingInvalid):
+            return (
+                DEFAULT_CONTEXT_WINDOW  # the model may come yet; a run says what is wrong with it
+            )
+        return min(DEFAULT_CONTEXT_WINDOW, known)

@@ -21,7 +21,7 @@ from yiku.context.budget import ContextWindowOverview
 from yiku.context.compact import split
 from yiku.context.compile import Asking, WindowView, prompt
 from yiku.core.agent import AgentState, Compaction
-from yiku.core.ids import AgentId, ConversationId
+from yiku.core.ids import AgentId, ArchiveId, ConversationId
 from yiku.core.message import Message, Summary
 from yiku.core.run import Compacted
 from yiku.core.tenant import Actor
@@ -39,15 +39,17 @@ async def reset(
     Raises: AgentNotFound, AgentBusy, StoreError.
     """
 
-    def unit(tx: Tx) -> AgentState:
+    def unit(tx: Tx) -> tuple[AgentState, ArchiveId | None]:
         state = rows.state(tx, agent_id)
         demand_idle(tx, agent_id, conversation_id)
         messages.reset(tx, agent_id, conversation_id)
         with_instructions(tx, state, [], conversation_id)
-        return state
+        return state, recall.erase_in(tx, agent_id)
 
-    state = await agents.database.write(actor, unit)
-    await recall.erase(agents.memory, actor, agent_id)
+    state, recalled = await agents.database.write(actor, unit)
+    agents.contexts.drop(agent_id)
+    if recalled is not None:
+        await recall.erased(agents.memory, recalled)
     return state
 
 

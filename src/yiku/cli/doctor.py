@@ -28,7 +28,7 @@ from yiku.store.database import Database, Tx, open_database, redacted
 
 State = Literal["ok", "warn", "fail"]
 COLOURS: dict[State, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
-SECRET = frozenset({"embedding_api_key"})
+SECRET = frozenset({"embedding_api_key", "model_api_key"})
 
 OLDEST_SQLITE = (3, 35)
 LITTLE_SPACE = 500_000_000
@@ -63,13 +63,15 @@ def doctor(asked: Asked, migrate: bool) -> None:
         output.print_json(
             {
                 "ok": all(one.state != "fail" for one in findings),
-                "findings": [
-                    {name: getattr(one, name) for name in Finding.__slots__} for one in findings
-                ],
+                "findings": [as_json(one) for one in findings],
             }
         )
     if any(one.state == "fail" for one in findings):
         click.get_current_context().exit(1)
+
+
+def as_json(one: Finding) -> dict[str, str]:
+    return {name: getattr(one, name) for name in Finding.__slots__}
 
 
 def print_finding(one: Finding) -> None:

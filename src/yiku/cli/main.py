@@ -18,6 +18,8 @@ from yiku.cli.options import Asked, shared_options
 from yiku.core import errors
 
 COMMANDS = {
+    "chat": ("chat.command:chat", "Talk with an agent that remembers."),
+    "agent": ("agent.command:agent", "Make, show, change and delete agents; see their runs."),
     "add": ("remember:add", "Remember a text."),
     "search": ("find:search", "Find memories by meaning and by words."),
     "get": ("read:get", "Show one passage."),
@@ -41,9 +43,9 @@ COMMANDS = {
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
     "reembed": ("upkeep:reembed", "Move an archive to the configured embedding model."),
     "doctor": ("doctor:doctor", "Check this installation, and say what to do."),
-    "model": ("model:model", "List, fetch and find local embedding models."),
+    "model": ("model:model", "List and try models; fetch and find local embedding models."),
     "key": ("key:key", "Make, list and revoke API keys."),
-    "serve": ("serve:serve", "Serve the memory over HTTP."),
+    "serve": ("serve:serve", "Serve memory and agents over HTTP."),
     "demo": ("demo.command:demo", "Remember a conversation and ask about it."),
     "bench": ("bench:bench", "Measure the quality of retrieval on a data set."),
 }

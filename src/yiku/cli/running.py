@@ -15,6 +15,7 @@ import click
 from yiku.cli.options import Asked
 
 if TYPE_CHECKING:
+    from yiku.client.connect import Connection
     from yiku.client.memory import MemoryClient
     from yiku.settings import Settings
     from yiku.store.database import Database
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@asynccontextmanager
-async def opened(asked: Asked, **settings: Any) -> AsyncGenerator[MemoryClient]:
-    """The memory that was asked for: a server's, or this machine's."""
+def connection(asked: Asked, **settings: Any) -> Connection:
+    """To the memory that was asked for: a server's, or this machine's."""
     from yiku.client.connect import connect
 
     # What it logs there is raised here too, and told in one line.
@@ -32,10 +32,14 @@ async def opened(asked: Asked, **settings: Any) -> AsyncGenerator[MemoryClient]:
     if asked.api_key is not None and not (asked.api_key.isascii() and asked.api_key.isprintable()):
         raise click.UsageError("The API key has characters that no key has")
     if is_remote(asked):
-        connection = connect(asked.url or "", api_key=asked.api_key)
-    else:
-        connection = connect(asked.url or "yiku://", **home_of(asked), **settings)
-    async with connection as memory:
+        return connect(asked.url or "", api_key=asked.api_key)
+    return connect(asked.url or "yiku://", **home_of(asked), **settings)
+
+
+@asynccontextmanager
+async def opened(asked: Asked, **settings: Any) -> AsyncGenerator[MemoryClient]:
+    """The memory that was asked for, while it is open."""
+    async with connection(asked, **settings) as memory:
         yield memory
 
 

@@ -35,7 +35,7 @@ BACKLOG = 2048
 @click.option("--port", type=click.IntRange(0, 65_535), help="0: any free one.")
 @click.pass_obj
 def serve(asked: Asked, host: str | None, port: int | None) -> None:
-    """Serve the memory over HTTP, until Ctrl+C or SIGTERM.
+    """Serve memory and agents over HTTP, until Ctrl+C or SIGTERM.
 
     An address that others reach needs an API key (`yiku key create`), or
     YIKU_REQUIRE_KEY=never.
@@ -62,7 +62,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             server_header=False,
         )
         with listening_on(settings.host, settings.port) as sock:
-            app.runner.open()
+            await app.runner.open()
             await Server(config, asked).serve([sock])
 
 
@@ -129,6 +129,9 @@ class Server(uvicorn.Server):
                 output.print_json({"url": url, "pid": os.getpid()})
             else:
                 click.echo(f"Yiku serves {url}  (API: {url}/docs, Ctrl+C ends)")
+                click.echo(
+                    f'Agents: Letta(base_url="{url}") of letta-client, or yiku --url {url} chat'
+                )
 
 
 def loop_factory() -> Any:

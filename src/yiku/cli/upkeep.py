@@ -33,6 +33,11 @@ SHOWN = {
     "sighting": ("repetition", "repetitions"),
     "role": ("role", "roles"),
     "role_passage": ("memory in a role", "memories in roles"),
+    "block": ("block", "blocks"),
+    "tool": ("tool", "tools"),
+    "agent": ("agent", "agents"),
+    "message": ("message", "messages"),
+    "run": ("run", "runs"),
     "api_key": ("API key", "API keys"),
 }
 """Which counts of a report people are told, and how one and several are called."""

@@ -5,20 +5,32 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from yiku.client.agents import AgentClient
+from yiku.client.calls import Calls
 from yiku.client.memory import MemoryClient
 
+C = TypeVar("C", bound=Calls)
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Face(Protocol[C]):
+    """What the methods of a blocking face need of it."""
+
+    client: C
+
+    def run(self, work: Awaitable[T]) -> T: ...
+
+
 def blocking(
-    method: Callable[Concatenate[MemoryClient, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[BlockingMemory, P], T]:
+    method: Callable[Concatenate[C, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Face[C], P], T]:
     """The method, waited for."""
 
-    def call(self: BlockingMemory, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self: Face[C], *args: P.args, **kwargs: P.kwargs) -> T:
         return self.run(method(self.client, *args, **kwargs))
 
     call.__name__ = method.__name__
@@ -27,11 +39,11 @@ def blocking(
 
 
 def iterated(
-    method: Callable[Concatenate[MemoryClient, P], AsyncIterator[T]],
-) -> Callable[Concatenate[BlockingMemory, P], Iterator[T]]:
+    method: Callable[Concatenate[C, P], AsyncIterator[T]],
+) -> Callable[Concatenate[Face[C], P], Iterator[T]]:
     """The method's items, one at a time."""
 
-    def call(self: BlockingMemory, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def call(self: Face[C], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         items = method(self.client, *args, **kwargs)
 
         async def following() -> tuple[bool, T | None]:
@@ -46,6 +58,45 @@ def iterated(
     call.__name__ = method.__name__
     call.__doc__ = method.__doc__
     return call
+
+
+class BlockingAgents:
+    """The agents of a memory, for programs without an event loop."""
+
+    def __init__(self, client: AgentClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def start(self, work: Awaitable[T]) -> Future[T]:
+        return self._memory.start(work)
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(AgentClient.create)
+    get = blocking(AgentClient.get)
+    list = blocking(AgentClient.list)
+    update = blocking(AgentClient.update)
+    delete = blocking(AgentClient.delete)
+    send = blocking(AgentClient.send)
+    stream = iterated(AgentClient.stream)
+    approve = blocking(AgentClient.approve)
+    deny = blocking(AgentClient.deny)
+    messages = blocking(AgentClient.messages)
+    reset = blocking(AgentClient.reset)
+    context = blocking(AgentClient.context)
+    blocks = blocking(AgentClient.blocks)
+    block = blocking(AgentClient.block)
+    edit_block = blocking(AgentClient.edit_block)
+    undo_edit = blocking(AgentClient.undo_edit)
+    add_block = blocking(AgentClient.add_block)
+    add_tool = blocking(AgentClient.add_tool)
+    remove_tool = blocking(AgentClient.remove_tool)
+    ask_before = blocking(AgentClient.ask_before)
+    cancel = blocking(AgentClient.cancel)
+    runs = blocking(AgentClient.runs)
+    get_run = blocking(AgentClient.get_run)
+    steps = blocking(AgentClient.steps)
 
 
 class BlockingMemory:
@@ -68,11 +119,21 @@ class BlockingMemory:
             self._stop()
             raise
 
-    def run(self, work: Awaitable[T]) -> T:
+    @property
+    def agents(self) -> BlockingAgents:
+        """The agents that live there."""
+        return BlockingAgents(self.client.agents, self)
+
+    def start(self, work: Awaitable[T]) -> Future[T]:
+        """Begin it; the caller goes on meanwhile."""
+
         async def awaited() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(awaited(), self._loop)
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self.start(work).result()
 
     def close(self) -> None:
         try:

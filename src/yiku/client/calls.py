@@ -10,11 +10,14 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
+from pydantic_core import from_json
 
 from yiku.core import errors
 from yiku.server import wire
+from yiku.server.v1 import wire as wire_v1
 
 M = TypeVar("M", bound=BaseModel)
+NOT_UNDERSTOOD = "The server's answer can't be understood; is it Yiku's, and of this version?"
 
 
 class Calls:
@@ -29,6 +32,21 @@ class Calls:
         if response.is_error:
             raise_for(response)
         return understood(kind, response.content)
+
+    async def _done(self, method: str, path: str, **request: Any) -> None:
+        """A call whose answer says nothing more than that it is done."""
+        with self._reached():
+            response = await self._http.request(method, path, **request)
+        if response.is_error:
+            raise_for(response)
+
+    async def _list(self, kind: type[M], path: str, **query: Any) -> list[M]:
+        """An answer that is a list of them; parameters that are None aren't sent."""
+        with self._reached():
+            response = await self._http.get(path, params=asked_for(query))
+        if response.is_error:
+            raise_for(response)
+        return understood_list(kind, response.content)
 
     @contextmanager
     def _reached(self) -> Generator[None]:
@@ -54,9 +72,19 @@ def understood(kind: type[M], content: bytes) -> M:
     try:
         return kind.model_validate_json(content)
     except ValueError as error:
-        raise errors.YikuError(
-            "The server's answer can't be understood; is it Yiku's, and of this version?"
-        ) from error
+        raise errors.YikuError(NOT_UNDERSTOOD) from error
+
+
+def understood_list(kind: type[M], content: bytes) -> list[M]:
+    """Raises: YikuError where it is no list of them."""
+    try:
+        return [kind.model_validate(one) for one in from_json(content)]
+    except (TypeError, ValueError) as error:
+        raise errors.YikuError(NOT_UNDERSTOOD) from error
+
+
+def asked_for(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def part(name: str) -> str:
@@ -89,12 +117,28 @@ def sendable(fields: Mapping[str, Any]) -> dict[str, Any]:
 def raise_for(response: httpx.Response) -> None:
     """The error the server named, as it was raised there."""
     try:
-        found = wire.ErrorOut.model_validate_json(response.content)
+        name, message, facts = refusal_of(response.content)
     except ValueError as error:
         raise errors.YikuError(
             f"The server answered {response.status_code} without saying why; is it Yiku's?"
         ) from error
-    kind = getattr(errors, found.error, errors.YikuError)
+    kind = getattr(errors, name, errors.YikuError)
     if not (isinstance(kind, type) and issubclass(kind, errors.YikuError)):
         kind = errors.YikuError
-    raise kind(found.message, **(found.model_extra or {}))
+    raise kind(message, **facts)
+
+
+def refusal_of(content: bytes) -> tuple[str, str, dict[str, Any]]:
+    """An error's name, message and facts, in our own API's form or in v1's.
+
+    Raises: ValueError where it is neither.
+    """
+    try:
+        ours = wire.ErrorOut.model_validate_json(content)
+        return ours.error, ours.message, ours.model_extra or {}
+    except ValueError:
+        found = wire_v1.ErrorOut.model_validate_json(content)
+    if isinstance(found.detail, str):
+        return found.error, found.detail, {}
+    problems = [(".".join(map(str, one.loc[1:])), one.msg) for one in found.detail]
+    return found.error, "; ".join(f"{at}: {what}" if at else what for at, what in problems), {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
+from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
 from yiku.client.roles import RoleCalls
 from yiku.core import errors
@@ -50,6 +52,11 @@ class MemoryClient(RoleCalls):
     `user` says whose memory; empty, the organization's own. `archive` is a name in it. Every method
     raises the errors of `yiku.core.errors`.
     """
+
+    @cached_property
+    def agents(self) -> AgentClient:
+        """The agents that live there."""
+        return AgentClient(self._http)
 
     async def add(
         self,

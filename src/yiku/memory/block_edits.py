@@ -17,9 +17,9 @@ END = -1
 
 
 def core_memory_append(block: Block, content: str) -> str:
-    """Add a line at the end. Raises: BlockReadOnly."""
+    """Add a line at the end; in an empty block it is the first. Raises: BlockReadOnly."""
     check_editable(block)
-    return f"{block.value}\n{content}"
+    return f"{block.value}\n{content}" if block.value else content
 
 
 def core_memory_replace(block: Block, old_content: str, new_content: str) -> str:
@@ -49,6 +49,8 @@ def memory_insert(block: Block, new_str: str, insert_line: int = END) -> str:
             field="insert_line",
             label=block.label,
         )
+    if not block.value:
+        return new_str  # its one line is there to be written on
     return "\n".join([*lines[:insert_line], *new_str.split("\n"), *lines[insert_line:]])
 
 

@@ -32,7 +32,8 @@ class RecallIndexer:
         self._noted.set()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="yiku-recall")
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="yiku-recall")
 
     async def stop(self) -> None:
         """What it is at is given up; the next search does it."""

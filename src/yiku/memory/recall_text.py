@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any, cast
 
 from yiku.core.message import Message, MessageRole, ToolCall
 from yiku.memory.draft import MAX_NAME
@@ -47,10 +48,10 @@ def said_in(one: Message) -> str | None:
 
 def message_in(call: ToolCall) -> str:
     try:
-        given = json.loads(call.arguments, strict=False)
+        given: Any = json.loads(call.arguments, strict=False)
     except (ValueError, RecursionError):
         return ""
-    text = given.get("message") if isinstance(given, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] # JSON
+    text = cast("dict[str, Any]", given).get("message") if isinstance(given, dict) else None
     return text if isinstance(text, str) else ""
 
 

@@ -6,19 +6,22 @@ Imported before the first call of a model only.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 from openai import AsyncOpenAI
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
+from openai.types.chat import ChatCompletionChunk
+from pydantic import ValidationError
 from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+from pydantic_ai.settings import ModelSettings
 
-from yiku.core.errors import SettingInvalid
+from yiku.core.errors import ProviderRefused
 from yiku.providers.access import Access, Target
 from yiku.providers.catalog import Quirks
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
 
 CONNECT_TIMEOUT_S = 10.0
+POOL_TIMEOUT_S = 60.0
 NO_KEY = "none"
 """What servers that want no key are sent: the library insists on one."""
 
@@ -36,7 +40,9 @@ class Backends:
     def __init__(self, timeout_s: float) -> None:
         """`timeout_s`: for each step of an answer: connecting, each wait for bytes."""
         self._http = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
+            timeout=httpx2.Timeout(
+                timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S), pool=POOL_TIMEOUT_S
+            ),
             limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             follow_redirects=True,
         )
@@ -44,7 +50,7 @@ class Backends:
         self._providers: dict[str, Provider[Any]] = {}
 
     def model(self, target: Target) -> Model:
-        """Raises: SettingInvalid where the provider's library isn't installed."""
+        """Raises: ProviderRefused where the provider's library isn't installed."""
         access = target.access
         provider = self._providers.get(access.name)
         if provider is None:
@@ -61,7 +67,9 @@ class Backends:
             case "google":
                 from pydantic_ai.models.google import GoogleModel
 
-                return GoogleModel(target.name, provider=provider)
+                # Else its library waits for twenty minutes, whatever the client says.
+                settings = ModelSettings(timeout=self._timeout_s)
+                return GoogleModel(target.name, provider=provider, settings=settings)
             case "bedrock":
                 from pydantic_ai.models.bedrock import BedrockConverseModel
 
@@ -83,7 +91,7 @@ class Backends:
                     return self._bedrock(access)
         except ImportError as error:
             extra = access.provider.api
-            raise SettingInvalid(
+            raise ProviderRefused(
                 f"{access.provider.title} needs a library that isn't installed:"
                 f" pip install 'yiku[{extra}]'."
             ) from error
@@ -146,7 +154,7 @@ class PlainCompletions(AsyncCompletions):
     async def create(self, **given: Any) -> Any:
         plain = {name: given.pop(name) for name in ("messages", "tools") if given.get(name)}
         body: dict[str, Any] = plain | (given.pop("extra_body", None) or {})
-        send: Callable[..., Awaitable[Any]] = super().create
+        send = cast("Callable[..., Awaitable[Any]]", super().create)
         return await send(messages=[], extra_body=body, **given)
 
 
@@ -160,6 +168,19 @@ class PlainClient(AsyncOpenAI):
     @property
     def chat(self) -> PlainChat:
         return PlainChat(self)
+
+    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
+        """Chunks are read by pydantic itself; what isn't in order is left to the library.
+
+        Its own way looks at every field's type again for each chunk, 0.15 ms a chunk.
+        """
+        if cast_to is ChatCompletionChunk:
+            try:
+                return ChatCompletionChunk.model_validate(data)
+            except ValidationError:
+                pass
+        read: Callable[..., Any] = super()._process_response_data
+        return read(data=data, cast_to=cast_to, response=response)
 
 
 AS_THEY_ARE = ModelProfile(json_schema_transformer=None)

@@ -75,11 +75,13 @@ class DirectModel:
     async def close(self) -> None:
         """Its connections are those of all models; `Models` closes them."""
 
-    async def _made(self) -> Asking:
-        """In a thread: the first import of pydantic-ai takes two seconds.
+    async def warm(self) -> None:
+        """Import what it takes, two seconds the first time. Raises: ProviderRefused."""
+        if self._asking is None:
+            await self._made()
 
-        Raises: SettingInvalid.
-        """
+    async def _made(self) -> Asking:
+        """In a thread, so that the loop goes on meanwhile."""
         self._asking = await asyncio.to_thread(self._make)
         return self._asking
 

@@ -40,6 +40,9 @@ FINISHES = {
 REDACTED = "redacted_thinking"
 """The id pydantic-ai gives to thinking that Anthropic and Bedrock send encrypted."""
 
+OF_CALL = "tool_call"
+"""Under this name a Reasoning's details are those of the call whose id it has."""
+
 
 class Pieces:
     """Turns events into pieces; a call's index counts calls, an event's counts parts."""
@@ -97,6 +100,15 @@ def part_of(part: ModelResponsePart) -> Iterator[Part]:
         if part.content:
             yield Text(part.content)
     elif isinstance(part, ToolCallPart):
+        if part.provider_details:
+            # What a provider wants back with the call, Google's signature of a thought say.
+            yield Reasoning(
+                text="",
+                id=part.tool_call_id,
+                provider=part.provider_name,
+                hidden="omitted",
+                details={OF_CALL: part.provider_details},
+            )
         yield ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=written(part.args))
     elif isinstance(part, ThinkingPart):
         hidden = "redacted" if part.id == REDACTED else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
+from yiku.core.errors import Invalid, SettingInvalid
 from yiku.core.model import ModelCard
 from yiku.core.ports import LanguageModel
 from yiku.providers.access import Access, Reach, Target, split_handle
@@ -82,7 +82,7 @@ class Models:
     def get(self, handle: str | None = None) -> LanguageModel:
         """None: the default. Nothing is connected yet; a missing key is told when it is asked.
 
-        Raises: Invalid (no handle), ModelNotFound (no such provider), SettingInvalid.
+        Raises: Invalid (no handle, no such provider), SettingInvalid (no address, no key at all).
         """
         wanted = handle or self.default
         made = self._made.get(wanted)
@@ -91,6 +91,15 @@ class Models:
                 self._target(wanted), self._backends, self._catalog.overflow, self._patience
             )
         return made
+
+    async def warm(self, handle: str | None = None) -> None:
+        """Make a model ready to be asked, so that the first call doesn't wait for imports.
+
+        Raises: as `get`; ProviderRefused where a library isn't installed.
+        """
+        model = self.get(handle)
+        if isinstance(model, DirectModel):
+            await model.warm()
 
     def card(self, handle: str) -> ModelCard:
         """What is known of a model, whether it has been listed or not. Raises: as `get`."""
@@ -118,6 +127,15 @@ class Models:
         """Why a provider's models couldn't be listed, by its name."""
         return (await self._list()).failed
 
+    @property
+    def unconfigured(self) -> Mapping[str, str]:
+        """The variable each provider's key is missing from, by its name."""
+        return {
+            one.name: one.keys[0]
+            for one in self._catalog.providers.values()
+            if one.chat and one.keys and not (one.key_optional or self._reach.is_configured(one))
+        }
+
     async def close(self) -> None:
         if self._backends_made is not None:
             await self._backends_made.close()
@@ -129,12 +147,14 @@ class Models:
         return Target(access=access, name=model, handle=handle)
 
     def _unknown(self, name: str) -> Provider:
-        """A provider nobody has described is one the settings give an address. Raises:
-        ModelNotFound."""
+        """A provider nobody has described is one the settings give an address.
+
+        Raises: Invalid.
+        """
         if name == self._reach.own_provider and self._choice.base_url:
             return Provider(name=name, title=name, key_optional=True)
         known = ", ".join(self._catalog.names())
-        raise ModelNotFound(
+        raise Invalid(
             f"There is no provider `{name}` of language models. Known are {known}; another is"
             " added in providers.toml, or with YIKU_MODEL_BASE_URL.",
             provider=name,
@@ -146,7 +166,7 @@ class Models:
             return
         try:
             self._target(handle)
-        except (Invalid, ModelNotFound) as error:
+        except Invalid as error:
             raise SettingInvalid(f"YIKU_MODEL: {error.message}") from error
 
     def _backends(self) -> Backends:

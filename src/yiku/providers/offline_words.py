@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -137,6 +137,6 @@ def name_written(system: str) -> str | None:
     return first(WRITTEN_NAMES, system)
 
 
-def first(patterns: tuple[re.Pattern[str], ...], text: str) -> str | None:
-    search: Callable[[re.Pattern[str]], re.Match[str] | None] = lambda one: one.search(text)  # noqa: E731 # typed
-    return next((found[1].strip() for found in map(search, patterns) if found), None)
+def first(patterns: Sequence[re.Pattern[str]], text: str) -> str | None:
+    found = (pattern.search(text) for pattern in patterns)
+    return next((one[1].strip() for one in found if one), None)

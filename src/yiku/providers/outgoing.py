@@ -42,6 +42,7 @@ from yiku.core.message import (
 )
 from yiku.core.model import Prompt, ToolSpec
 from yiku.providers.access import Target
+from yiku.providers.incoming import OF_CALL
 from yiku.providers.sampling import chosen_tools, settings_of, structured
 from yiku.providers.text import replace_surrogates
 
@@ -150,13 +151,24 @@ def request_parts(utterance: Utterance) -> Iterator[ModelRequestPart]:
 
 
 def response_parts(utterance: Utterance, provider: str) -> Iterator[ModelResponsePart]:
+    details = {
+        part.id: cast("dict[str, Any]", part.details[OF_CALL])
+        for part in utterance.parts
+        if isinstance(part, Reasoning) and part.provider == provider and OF_CALL in part.details
+    }
     for part in utterance.parts:
         match part:
             case Text() if part.text:
                 yield TextPart(replace_surrogates(part.text))
             case ToolCall():
-                yield ToolCallPart(part.name, sound(part.arguments), tool_call_id=part.id)
-            case Reasoning() if part.provider == provider:
+                yield ToolCallPart(
+                    part.name,
+                    sound(part.arguments),
+                    tool_call_id=part.id,
+                    provider_name=provider if part.id in details else None,
+                    provider_details=details.get(part.id),
+                )
+            case Reasoning() if part.provider == provider and OF_CALL not in part.details:
                 yield thinking(part)
             case _:  # another provider's reasoning means nothing here
                 pass

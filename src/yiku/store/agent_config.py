@@ -25,7 +25,13 @@ COLUMNS = ("name", "project_id", "template_id", "base_template_id")
 """Fields that the agent's row has a column for, besides its kind."""
 
 APART = frozenset({*COLUMNS, "kind", "tags"})
-WITHIN = tuple(one.name for one in fields(AgentConfig) if one.name not in APART)
+BARE = AgentConfig(name="")
+WITHIN = {one.name: getattr(BARE, one.name) for one in fields(AgentConfig) if one.name not in APART}
+"""The other fields, and what each is by default. Where that is nothing (None, empty, False), it
+isn't written: most agents have little, and lists of them are read often."""
+
+MAPPINGS = {"model_settings", "response_format", "secrets", "metadata"}
+KINDS = {kind.value: kind for kind in AgentKind}
 
 RULES: Mapping[str, type[AnyRule]] = {
     "init": InitRule,
@@ -42,14 +48,17 @@ TYPES = {rule: name for name, rule in RULES.items()}
 
 
 def to_json(config: AgentConfig) -> dict[str, Any]:
-    values = {name: getattr(config, name) for name in WITHIN}
-    values["tool_rules"] = [rule_to_json(rule) for rule in config.tool_rules]
-    values["compaction"] = None if config.compaction is None else asdict(config.compaction)
-    for name in ("model_settings", "secrets", "metadata"):
+    values: dict[str, Any] = {}
+    for name, default in WITHIN.items():
+        value: Any = getattr(config, name)
+        if default or value != default:
+            values[name] = value
+    for name in MAPPINGS & values.keys():
         values[name] = dict(values[name])
-    if config.response_format is not None:
-        values["response_format"] = dict(config.response_format)
-    values["identity_ids"] = list(config.identity_ids)
+    if config.tool_rules:
+        values["tool_rules"] = [rule_to_json(rule) for rule in config.tool_rules]
+    if config.compaction is not None:
+        values["compaction"] = asdict(config.compaction)
     return values
 
 
@@ -57,19 +66,17 @@ def of_json(
     values: Mapping[str, Any], columns: Mapping[str, Any], tags: tuple[str, ...]
 ) -> AgentConfig:
     """The opposite of `to_json`; `columns` are those of the agent's row."""
-    rules, compaction = values["tool_rules"], values["compaction"]
-    known: dict[str, Any] = {
-        **values,
-        "tool_rules": tuple([rule_of_json(one) for one in rules]) if rules else (),
-        "compaction": None if compaction is None else Compaction(**compaction),
-        "identity_ids": tuple(values["identity_ids"]),
-    }
-    return AgentConfig(
-        kind=AgentKind(columns["kind"]),
-        tags=tags,
-        **{name: columns[name] for name in COLUMNS},
-        **known,
-    )
+    known = dict(values)
+    if "tool_rules" in known:
+        known["tool_rules"] = tuple([rule_of_json(one) for one in values["tool_rules"]])
+    if "compaction" in known:
+        known["compaction"] = Compaction(**values["compaction"])
+    if "identity_ids" in known:
+        known["identity_ids"] = tuple(values["identity_ids"])
+    known["kind"] = KINDS[columns["kind"]]
+    for name in COLUMNS:
+        known[name] = columns[name]
+    return AgentConfig(tags=tags, **known)
 
 
 def rule_to_json(rule: AnyRule) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -11,11 +10,12 @@ from sqlalchemy import delete, func, insert, select, update
 from yiku.core.agent import Agent, AgentConfig, AgentDraft, AgentFilter, AgentPage, AgentState
 from yiku.core.block import Block
 from yiku.core.errors import StaleAgent
-from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId, new_id
-from yiku.core.run import Run, StopReason
-from yiku.store import agent_config, archives, attachments, blocks, tools
+from yiku.core.ids import AgentId, ArchiveId, BlockId, new_id
+from yiku.core.run import Run
+from yiku.store import agent_config, agent_rows, archives, attachments, blocks, tools
 from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
+from yiku.store.agent_rows import Links
 from yiku.store.agent_tables import agent, agent_tag
 from yiku.store.attachments import ARCHIVE, BLOCK, TOOL, no_agent
 from yiku.store.attachments import attach_archive as attach_archive
@@ -25,142 +25,35 @@ from yiku.store.attachments import detach_archive as detach_archive
 from yiku.store.attachments import detach_block as detach_block
 from yiku.store.attachments import detach_tool as detach_tool
 from yiku.store.database import Tx
-from yiku.store.forms import Form, askable
 from yiku.store.hot import Select, micros
 from yiku.store.recall import OWNER as RECALL
 
-FORM = Form(agent)
-OWN = (
-    "seq",
-    "id",
-    "organization_id",
-    "version",
-    "created_at",
-    "created_by",
-    "updated_at",
-    "updated_by",
-    "last_run_completed_at",
-    "last_run_ms",
-)
-
-_BY_ID = Select(
-    f"SELECT {FORM.columns} FROM agent WHERE id = :id AND organization_id = :organization"
-)
-# `|| ''` keeps SQLite from going through all agents of the organization, by its index.
-_BY_IDS = Select(
-    f"SELECT {FORM.columns} FROM agent WHERE id IN :ids* AND organization_id || '' = :organization"
-)
-_BY_SEQS = FORM.by_seq()
-_LINKS = Select(
-    " UNION ALL ".join(
-        f"SELECT agent_id, '{name}', {what}, position FROM {links} WHERE agent_id IN :ids*"
-        for name, what, links in (
-            ("tags", "tag", "agent_tag"),
-            ("blocks", "block_id", "agent_block"),
-            ("tools", "tool_id", "agent_tool"),
-            ("archives", "archive_id", "agent_archive"),
-        )
-    )
-    + " ORDER BY 4"
-)
+_INSERT = agent_rows.FORM.insert()
 _NOTE_RUN = Select(
     "UPDATE agent SET last_stop_reason = :reason, last_run_completed_at = :at, last_run_ms = :ms"
     " WHERE id = :id AND organization_id = :organization RETURNING seq"
 )
 
 
-@dataclass(slots=True)
-class Links:
-    """What one agent has, in order: the fields are named by `_LINKS`."""
-
-    tags: list[str] = field(default_factory=list[str])
-    blocks: list[BlockId] = field(default_factory=list[BlockId])
-    tools: list[ToolId] = field(default_factory=list[ToolId])
-    archives: list[ArchiveId] = field(default_factory=list[ArchiveId])
-
-
-def of_values(values: Mapping[str, Any], tags: Sequence[str]) -> Agent:
-    reason = values["last_stop_reason"]
-    return Agent(
-        config=agent_config.of_json(values["config"], values, tuple(tags)),
-        last_stop_reason=None if reason is None else StopReason(reason),
-        **{name: values[name] for name in OWN},
-    )
-
-
-def links_of(tx: Tx, ids: Sequence[AgentId]) -> dict[str, Links]:
-    """What agents of the organization have; one statement for all of them."""
-    found: dict[str, Links] = {one: Links() for one in ids}
-    for agent_id, kind, what, _ in _LINKS.rows(tx.connection, ids=list(ids)):
-        getattr(found[agent_id], kind).append(what)
-    return found
-
-
-def agents_of(tx: Tx, rows: Sequence[Sequence[Any]]) -> list[tuple[Agent, Links]]:
-    """Of rows of `FORM.columns`, in their order."""
-    read = [FORM.values(row) for row in rows]
-    links = links_of(tx, [one["id"] for one in read]) if read else {}
-    return [(of_values(one, links[one["id"]].tags), links[one["id"]]) for one in read]
-
-
-def states_of(tx: Tx, found: Sequence[tuple[Agent, Links]]) -> list[AgentState]:
-    """A block or a tool that several have is read once; one that went meanwhile is left out."""
-    there = blocks.by_id(tx, {one for _, links in found for one in links.blocks})
-    known = tools.by_id(tx, {one for _, links in found for one in links.tools})
-    return [
-        AgentState(
-            agent=one,
-            blocks=tuple([there[block_id] for block_id in links.blocks if block_id in there]),
-            tools=tuple([known[tool_id] for tool_id in links.tools if tool_id in known]),
-            archives=tuple(links.archives),
-        )
-        for one, links in found
-    ]
-
-
-def row_of(tx: Tx, agent_id: AgentId) -> Sequence[tuple[Any, ...]]:
-    """Raises: AgentNotFound."""
-    rows = (
-        _BY_ID.rows(tx.connection, id=agent_id, organization=tx.actor.organization_id)
-        if askable(agent_id)
-        else ()
-    )
-    if not rows:
-        raise no_agent(agent_id)
-    return rows
-
-
-def rows_of(tx: Tx, ids: Sequence[AgentId]) -> list[tuple[Any, ...]]:
-    """In the order of the ids. Raises: AgentNotFound."""
-    known = [one for one in ids if askable(one)]
-    rows = _BY_IDS.rows(tx.connection, ids=known, organization=tx.actor.organization_id)
-    place = FORM.names.index("id")
-    there = {row[place]: row for row in rows}
-    for one in ids:
-        if one not in there:
-            raise no_agent(one)
-    return [there[one] for one in ids]
-
-
-def page_rows(tx: Tx, wanted: AgentFilter, part: AgentPage) -> list[tuple[Any, ...]]:
-    seqs = page_seqs(tx, wanted, part)
-    there = {row[0]: row for row in _BY_SEQS.rows(tx.connection, seqs=seqs)}
-    return [there[seq] for seq in seqs if seq in there]
-
-
 def get(tx: Tx, agent_id: AgentId) -> Agent:
     """Raises: AgentNotFound."""
-    return agents_of(tx, row_of(tx, agent_id))[0][0]
+    return agent_rows.one(tx, agent_id)[0]
 
 
 def state(tx: Tx, agent_id: AgentId) -> AgentState:
-    """Raises: AgentNotFound."""
-    return states_of(tx, agents_of(tx, row_of(tx, agent_id)))[0]
+    """What every run begins with, in four statements. Raises: AgentNotFound."""
+    found, has = agent_rows.one(tx, agent_id)
+    return AgentState(
+        agent=found,
+        blocks=blocks.of_agent(tx, agent_id),
+        tools=tools.of_agent(tx, agent_id),
+        archives=tuple(has.archives),
+    )
 
 
 def states(tx: Tx, ids: Sequence[AgentId]) -> list[AgentState]:
     """In the order of the ids, in four statements however many. Raises: AgentNotFound."""
-    return states_of(tx, agents_of(tx, rows_of(tx, ids)))
+    return states_of(tx, agent_rows.of_ids(tx, ids))
 
 
 def page(tx: Tx, wanted: AgentFilter, part: AgentPage) -> list[Agent]:
@@ -168,12 +61,28 @@ def page(tx: Tx, wanted: AgentFilter, part: AgentPage) -> list[Agent]:
 
     Raises: AgentNotFound where an agent that bounds the page isn't there.
     """
-    return [one for one, _ in agents_of(tx, page_rows(tx, wanted, part))]
+    found = agent_rows.of_seqs(tx, page_seqs(tx, wanted, part), whole=False)
+    return [one for one, _ in found]
 
 
 def page_of_states(tx: Tx, wanted: AgentFilter, part: AgentPage) -> list[AgentState]:
     """As `page`, with what the agents have."""
-    return states_of(tx, agents_of(tx, page_rows(tx, wanted, part)))
+    return states_of(tx, agent_rows.of_seqs(tx, page_seqs(tx, wanted, part), whole=True))
+
+
+def states_of(tx: Tx, found: Sequence[tuple[Agent, Links]]) -> list[AgentState]:
+    """A block or a tool that several have is read once; one that went meanwhile is left out."""
+    there = blocks.by_id(tx, {one for _, has in found for one in has.blocks})
+    known = tools.by_id(tx, {one for _, has in found for one in has.tools})
+    return [
+        AgentState(
+            agent=one,
+            blocks=tuple([there[block_id] for block_id in has.blocks if block_id in there]),
+            tools=tuple([known[tool_id] for tool_id in has.tools if tool_id in known]),
+            archives=tuple(has.archives),
+        )
+        for one, has in found
+    ]
 
 
 def with_block(tx: Tx, block_id: BlockId, part: AgentPage) -> list[Agent]:
@@ -184,16 +93,13 @@ def with_block(tx: Tx, block_id: BlockId, part: AgentPage) -> list[Agent]:
 
 def blocks_of(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
     """In the order they were attached. Raises: AgentNotFound."""
-    row_of(tx, agent_id)
-    ids = links_of(tx, [agent_id])[agent_id].blocks
-    there = blocks.by_id(tx, ids)
-    return tuple([there[one] for one in ids if one in there])
+    attachments.demand(tx, agent_id)
+    return blocks.of_agent(tx, agent_id)
 
 
 def archives_of(tx: Tx, agent_id: AgentId) -> tuple[ArchiveId, ...]:
     """In the order they were attached: the first is where it writes. Raises: AgentNotFound."""
-    row_of(tx, agent_id)
-    return tuple(links_of(tx, [agent_id])[agent_id].archives)
+    return tuple(agent_rows.one(tx, agent_id)[1].archives)
 
 
 def count(tx: Tx, wanted: AgentFilter) -> int:
@@ -209,18 +115,18 @@ def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
     """
     agent_id = AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
-    tx.connection.execute(
-        insert(agent).values(
-            id=agent_id,
-            organization_id=tx.actor.organization_id,
-            version=1,
-            created_at=at,
-            created_by=by,
-            updated_at=at,
-            updated_by=by,
-            **columns_of(draft.config),
-        )
-    )
+    row = {
+        "id": agent_id,
+        "organization_id": tx.actor.organization_id,
+        "version": 1,
+        "created_at": at,
+        "created_by": by,
+        "updated_at": at,
+        "updated_by": by,
+        **dict.fromkeys(("last_stop_reason", "last_run_completed_at", "last_run_ms")),
+        **columns_of(draft.config),
+    }
+    _INSERT.rows(tx.connection, **agent_rows.FORM.parameters(row))
     write_tags(tx, agent_id, draft.config.tags)
     attachments.link(tx, BLOCK, agent_id, draft.block_ids, owned=owned)
     attachments.link(tx, TOOL, agent_id, draft.tool_ids)

@@ -9,13 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from yiku.core.errors import ArchiveNotFound, PassageNotFound
 from yiku.core.ids import AgentId, ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage
 from yiku.store import archives, passages
 from yiku.store.agent_tables import agent_archive
 from yiku.store.database import Tx
-from yiku.store.forms import askable
 from yiku.store.tables import archive, passage
 
 
@@ -64,8 +62,6 @@ def archives_page(tx: Tx, wanted: ArchiveFilter, part: Part) -> list[Archive]:
         has = select(agent_archive.c.archive_id).where(agent_archive.c.agent_id == wanted.agent_id)
         query = query.where(archive.c.id.in_(has))
     for bound, later in bounds(part):
-        if not askable(bound):
-            raise ArchiveNotFound(f"There is no archive {bound}.")
         place = archives.get(tx, ArchiveId(bound))
         query = query.where(beyond(place, later=later))
     turned, descending = direction(part)
@@ -91,8 +87,6 @@ def passages_page(tx: Tx, wanted: PassageFilter, part: Part) -> list[Passage]:
     """
     query = fitting(tx, wanted)
     for bound, later in bounds(part):
-        if not askable(bound):
-            raise PassageNotFound(f"There is no passage {bound}.")
         seq = passages.get(tx, PassageId(bound)).seq
         query = query.where(passage.c.seq > seq if later else passage.c.seq < seq)
     turned, descending = direction(part)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, func, insert, select, update
+from sqlalchemy import Select, Table, delete, func, select, update
 
 from yiku.core.errors import (
     AgentNotFound,
@@ -20,7 +20,8 @@ from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
 from yiku.store.agent_tables import agent, agent_archive, agent_block, agent_tool
 from yiku.store.block_tables import block
 from yiku.store.database import Tx
-from yiku.store.forms import askable
+from yiku.store.forms import Form, askable
+from yiku.store.hot import Select as Hot
 from yiku.store.tables import archive
 from yiku.store.tool_tables import tool
 
@@ -45,6 +46,28 @@ class Kind:
 BLOCK = Kind("block", block, agent_block, BlockNotFound)
 TOOL = Kind("tool", tool, agent_tool, ToolNotFound)
 ARCHIVE = Kind("archive", archive, agent_archive, ArchiveNotFound)
+
+
+class Statements:
+    """On the driver's own connection: an agent is made of them."""
+
+    def __init__(self, kind: Kind) -> None:
+        label = "label" if kind is BLOCK else "name"
+        # `|| ''` keeps SQLite from going through all of the organization's, by its index.
+        there = (
+            f"SELECT id, {label} FROM {kind.noun}"
+            " WHERE id IN :ids* AND organization_id || '' = :organization"
+        )
+        own = "label" if kind is BLOCK else "NULL"
+        self.there = Hot(there)
+        self.held = Hot(f"{there} FOR SHARE")
+        self.has = Hot(
+            f"SELECT {kind.key}, {own}, position FROM {kind.links.name} WHERE agent_id = :agent"
+        )
+        self.insert = Form(kind.links).insert()
+
+
+STATEMENTS = {kind.noun: Statements(kind) for kind in (BLOCK, TOOL, ARCHIVE)}
 
 
 def attach_block(tx: Tx, agent_id: AgentId, block_id: BlockId, *, owned: bool = False) -> None:
@@ -118,30 +141,25 @@ def link(
     """
     if not ids:
         return False
-    labels = known(tx, kind, ids)
-    links = kind.links
-    has = tx.connection.execute(select(links).where(links.c.agent_id == agent_id)).all()
-    there = {getattr(row, kind.key) for row in has}
+    labels, ask = known(tx, kind, ids), STATEMENTS[kind.noun]
+    has = ask.has.rows(tx.connection, agent=agent_id)
+    there = {row[0] for row in has}
     new = [one for one in dict.fromkeys(ids) if one not in there]
     if not new:
         return False
     if kind is BLOCK:
-        demand_free([row.label for row in has], [labels[one] for one in new])
-    last = max((row.position for row in has), default=-1)
-    rows: list[dict[str, object]] = []
+        demand_free([row[1] for row in has], [labels[one] for one in new])
+    last = max((row[2] for row in has), default=-1)
     for position, one in enumerate(new, last + 1):
         row: dict[str, object] = {
             "agent_id": agent_id,
             kind.key: one,
             "organization_id": tx.actor.organization_id,
             "position": position,
+            "label": labels[one],
+            "owned": one in owned,
         }
-        if kind is BLOCK:
-            row["label"] = labels[one]
-        if "owned" in links.c:
-            row["owned"] = one in owned
-        rows.append(row)
-    tx.connection.execute(insert(links), rows)
+        ask.insert.rows(tx.connection, **{c.name: row[c.name] for c in kind.links.c})
     return True
 
 
@@ -150,15 +168,11 @@ def known(tx: Tx, kind: Kind, ids: Sequence[str]) -> dict[str, str]:
 
     Raises: NotFound of the kind.
     """
-    things = kind.things
-    called = things.c.label if kind is BLOCK else things.c.name
-    rows = tx.connection.execute(
-        select(things.c.id, called)
-        .where(
-            things.c.id.in_([one for one in ids if askable(one)]),
-            things.c.organization_id == tx.actor.organization_id,
-        )
-        .with_for_update(read=True)
+    ask = STATEMENTS[kind.noun]
+    rows = (ask.held if tx.postgres else ask.there).rows(
+        tx.connection,
+        ids=[one for one in ids if askable(one)],
+        organization=tx.actor.organization_id,
     )
     found = {row[0]: row[1] for row in rows}
     for one in ids:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, literal, select, update
 
 from yiku.core.block import (
     EDITABLE,
@@ -17,27 +18,92 @@ from yiku.core.block import (
     content_of,
 )
 from yiku.core.errors import BlockNotFound, StaleBlock
-from yiku.core.ids import BlockId, UserId, new_id
+from yiku.core.ids import AgentId, BlockId, UserId, new_id
 from yiku.store import attachments, hot
 from yiku.store.agent_tables import agent_block
 from yiku.store.block_tables import block, block_version
 from yiku.store.database import Tx
-from yiku.store.forms import Form
+from yiku.store.forms import Form, parsed
+from yiku.store.tables import from_micros
 
 FORM = Form(block)
-OWN = ("id", "organization_id", "version", "created_at", "created_by", "updated_at", "updated_by")
+OWN = tuple(one.name for one in fields(Block) if one.name != "content")
+VERSION = Form(block_version)
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM block WHERE id IN :ids*")
+_INSERT = FORM.insert()
+_INSERT_VERSION = VERSION.insert()
+_OF_AGENT = hot.Select(
+    f"SELECT {FORM.columns} FROM agent_block CROSS JOIN block"
+    " WHERE agent_block.agent_id = :agent AND block.id = agent_block.block_id"
+    " AND block.organization_id = :organization ORDER BY agent_block.position"
+)
 
 
 def of_row(row: Row[Any]) -> Block:
-    return of_values(dict(zip(FORM.names, tuple(row), strict=True)))
-
-
-def of_values(values: Mapping[str, Any]) -> Block:
+    values: dict[str, Any] = dict(zip(FORM.names, tuple(row), strict=True))
     return Block(
-        seq=values["seq"],
         content=content_of({name: values[name] for name in EDITABLE}),
         **{name: values[name] for name in OWN},
+    )
+
+
+def of_raw(row: Sequence[Any]) -> Block:
+    """A row of `FORM.columns` from the driver. Agents are read with their blocks, so field by
+    field: a dictionary in between would double the cost.
+    """
+    (
+        seq,
+        id,
+        organization_id,
+        version,
+        label,
+        value,
+        limit,
+        description,
+        read_only,
+        tags,
+        more,
+        is_template,
+        template_name,
+        template_id,
+        base_template_id,
+        deployment_id,
+        entity_id,
+        project_id,
+        preserve_on_migration,
+        hidden,
+        created_at,
+        created_by,
+        updated_at,
+        updated_by,
+    ) = row
+    return Block(
+        seq=seq,
+        id=id,
+        organization_id=organization_id,
+        version=version,
+        content=BlockContent(
+            label=label,
+            value=value,
+            limit=limit,
+            description=description,
+            read_only=bool(read_only),
+            tags=() if tags == "[]" else tuple(parsed(tags)),
+            metadata=parsed(more),
+            is_template=bool(is_template),
+            template_name=template_name,
+            template_id=template_id,
+            base_template_id=base_template_id,
+            deployment_id=deployment_id,
+            entity_id=entity_id,
+            project_id=project_id,
+            preserve_on_migration=bool(preserve_on_migration),
+            hidden=None if hidden is None else bool(hidden),
+        ),
+        created_at=from_micros(created_at),
+        created_by=created_by,
+        updated_at=from_micros(updated_at),
+        updated_by=updated_by,
     )
 
 
@@ -67,13 +133,19 @@ def the_one(tx: Tx, query: Select[Any], block_id: BlockId) -> Block:
 def by_id(tx: Tx, ids: Collection[BlockId]) -> dict[BlockId, Block]:
     """The blocks there are; for agents, whose blocks they are."""
     rows = _BY_ID.rows(tx.connection, ids=list(ids)) if ids else ()
-    read = (of_values(FORM.values(row)) for row in rows)
+    read = map(of_raw, rows)
     return {one.id: one for one in read if one.organization_id == tx.actor.organization_id}
 
 
 def count(tx: Tx) -> int:
     query = select(func.count()).select_from(block).where(ours(tx))
     return int(tx.connection.execute(query).scalar_one())
+
+
+def of_agent(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
+    """In the order they were attached; empty where the agent isn't there."""
+    rows = _OF_AGENT.rows(tx.connection, agent=agent_id, organization=tx.actor.organization_id)
+    return tuple([of_raw(row) for row in rows])
 
 
 def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
@@ -86,10 +158,10 @@ def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
         "updated_at": tx.now,
         "updated_by": tx.actor.user_id,
     }
-    row = tx.connection.execute(
-        insert(block).values({**own, **content.as_json()}).returning(block)
-    ).one()
-    made = of_row(row)
+    row = {**own, **content.as_json()}
+    [(seq,)] = _INSERT.rows(tx.connection, **FORM.parameters(row))
+    values: dict[str, Any] = {**own, "seq": seq}
+    made = Block(content=content, **values)
     keep_version(tx, made, reason=reason)
     return made
 
@@ -146,18 +218,17 @@ def keep_version(
     step_id: str | None = None,
     restores: int | None = None,
 ) -> None:
-    tx.connection.execute(
-        insert(block_version).values(
-            block_seq=now.seq,
-            version=now.version,
-            content=now.content.as_json(),
-            at=tx.now,
-            by=tx.actor.user_id,
-            reason=reason,
-            step_id=step_id,
-            restores=restores,
-        )
-    )
+    row = {
+        "block_seq": now.seq,
+        "version": now.version,
+        "content": now.content.as_json(),
+        "at": tx.now,
+        "by": tx.actor.user_id,
+        "reason": reason,
+        "step_id": step_id,
+        "restores": restores,
+    }
+    _INSERT_VERSION.rows(tx.connection, **VERSION.parameters(row))
 
 
 def remove(tx: Tx, block_id: BlockId) -> None:

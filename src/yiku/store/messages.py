@@ -25,14 +25,16 @@ from yiku.core.message import (
 from yiku.store import attachments, paging, parts
 from yiku.store.agent_tables import agent, message, session_summary
 from yiku.store.database import Tx
-from yiku.store.forms import Form, askable
+from yiku.store.forms import Form, askable, parsed
 from yiku.store.hot import Select
 from yiku.store.paging import Order, Place
+from yiku.store.tables import from_micros
 
 FORM = Form(message)
 SUMMARY = Form(session_summary)
 FIELDS = tuple(Message.__dataclass_fields__)
 ANSWERS = (MessageRole.APPROVAL, MessageRole.TOOL)
+ROLES = {role.value: role for role in MessageRole}
 
 _OF_AGENT = (
     f"SELECT {FORM.columns} FROM message"
@@ -68,11 +70,13 @@ _ADD_SUMMARY = SUMMARY.insert_into(agent)
 
 
 def of_row(row: Sequence[Any]) -> Message:
-    """A row of `FORM.columns` from the driver."""
-    values = FORM.values(row)
+    """A row of `FORM.columns` from the driver; each run reads the whole context so."""
+    values = dict(zip(FORM.names, row, strict=True))
     del values["waits"]
-    values["role"] = MessageRole(values["role"])
-    values["parts"] = parts.of_json(values["parts"])
+    values["role"] = ROLES[values["role"]]
+    values["parts"] = parts.of_json(parsed(values["parts"]))
+    values["created_at"] = from_micros(values["created_at"])
+    values["is_archived"] = bool(values["is_archived"])
     values["conversation_id"] = values["conversation_id"] or None
     return Message(**values)
 

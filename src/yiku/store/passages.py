@@ -14,6 +14,7 @@ from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage
 from yiku.store import hot
 from yiku.store.database import Tx
+from yiku.store.forms import askable
 from yiku.store.hot import Indexed as Indexed
 from yiku.store.tables import embedding, erased, passage, to_micros, to_vector
 
@@ -38,11 +39,10 @@ def of_values(row: Sequence[Any]) -> Passage:
 
 def get(tx: Tx, passage_id: PassageId) -> Passage:
     """Raises: PassageNotFound."""
-    row = tx.connection.execute(
-        select(*COLUMNS).where(
-            passage.c.id == passage_id, passage.c.organization_id == tx.actor.organization_id
-        )
-    ).first()
+    query = select(*COLUMNS).where(
+        passage.c.id == passage_id, passage.c.organization_id == tx.actor.organization_id
+    )
+    row = tx.connection.execute(query).first() if askable(passage_id) else None
     if row is None:
         raise PassageNotFound(f"There is no passage {passage_id}.", passage_id=passage_id)
     return of_row(row)

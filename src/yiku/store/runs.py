@@ -65,16 +65,15 @@ _BEGIN = Select(
     "UPDATE run SET status = 'running', request = :request"
     " WHERE id = :id AND organization_id = :organization_id AND status = 'created' RETURNING seq"
 )
-# `|| ''` has SQLite go through the few runs that haven't ended, and not through all of the agent's.
-_GOING = Select(
-    "SELECT id FROM run WHERE status IN ('created', 'running') AND status = 'running'"
-    " AND agent_id || '' = :agent AND conversation_id = :conversation"
-    " AND organization_id || '' = :organization ORDER BY seq LIMIT 1"
-)
 _ASKED_TO_END = Select("SELECT id FROM run WHERE id IN :ids* AND cancel_asked")
 _LAST = Select(
     f"SELECT {FORM.columns} FROM run"
     " WHERE agent_id = :agent AND organization_id = :organization ORDER BY seq DESC LIMIT 1"
+)
+# Of the unfinished, not of all the agent ever had: `|| ''` keeps SQLite from that index.
+_GOING_ON = Select(
+    "SELECT id, status FROM run WHERE status IN ('created', 'running') AND agent_id || '' = :agent"
+    " AND conversation_id = :conversation AND organization_id || '' = :organization ORDER BY seq"
 )
 _UNFINISHED = Select(
     f"SELECT {FORM.columns} FROM run WHERE status IN ('created', 'running') ORDER BY seq"
@@ -204,17 +203,6 @@ def begin(tx: Tx, queued: Run) -> Run:
     return queued
 
 
-def going(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> RunId | None:
-    """The run of a conversation that has begun and not ended, whether or not a process has it."""
-    rows = _GOING.rows(
-        tx.connection,
-        agent=agent_id,
-        conversation=conversation_id or "",
-        organization=tx.actor.organization_id,
-    )
-    return RunId(rows[0][0]) if rows else None
-
-
 def asked_to_end(connection: Connection, run_ids: Sequence[RunId]) -> list[RunId]:
     """Those of these runs, of any organization, that somebody asked to cancel."""
     rows = _ASKED_TO_END.rows(connection, ids=list(run_ids)) if run_ids else ()
@@ -308,3 +296,16 @@ def unfinished(connection: Connection) -> list[tuple[Run, Actor]]:
         (one, Actor(organization_id=one.organization_id, user_id=one.created_by))
         for one in map(of_row, _UNFINISHED.rows(connection))
     ]
+
+
+def going_on(
+    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None
+) -> list[tuple[RunId, RunStatus]]:
+    """The runs of a conversation that haven't ended, the oldest first."""
+    rows = _GOING_ON.rows(
+        tx.connection,
+        agent=agent_id,
+        conversation=conversation_id or "",
+        organization=tx.actor.organization_id,
+    )
+    return [(id, RunStatus(status)) for id, status in rows]

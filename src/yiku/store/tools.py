@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from yiku.core.errors import ToolExists, ToolNotFound
-from yiku.core.ids import ToolId
+from yiku.core.ids import AgentId, ToolId
 from yiku.core.tool import Requirement, SourceType, Tool, ToolFilter, ToolPage, ToolType
 from yiku.store import attachments, hot
 from yiku.store.database import Tx
-from yiku.store.forms import Form
+from yiku.store.forms import Form, askable
 from yiku.store.tool_tables import tool
 
 NAMES = tuple(f.name for f in fields(Tool))
@@ -21,7 +22,15 @@ COLUMNS = [tool.c[name] for name in NAMES]
 
 
 FORM = Form(tool)
+_BY_NAME = hot.Select(
+    f"SELECT {FORM.columns} FROM tool WHERE organization_id = :organization AND name IN :names*"
+)
 _BY_ID = hot.Select(f"SELECT {FORM.columns} FROM tool WHERE id IN :ids*")
+_OF_AGENT = hot.Select(
+    f"SELECT {FORM.columns} FROM agent_tool CROSS JOIN tool"
+    " WHERE agent_tool.agent_id = :agent AND tool.id = agent_tool.tool_id"
+    " AND tool.organization_id = :organization ORDER BY agent_tool.position"
+)
 
 
 def of_row(row: Row[Any]) -> Tool:
@@ -58,21 +67,56 @@ def find(tx: Tx, name: str) -> Tool | None:
 
 def get(tx: Tx, tool_id: ToolId) -> Tool:
     """Raises: ToolNotFound."""
-    row = tx.connection.execute(select(*COLUMNS).where(own(tx), tool.c.id == tool_id)).first()
+    query = select(*COLUMNS).where(own(tx), tool.c.id == tool_id)
+    row = tx.connection.execute(query).first() if askable(tool_id) else None
     if row is None:
         raise ToolNotFound(f"There is no tool {tool_id}.", tool_id=tool_id)
     return of_row(row)
 
 
-def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:
-    """The tools there are; for agents, whose tools they are."""
-    found: dict[ToolId, Tool] = {}
-    for row in _BY_ID.rows(tx.connection, ids=list(ids)) if ids else ():
+def by_name(tx: Tx, names: Collection[str]) -> dict[str, Tool]:
+    """The tools of these names that there are."""
+    rows = _BY_NAME.rows(tx.connection, names=list(names), organization=tx.actor.organization_id)
+    found: dict[str, Tool] = {}
+    for row in rows:
         values = FORM.values(row)
         del values["seq"]
-        if values["organization_id"] == tx.actor.organization_id:
-            found[values["id"]] = of_values(values)
+        found[values["name"]] = of_values(values)
     return found
+
+
+def by_id(tx: Tx, ids: Collection[ToolId]) -> dict[ToolId, Tool]:
+    """The tools there are; for agents, whose tools they are."""
+    known = [one for one in ids if askable(one)]
+    rows = _BY_ID.rows(tx.connection, ids=known) if known else ()
+    read = map(of_raw, rows)
+    return {one.id: one for one in read if one.organization_id == tx.actor.organization_id}
+
+
+def of_agent(tx: Tx, agent_id: AgentId) -> tuple[Tool, ...]:
+    """In the order they were attached; empty where the agent isn't there."""
+    rows = _OF_AGENT.rows(tx.connection, agent=agent_id, organization=tx.actor.organization_id)
+    return tuple([of_raw(row) for row in rows])
+
+
+def of_raw(row: Sequence[Any]) -> Tool:
+    """A row of `FORM.columns` from the driver.
+
+    Reading the schemas of its tools would be most of what reading an agent costs, and few tools
+    change: from SQLite, equal rows are one Tool. Postgres's driver has read the JSON already.
+    """
+    key = tuple(row)
+    return read_row(key) if isinstance(row[SCHEMA], str) else read_values(key)
+
+
+def read_values(row: tuple[Any, ...]) -> Tool:
+    values = FORM.values(row)
+    del values["seq"]
+    return of_values(values)
+
+
+read_row = lru_cache(maxsize=1024)(read_values)
+SCHEMA = FORM.place["json_schema"]
 
 
 def add(tx: Tx, one: Tool) -> None:
@@ -153,9 +197,8 @@ def fitting(wanted: ToolFilter) -> list[ColumnElement[bool]]:
 
 def place_of(tx: Tx, tool_id: ToolId) -> int:
     """Raises: ToolNotFound."""
-    seq = tx.connection.execute(
-        select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
-    ).scalar_one_or_none()
+    query = select(tool.c.seq).where(own(tx), tool.c.id == tool_id)
+    seq = tx.connection.execute(query).scalar() if askable(tool_id) else None
     if seq is None:
         raise ToolNotFound(f"There is no tool {tool_id} to page from.", tool_id=tool_id)
     return int(seq)

@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 
 from yiku.store import schema
+from yiku.store.agent_tables import agent, message, run, step
+from yiku.store.block_tables import block
 from yiku.store.index.terms import FORMAT, HEADER, TERM_BYTES
 from yiku.store.role_tables import role, role_embedding, role_passage
 from yiku.store.tables import (
@@ -36,6 +38,8 @@ from yiku.store.tables import (
     sighting,
     user,
 )
+from yiku.store.tool_tables import tool
+from yiku.store.verify_agents import agent_problems
 
 BATCH = 1000
 LISTED = 20
@@ -47,6 +51,7 @@ UNIT = 0.01
 Progress = Callable[[int, int], None]
 COUNTED = (organization, user, api_key, archive, passage, embedding, change, sighting)
 ROLES = (role, role_passage)
+AGENTS = (block, tool, agent, message, run, step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,15 @@ def check(connection: Connection, progress: Progress = lambda done, total: None)
     problems += version_problems(connection)
     problems += reference_problems(connection)
     problems += role_problems(connection)
+    problems += agent_problems(connection)
     problems += row_problems(connection, lambda done: progress(done, counts["passage"]))
     return Report(found, counts, problems)
 
 
 def counts_of(connection: Connection) -> dict[str, int]:
-    queries = {table.name: select(func.count()).select_from(table) for table in (*COUNTED, *ROLES)}
+    queries = {
+        table.name: select(func.count()).select_from(table) for table in (*COUNTED, *ROLES, *AGENTS)
+    }
     for name, column in (("forgotten", "forgotten_at"), ("superseded", "superseded_by")):
         queries[name] = select(func.count()).where(passage.c[column].is_not(None))
     return {name: int(connection.execute(query).scalar_one()) for name, query in queries.items()}

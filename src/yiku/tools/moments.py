@@ -55,7 +55,8 @@ def read(field: str, text: str, where: tzinfo) -> tuple[datetime, datetime]:
             raise ValueError("outside of what can be kept")
     except (ValueError, OverflowError) as error:
         raise Invalid(
-            f"`{field}` is a day or a moment like 2026-05-07 or 2026-05-07T14:30, not {text!r:.60}.",
+            f"`{field}` is a day or a moment, like 2026-05-07 or 2026-05-07T14:30, not"
+            f" {text!r:.60}.",
             field=field,
         ) from error
     return begins.astimezone(UTC), ends.astimezone(UTC)

@@ -5,15 +5,15 @@ Blocks are named as files are: `/memories/human` is the block `human`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from yiku.core.block import Block, BlockContent
+from yiku.core.block import Block, BlockContent, numbered
 from yiku.core.errors import InvalidTool, LabelTaken
 from yiku.core.tool import ToolType
 from yiku.memory import block_edits, blocks
-from yiku.store import agents
+from yiku.store import agents, attachments
 from yiku.store import blocks as rows
 from yiku.store.database import Tx
 from yiku.tools.desk import TEXT, Desk, OwnTool, Param
@@ -34,7 +34,7 @@ def view(tx: Tx, desk: Desk, given: Given) -> str:
     label = label_in(given.get("path", ""))
     if label:
         block = desk.block(label)
-        return f"{path_of(label)} ({size(block)}):\n{block_edits.numbered(block.value)}"
+        return f"{path_of(label)} ({size(block)}):\n{numbered(block.value)}"
     each = [desk.block(one) for one in desk.labels()]
     lines = [f"{path_of(one.label)} ({size(one)}) {one.content.description or ''}" for one in each]
     return "\n".join(line.rstrip() for line in lines) or "You have no blocks."
@@ -42,7 +42,8 @@ def view(tx: Tx, desk: Desk, given: Given) -> str:
 
 def create(tx: Tx, desk: Desk, given: Given) -> str:
     label = label_in(need(given, "path"))
-    demand_free(desk, label)
+    attachments.hold(tx, desk.agent_id)
+    demand_free(label, [*desk.labels(), *(b.label for b in agents.blocks_of(tx, desk.agent_id))])
     content = BlockContent(
         label=label, value=given.get("file_text", ""), description=given.get("description")
     )
@@ -87,15 +88,16 @@ def rename(tx: Tx, desk: Desk, given: Given) -> str:
     new = label_in(given.get("new_path") or old)
     block = unchanged(tx, desk, old)
     block_edits.check_editable(block)
-    if new != old:
-        demand_free(desk, new)
     description = given.get("description", block.content.description)
     if (new, description) == (old, block.content.description):
         raise InvalidTool("To rename a block, give new_path; to describe it anew, description.")
     content = block.content.changed({"label": new, "description": description})
     blocks.check(content)
+    if new != old:
+        demand_free(new, desk.labels())
+        attachments.relabel(tx, block.id, new)  # refuses before anything is written
     now = rows.change(tx, block, content, reason=NAME, step_id=desk.step_id)
-    desk.blocks |= {old: None, new: now}
+    desk.blocks.update({old: None, new: now})
     return f"Block {old!r} is {new!r} now. Its description: {description or 'none'}"
 
 
@@ -121,9 +123,9 @@ def unchanged(tx: Tx, desk: Desk, label: str) -> Block:
     return now
 
 
-def demand_free(desk: Desk, label: str) -> None:
+def demand_free(label: str, taken: Sequence[str]) -> None:
     """Raises: LabelTaken."""
-    if label in desk.labels():
+    if label in taken:
         raise LabelTaken(f"You have a block {label!r} already. Choose another path.", label=label)
 
 

@@ -75,7 +75,7 @@ async def search_memory(desk: Desk, given: Mapping[str, Any]) -> str:
 
 def recalled(desk: Desk, found: Sequence[Recalled], *, scores: bool) -> str:
     if not found:
-        return "No message was found. Other words, a longer time or fewer conditions may find some."
+        return "No message was found. Other words, a longer time or fewer conditions may help."
     where = moments.zone(desk.state.agent.config.timezone)
     lines = [f"{counted(len(found), 'message')}, {order(scores)}; times are {where}."]
     for n, one in enumerate(found, 1):
@@ -189,9 +189,7 @@ async def archival_memory_search(desk: Desk, given: Mapping[str, Any]) -> str:
         else []
     )
     if not hits:
-        return (
-            "Nothing was found in archival memory. Other words or fewer conditions may find some."
-        )
+        return "Nothing was found in archival memory. Other words or fewer conditions may help."
     lines = [f"{counted(len(hits), 'memory', 'memories')}, {order(True)}; times are {where}."]
     for n, hit in enumerate(hits, 1):
         lines += [f"{n}. {told(hit, where)}", indented(hit.passage.text)]

@@ -48,7 +48,7 @@ async def test_a_run_that_is_parked_in_the_models_words_is_finished_by_another(
         await second_step(active)
     assert (await active.wait()).status is RunStatus.RUNNING  # as far as that process knows
 
-    talk.runner.open()
+    await talk.runner.open()
     assert await ended_elsewhere(talk, active.run.id) is RunStatus.COMPLETED
     run = await talk.run(active.run.id)
     assert run.step_count == 2
@@ -79,7 +79,7 @@ async def test_a_pending_step_is_run_again_with_the_same_key(talk: Talk, gate: G
         [pending] = await talk.steps(active.run)
         assert pending.status is StepStatus.PENDING
 
-    talk.runner.open()
+    await talk.runner.open()
     assert await gate.came() == key
     await gate.let_go()
     assert await ended_elsewhere(talk, active.run.id) is RunStatus.COMPLETED
@@ -145,7 +145,7 @@ async def test_a_run_is_taken_over_when_its_lease_expires(
 
     await talk.write(stolen)
     async with talk.another_process(lease_s=1.0) as other:
-        other.runner.open()
+        await other.runner.open()
         assert await ended_elsewhere(other, active.run.id) is RunStatus.COMPLETED
         goes_on.set()
         assert (await active.wait()).status is RunStatus.COMPLETED
@@ -182,7 +182,7 @@ async def test_queued_runs_survive_and_begin_in_order(talk: Talk, goes_on: threa
         queued = [
             await first.start(agent, user(str(n), otid=str(n)), background=True) for n in (1, 2, 3)
         ]
-    talk.runner.open()
+    await talk.runner.open()
     for one in (going, *queued):
         assert await ended_elsewhere(talk, one.run.id) is RunStatus.COMPLETED
     assert spoken(await talk.said(agent), "user") == ["0", "1", "2", "3"]
@@ -199,7 +199,7 @@ async def test_what_was_cancelled_meanwhile_does_not_go_on(
         active = await first.start(agent, "Tell me a story.")
         await first_piece(active)
     await talk.runner.cancel(LOCAL_ACTOR, agent.agent.id)
-    talk.runner.open()
+    await talk.runner.open()
     assert await ended_elsewhere(talk, active.run.id) is RunStatus.CANCELLED
     assert len(talk.model.asked) == 1
 
@@ -214,7 +214,7 @@ async def test_a_parked_run_goes_on_whether_or_not_it_is_watched(
         active = await first.start(agent, "Tell me a story.")
         await first_piece(active)
     watching = [await talk.runner.watch(LOCAL_ACTOR, active.run.id)] if watched else []
-    talk.runner.open()
+    await talk.runner.open()
     assert (await talk.send(agent, "And then?")).status is RunStatus.COMPLETED
     assert (await talk.run(active.run.id)).status is RunStatus.COMPLETED
     for one in watching:

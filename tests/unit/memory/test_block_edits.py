@@ -75,7 +75,7 @@ def test_a_line_that_is_not_there_is_refused_with_those_that_are(line: int) -> N
 @given(TEXT, TEXT, st.integers(-1, 12))
 def test_an_insertion_moves_lines_and_changes_none(value: str, new: str, line: int) -> None:
     lines = value.split("\n")
-    assume(line <= len(lines))
+    assume(value and line <= len(lines))
     at = len(lines) if line == -1 else line
     got = edits.memory_insert(block(value), new, line).split("\n")
     added = len(new.split("\n"))
@@ -141,7 +141,7 @@ def test_core_memory_replace_replaces_every_place(value: str, old: str, new: str
 
 @given(TEXT, TEXT)
 def test_core_memory_append_adds_a_line(value: str, new: str) -> None:
-    assert edits.core_memory_append(block(value), new) == f"{value}\n{new}"
+    assert edits.core_memory_append(block(value), new) == (f"{value}\n{new}" if value else new)
 
 
 @pytest.mark.parametrize(
@@ -184,3 +184,9 @@ def test_characters_are_counted_not_bytes() -> None:
 def test_what_a_block_has_not_can_not_be_changed() -> None:
     with pytest.raises(errors.Invalid, match="no colour"):
         block("a").content.changed({"colour": "red"})
+
+
+def test_what_is_added_to_an_empty_block_is_its_first_line() -> None:
+    assert edits.core_memory_append(block(""), "likes tea") == "likes tea"
+    for line in (-1, 0, 1):
+        assert edits.memory_insert(block(""), "likes\ntea", line) == "likes\ntea"

@@ -5,14 +5,19 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from yiku.agents.shared import Agents
+from yiku.app import App
 from yiku.core.agent import AgentState
 from yiku.core.errors import ProviderUnavailable
+from yiku.core.ids import MessageId
+from yiku.core.message import Message
 from yiku.core.tenant import Actor, Scope
 from yiku.server.memory import answer
 from yiku.server.v1.translate_agents import View, agent_out
 from yiku.server.v1.translate_models import embedding_out
 from yiku.server.v1.versions import tagged
 from yiku.server.v1.wire_models import EmbeddingConfigOut
+from yiku.store import messages
+from yiku.store.database import Tx
 
 UNKNOWN = 0
 """The dimension of an endpoint's model that has embedded nothing yet."""
@@ -40,6 +45,16 @@ def view_of(agents: Agents, actor: Actor, relations: frozenset[str] | None = Non
     )
 
 
-def told(agents: Agents, actor: Actor, state: AgentState) -> Response:
+def around(tx: Tx, state: AgentState) -> tuple[list[MessageId], Message | None]:
+    """Of an agent's own conversation: what is in the context, and what waits for an answer."""
+    agent_id = state.agent.id
+    return messages.ids_in_context(tx, agent_id), messages.pending(tx, agent_id, None)
+
+
+async def told(
+    app: App, actor: Actor, state: AgentState, relations: frozenset[str] | None = None
+) -> Response:
     """One agent, with the version that `If-Match` is compared with."""
-    return tagged(answer(agent_out(state, view_of(agents, actor))), state.agent.version)
+    ids, pending = await app.database.read(actor, lambda tx: around(tx, state))
+    found = agent_out(state, view_of(app.agents, actor, relations), ids, pending)
+    return tagged(answer(found), state.agent.version)

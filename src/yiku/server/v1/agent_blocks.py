@@ -87,7 +87,7 @@ async def attach(agent_id: str, block_id: str, app: Here, actor: Asks) -> Respon
         agents.attach_block(tx, AgentId(agent_id), BlockId(block_id))
         return agents.state(tx, AgentId(agent_id))
 
-    return told(app.agents, actor, await app.database.write(actor, unit))
+    return await told(app, actor, await app.database.write(actor, unit))
 
 
 @router.patch(
@@ -101,4 +101,4 @@ async def detach(agent_id: str, block_id: str, app: Here, actor: Asks) -> Respon
         agents.detach_block(tx, AgentId(agent_id), BlockId(block_id))
         return agents.state(tx, AgentId(agent_id))
 
-    return told(app.agents, actor, await app.database.write(actor, unit))
+    return await told(app, actor, await app.database.write(actor, unit))

@@ -194,7 +194,7 @@ async def reset(
     agent_id: str, app: Here, actor: Asks, body: wire.ResetIn | None = None
 ) -> Response:
     """Erase an agent's messages for good; blocks and memories stay."""
-    return told(app.agents, actor, await talk.reset(app.agents, actor, AgentId(agent_id)))
+    return await told(app, actor, await talk.reset(app.agents, actor, AgentId(agent_id)))
 
 
 @router.post("/v1/agents/{agent_id}/summarize", response_model=wire_messages.CompactedOut)

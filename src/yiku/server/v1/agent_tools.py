@@ -41,7 +41,7 @@ async def attach(agent_id: str, tool_id: str, app: Here, actor: Asks) -> Respons
         agents.attach_tool(tx, AgentId(agent_id), ToolId(tool_id))
         return agents.state(tx, AgentId(agent_id))
 
-    return told(app.agents, actor, await app.database.write(actor, unit))
+    return await told(app, actor, await app.database.write(actor, unit))
 
 
 @router.patch("/v1/agents/{agent_id}/tools/detach/{tool_id}", response_model=wire_agents.AgentOut)
@@ -52,7 +52,7 @@ async def detach(agent_id: str, tool_id: str, app: Here, actor: Asks) -> Respons
         agents.detach_tool(tx, AgentId(agent_id), ToolId(tool_id))
         return agents.state(tx, AgentId(agent_id))
 
-    return told(app.agents, actor, await app.database.write(actor, unit))
+    return await told(app, actor, await app.database.write(actor, unit))
 
 
 @router.patch(
@@ -70,7 +70,7 @@ async def approval(
     changed = await make.ask_before(
         app.agents, actor, AgentId(agent_id), tool_name, asks=body.requires_approval
     )
-    return told(app.agents, actor, changed)
+    return await told(app, actor, changed)
 
 
 @router.post("/v1/agents/{agent_id}/tools/{tool_name}/run", response_model=wire_tools.ResultOut)

@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from yiku.agents import make
+from yiku.agents import make, talk
 from yiku.core.agent import AgentFilter, AgentState
-from yiku.core.ids import AgentId
+from yiku.core.ids import AgentId, MessageId
+from yiku.core.message import Message
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_agents as wire
-from yiku.server.v1.about import told, view_of
+from yiku.server.v1.about import around, told, view_of
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate_agents import (
@@ -20,11 +21,13 @@ from yiku.server.v1.translate_agents import (
     agent_out,
     agent_page,
     changes_of,
+    context_out,
     new_agent,
     relations_of,
 )
 from yiku.server.v1.versions import IfMatch, tagged, version_in
 from yiku.store import agents as store
+from yiku.store.database import Tx
 
 router = Routes("agents")
 
@@ -32,7 +35,7 @@ router = Routes("agents")
 @router.post("/v1/agents/", response_model=wire.AgentOut)
 async def create(body: wire.AgentIn, app: Here, actor: Asks) -> Response:
     """Create an agent."""
-    return told(app.agents, actor, await make.create(app.agents, actor, new_agent(body)))
+    return await told(app, actor, await make.create(app.agents, actor, new_agent(body)))
 
 
 @router.get("/v1/agents/", response_model=list[wire.AgentOut])
@@ -59,9 +62,14 @@ async def retrieve(
     agent_id: str, query: Annotated[wire.Included, Query()], app: Here, actor: Asks
 ) -> Response:
     """One agent."""
-    found = await app.database.read(actor, lambda tx: store.state(tx, AgentId(agent_id)))
+
+    def unit(tx: Tx) -> tuple[AgentState, list[MessageId], Message | None]:
+        state = store.state(tx, AgentId(agent_id))
+        return state, *around(tx, state)
+
+    state, ids, pending = await app.database.read(actor, unit)
     view = view_of(app.agents, actor, relations_of(query))
-    return tagged(answer(agent_out(found, view)), found.agent.version)
+    return tagged(answer(agent_out(state, view, ids, pending)), state.agent.version)
 
 
 @router.patch("/v1/agents/{agent_id}", response_model=wire.AgentOut)
@@ -80,7 +88,7 @@ async def update(
         merged_settings=merged,
         seen_version=version_in(if_match),
     )
-    return told(app.agents, actor, changed)
+    return await told(app, actor, changed)
 
 
 @router.delete("/v1/agents/{agent_id}", response_model=None)
@@ -88,3 +96,17 @@ async def delete(agent_id: str, app: Here, actor: Asks) -> Response:
     """Erase an agent for good, with its messages and what was made with it."""
     await make.delete(app.agents, actor, AgentId(agent_id))
     return Response(b"null", media_type="application/json")
+
+
+@router.post("/v1/agents/{agent_id}/recompile", response_model=str)
+async def recompile(
+    agent_id: str, query: Annotated[wire.RecompileQuery, Query()], app: Here, actor: Asks
+) -> str:
+    """The agent's instructions as its model is shown them, compiled anew."""
+    return await talk.recompile(app.agents, actor, AgentId(agent_id), dry_run=query.dry_run)
+
+
+@router.get("/v1/agents/{agent_id}/context", response_model=wire.ContextOut)
+async def context(agent_id: str, app: Here, actor: Asks) -> Response:
+    """What fills the agent's context window."""
+    return answer(context_out(await talk.overview(app.agents, actor, AgentId(agent_id))))

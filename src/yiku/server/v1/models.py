@@ -7,8 +7,6 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from yiku.app import App
-from yiku.core.model import ModelCard
 from yiku.memory.draft import check_characters
 from yiku.server.memory import Asks, Here
 from yiku.server.v1 import wire_agents, wire_models
@@ -28,17 +26,13 @@ async def list_models(
     """The language models there are: those that providers with a key list, and the offline one."""
     if query.provider_category is not None and "base" not in query.provider_category:
         return answers(())
-    found = map(model_out, await listed(app))
+    found = map(model_out, await app.models.listed())
     return answers(
         one
         for one in found
         if query.provider_name in (None, one.provider_name)
         and query.provider_type in (None, one.provider_type)
     )
-
-
-async def listed(app: App) -> list[ModelCard]:
-    return []
 
 
 @router.get("/v1/models/embedding", response_model=list[wire_models.EmbeddingModelOut])

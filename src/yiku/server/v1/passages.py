@@ -40,8 +40,7 @@ TOP_K = 10
 @router.post("/v1/agents/{agent_id}/archival-memory", response_model=list[wire.PassageOut])
 async def create(agent_id: str, body: wire.PassageIn, app: Here, actor: Asks) -> Response:
     """Remember a text, in the agent's own archive where it has no other."""
-    agent = AgentId(agent_id)
-    home = await app.database.write(actor, lambda tx: agent_archive.ensure(tx, agent))
+    home = await app.database.write(actor, lambda tx: agent_archive.ensure(tx, AgentId(agent_id)))
     added = await ingest.add(app.memory, actor, home, [draft_of(body)])
     vectors = vectors_of(app.agents)
     return answers(passage_out(one.passage, vectors) for one in added)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from yiku.agents.make import Attachments, NewAgent
+from yiku.context.budget import ContextWindowOverview
 from yiku.core.agent import AgentFilter, AgentKind, AgentPage, AgentState, Compaction
 from yiku.core.errors import Invalid, NotFound
 from yiku.core.ids import AgentId, BlockId, MessageId, ToolId
+from yiku.core.message import Message
 from yiku.core.run import StopReason
 from yiku.server.v1 import wire_agents as wire
 from yiku.server.v1.translate import block_content, block_out, given
+from yiku.server.v1.translate_messages import messages_out
 from yiku.server.v1.translate_models import (
     embedding_out,
     handle_of,
@@ -22,6 +25,7 @@ from yiku.server.v1.translate_models import (
     settings_of_config,
 )
 from yiku.server.v1.translate_rules import rule_of, rule_out
+from yiku.server.v1.translate_sent import message_in
 from yiku.server.v1.translate_tools import tool_out
 from yiku.server.v1.wire_models import Compaction as CompactionForm
 
@@ -110,7 +114,7 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
     """Raises: NotFound, BlockTooLong."""
     if form.from_template is not None:
         raise NotFound(f"There is no agent template {form.from_template}.")
-    said = said_of(form)
+    said, first = said_of(form), form.initial_message_sequence
     said["kind"] = AgentKind(form.agent_type)
     said["model_settings"] = older_settings(form) | settings_of(form.model_settings)
     return NewAgent(
@@ -121,6 +125,7 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
         tools=tuple(dict.fromkeys(form.tools or ())),
         base_tools=form.include_base_tools,
         base_tool_rules=form.include_base_tool_rules,
+        first_messages=None if first is None else tuple(message_in(one) for one in first),
     )
 
 
@@ -163,7 +168,7 @@ def agent_out(
     state: AgentState,
     view: View,
     message_ids: Sequence[MessageId] = (),
-    pending: Mapping[str, Any] | None = None,
+    pending: Message | None = None,
 ) -> wire.AgentOut:
     one, config = state.agent, state.agent.config
     model = config.model or view.model
@@ -196,7 +201,7 @@ def agent_out(
         identities=[],
         identity_ids=list(config.identity_ids) if view.tells("identities") else [],
         message_ids=list(message_ids),
-        pending_approval=pending,
+        pending_approval=pending_out(pending) if view.tells("pending_approval") else None,
         managed_group=None,
         multi_agent_group=None,
         deployment_id=config.deployment_id,
@@ -209,6 +214,35 @@ def agent_out(
         updated_at=one.updated_at,
         last_updated_by_id=one.updated_by,
     )
+
+
+def pending_out(pending: Message | None) -> dict[str, Any] | None:
+    """The request for approval that waits for its answer."""
+    asked = messages_out(pending) if pending is not None else ()
+    found = (one for one in asked if one.message_type == "approval_request_message")
+    request = next(found, None)
+    return None if request is None else request.model_dump(mode="json")
+
+
+def context_out(one: ContextWindowOverview) -> wire.ContextOut:
+    """Tools as models are told of them, messages as they are listed."""
+    values = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    functions = [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            },
+        }
+        for tool in one.functions_definitions
+    ]
+    values["functions_definitions"] = functions
+    values["messages"] = [
+        each.model_dump(mode="json") for message in one.messages for each in messages_out(message)
+    ]
+    return wire.ContextOut.model_construct(**values)
 
 
 def memory_out(kind: AgentKind, blocks: list[Any]) -> wire.MemoryOut:

@@ -90,24 +90,29 @@ def one_in(
 ) -> Incoming:
     """Raises: Invalid, NothingToApprove."""
     if isinstance(one, wire.MessageIn):
-        role = MessageRole(one.role)
-        parts = parts_in(one.content)
-        if role is not MessageRole.USER and any(isinstance(part, Image) for part in parts):
-            raise Invalid("Only a user's message can hold images.", field="messages")
-        return Incoming(
-            role=role,
-            parts=parts,
-            name=one.name,
-            otid=one.otid,
-            sender_id=one.sender_id,
-            group_id=one.group_id,
-        )
+        return message_in(one)
     if isinstance(one, wire.ToolReturnsIn):
         answers: Sequence[Part] = [return_in(each, pending) for each in one.tool_returns]
     else:
         answers = approvals_in(one, pending)
     return Incoming(
         role=MessageRole.APPROVAL, parts=tuple(answers), otid=one.otid, group_id=one.group_id
+    )
+
+
+def message_in(one: wire.MessageIn) -> Incoming:
+    """Raises: Invalid."""
+    role = MessageRole(one.role)
+    parts = parts_in(one.content)
+    if role is not MessageRole.USER and any(isinstance(part, Image) for part in parts):
+        raise Invalid("Only a user's message can hold images.", field="messages")
+    return Incoming(
+        role=role,
+        parts=parts,
+        name=one.name,
+        otid=one.otid,
+        sender_id=one.sender_id,
+        group_id=one.group_id,
     )
 
 

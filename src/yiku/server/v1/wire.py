@@ -5,9 +5,9 @@ Names, defaults and optional fields are those of `letta-client`. Requests are ch
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 BlockLimit = Field(default=100_000, ge=1, le=10_000_000, description="Characters of the value.")
 
@@ -15,10 +15,37 @@ BlockLimit = Field(default=100_000, ge=1, le=10_000_000, description="Characters
 Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
+LOOKED_UP = frozenset(
+    {"after", "before", "agent_id", "archive_id"}
+    | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message")}
+)
+"""Fields that hold ids: one that can't be anybody's is not found, like any other."""
+
+
 class In(BaseModel):
     """A request: what v1 doesn't know is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def can_be_kept(cls, value: Any, info: ValidationInfo) -> Any:
+        """JSON can carry texts that no database takes."""
+        if info.field_name not in LOOKED_UP:
+            texts = cast("list[Any]", value) if isinstance(value, list) else [value]
+            for text in texts:
+                if isinstance(text, str) and not text.isprintable():
+                    demand_text(text)
+        return cast("Any", value)
+
+
+def demand_text(text: str) -> None:
+    if "\0" in text:
+        raise ValueError(f"there is a NUL character at position {text.index(chr(0))}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"there is half a character at position {error.start}") from error
 
 
 class Out(BaseModel):

@@ -20,6 +20,7 @@ from yiku.server.v1.wire_models import (
     Tokens,
 )
 from yiku.server.v1.wire_rules import AnyRule
+from yiku.server.v1.wire_sent import MessageIn
 from yiku.server.v1.wire_tools import ToolOut
 
 Include = Literal[
@@ -45,25 +46,6 @@ AgentType = Literal[
     "ephemeral_agent",
     "batch_agent",
 ]
-
-
-class TextContent(In):
-    text: str
-    type: Literal["text"] = "text"
-    signature: str | None = None
-
-
-class FirstMessage(In):
-    """A message that an agent's conversation begins with."""
-
-    role: Literal["user", "system", "assistant"]
-    content: str | list[TextContent]
-    type: Literal["message"] | None = None
-    name: str | None = None
-    otid: str | None = None
-    sender_id: str | None = None
-    group_id: str | None = None
-    batch_item_id: str | None = None
 
 
 class AgentFields(In):
@@ -120,7 +102,7 @@ class AgentIn(AgentFields):
     include_base_tool_rules: bool | None = None
     include_multi_agent_tools: bool | None = None
     include_default_source: bool | None = None
-    initial_message_sequence: list[FirstMessage] | None = None
+    initial_message_sequence: list[MessageIn] | None = None
     enable_reasoner: bool | None = None
     max_reasoning_tokens: Budget | None = None
     embedding_chunk_size: int | None = None
@@ -251,6 +233,28 @@ class AgentQuery(Included, Cursors):
     identifier_keys: list[str] | None = None
     created_by_id: str | None = None
     last_stop_reason: str | None = None
+
+
+class ContextOut(Out):
+    """What fills an agent's context window; tokens are the model's, as far as they are known."""
+
+    context_window_size_max: int
+    context_window_size_current: int
+    num_messages: int
+    num_archival_memory: int
+    num_recall_memory: int
+    num_tokens_external_memory_summary: int
+    external_memory_summary: str
+    num_tokens_system: int
+    system_prompt: str
+    num_tokens_core_memory: int
+    core_memory: str
+    num_tokens_summary_memory: int
+    summary_memory: str | None
+    num_tokens_functions_definitions: int
+    functions_definitions: list[dict[str, Any]]
+    num_tokens_messages: int
+    messages: list[dict[str, Any]]
 
 
 class RecompileQuery(In):

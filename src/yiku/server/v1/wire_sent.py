@@ -91,11 +91,7 @@ class MessageIn(In):
     role: Literal["user", "system", "assistant"]
     content: ContentIn
     name: Name | None = None
-    otid: Name | None = Field(
-        default=None,
-        description="The client's own id for it. A message whose otid the agent has already isn't"
-        " stored again.",
-    )
+    otid: Name | None = Field(default=None, description="The client's own id for it.")
     sender_id: Name | None = None
     group_id: Name | None = None
     batch_item_id: str | None = None
