@@ -6,6 +6,7 @@ https://ai.google.dev/api/generate-content
 """
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -47,6 +48,7 @@ class Says:
     wait_s: float = 0  # before the first byte
     gap_s: float = 0  # between deltas
     cut_after: int | None = None  # chunks, then the connection is gone
+    goes_on: threading.Event | None = None  # waits for it, as a stream after the first delta
     parts: bool = False  # OpenAI: the content as a list of parts, where it comes whole
 
     def pieces(self, text: str) -> Sequence[str]:

@@ -19,6 +19,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Fails:
 Answer = str | Says | Fails
 Respond = Callable[[dict[str, Any]], Answer]
 UNDERSTOOD = "Understood."
+LONGEST_WAIT_S = 60
 
 
 class Script:
@@ -109,7 +111,9 @@ class ScriptedChat(Served):
         if not streamed:
             body = json.dumps(dialect.whole(model, says)).encode()
             return Reply(
-                headers={"Content-Type": "application/json"}, body=body, wait_s=says.wait_s
+                headers={"Content-Type": "application/json"},
+                body=body if says.goes_on is None else held(body, says.goes_on),
+                wait_s=says.wait_s,
             )
         chunks = paced(dialect.stream(model, says, asked.body), says)
         return Reply(headers={"Content-Type": "text/event-stream"}, body=chunks, wait_s=says.wait_s)
@@ -140,9 +144,16 @@ def paced(chunks: Iterator[bytes], says: Says) -> Iterator[bytes]:
     for number, chunk in enumerate(chunks):
         if number == says.cut_after:
             raise Cut
+        if number == 2 and says.goes_on is not None:
+            says.goes_on.wait(LONGEST_WAIT_S)
         if number and says.gap_s:
             time.sleep(says.gap_s)
         yield chunk
+
+
+def held(body: bytes, goes_on: threading.Event) -> Iterator[bytes]:
+    goes_on.wait(LONGEST_WAIT_S)
+    yield body
 
 
 class ScriptedProcess:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from yiku.core.run import Ended, Run, RunEvent
+from yiku.core.ids import MessageId
+from yiku.core.run import Ended, Run, RunEvent, Stored
 
 
 class ActiveRun:
@@ -14,6 +15,8 @@ class ActiveRun:
     def __init__(self, run: Run) -> None:
         self.run = run
         """As it was when it last changed."""
+        self.last: MessageId | None = None
+        """The last message that was told to be stored."""
         self._events: list[RunEvent] = []
         self._news = asyncio.Event()
         self._end: asyncio.Event = asyncio.Event()
@@ -23,8 +26,12 @@ class ActiveRun:
         return self._end.is_set()
 
     def tell(self, event: RunEvent) -> None:
-        """Append an event; never waits for a watcher."""
+        """Append an event; never waits for a watcher. Nothing comes after the end."""
+        if self.ended:
+            return
         self._events.append(event)
+        if isinstance(event, Stored):
+            self.last = event.message.id
         if isinstance(event, Ended):
             self.run = event.run
             self._end.set()

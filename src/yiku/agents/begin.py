@@ -5,34 +5,26 @@ All of it in one transaction: what was acknowledged is durable, and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from yiku.agents.holder import is_dead
-from yiku.agents.instructions import system_of
-from yiku.core.agent import AgentState, Lease
-from yiku.core.errors import AgentBusy, ApprovalPending, Invalid, NothingToApprove
-from yiku.core.ids import AgentId, ConversationId, MessageId, RunId, new_id
-from yiku.core.message import Incoming, Message, MessageRole, Summary, Text, ToolCall
-from yiku.core.run import Failure, Run, RunFilter, RunPage, RunRequest, RunStatus, Step, StopReason
-from yiku.core.tenant import Actor
-from yiku.store import agents, leases, messages, runs, steps
+from yiku.agents import lease
+from yiku.agents.answers import check_answer, waiting_in
+from yiku.agents.instructions import with_instructions
+from yiku.agents.kinds import keeps_messages
+from yiku.agents.lease import Asked
+from yiku.core.agent import AgentState
+from yiku.core.errors import IdempotencyConflict
+from yiku.core.ids import AgentId, MessageId, RunId, new_id
+from yiku.core.message import Incoming, Message, Summary
+from yiku.core.run import Failure, Run, RunFilter, RunPage, RunStatus, Step, StopReason
+from yiku.store import agents, attachments, messages, runs, steps
 from yiku.store.contexts import Contexts
 from yiku.store.database import Tx
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Who is to run, on what, and by which process."""
-
-    run_id: RunId
-    agent_id: AgentId
-    conversation_id: ConversationId | None
-    incoming: tuple[Incoming, ...]
-    request: RunRequest
-    holder: str
-    lease_s: float
+LAST = (1 << 62) - 1
+"""Above every `seq`."""
+AGAIN = "These messages were sent before, and another run answers them."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +42,27 @@ class Begun:
     """That the run has made already: none, unless it is resumed."""
 
 
-def begin(tx: Tx, asked: Asked, contexts: Contexts) -> Begun:
-    """Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid."""
+def begin(tx: Tx, asked: Asked, contexts: Contexts, queued: Run | None = None) -> Begun | RunId:
+    """Begin a run; or tell which one was begun with the same messages before.
+
+    `queued`: the run is stored already. Raises: AgentNotFound, AgentBusy, ApprovalPending,
+    NothingToApprove, Invalid, IdempotencyConflict.
+    """
     state = agents.state(tx, asked.agent_id)
-    take(tx, asked)
+    known = known_otids(tx, asked, queued)
+    if known and (before := run_before(known, asked)) is not None:
+        return before
+    lease.take(tx, asked)
     found = contexts.read(tx, asked.agent_id, asked.conversation_id)
-    check_answer(waiting_in(found), asked.incoming)
-    found = with_instructions(tx, state, found)
-    run = new_run(tx, asked, RunStatus.RUNNING)
-    runs.add(tx, run)
-    came = messages.add(tx, [of_incoming(tx, run, one) for one in asked.incoming])
+    new = [one for one in asked.incoming if one.otid not in known]
+    check_answer(waiting_in(found), new)
+    found = with_instructions(tx, state, found, asked.conversation_id)
+    if not keeps_messages(state.agent.config) and not waiting_in(found):
+        forget(tx, found)
+        found = found[:1]
+    run = new_run(tx, asked, RunStatus.RUNNING) if queued is None else begun_now(asked, queued)
+    run = runs.add(tx, run) if queued is None else runs.begin(tx, run)
+    came = messages.add(tx, [of_incoming(tx, run, one) for one in new])
     return Begun(
         run=run,
         state=state,
@@ -69,27 +72,85 @@ def begin(tx: Tx, asked: Asked, contexts: Contexts) -> Begun:
     )
 
 
-def queue(tx: Tx, asked: Asked) -> Run:
-    """Store a run that begins when its turn has come. Raises: AgentNotFound."""
-    agents.get(tx, asked.agent_id)
+def known_otids(tx: Tx, asked: Asked, queued: Run | None = None) -> dict[str, RunId | None]:
+    """Which of the messages came before, and with which run: stored, or queued to be.
+
+    `queued`: the run they came with; those that were queued after it don't count.
+    """
+    otids = {one.otid for one in asked.incoming if one.otid is not None}
+    if not otids:
+        return {}
+    stored = messages.with_otids(tx, asked.agent_id, sorted(otids))
+    known = {one.otid: one.run_id for one in stored if one.otid is not None}
+    waiting = RunFilter(agent_ids=(asked.agent_id,), statuses=(RunStatus.CREATED,))
+    for run in runs.page(tx, waiting, RunPage(limit=1000)):
+        if queued is None or run.seq < queued.seq:
+            sent = {one.otid for one in run.request.incoming if one.otid is not None}
+            known.update(dict.fromkeys(sent & otids - known.keys(), run.id))
+    return known
+
+
+def run_before(known: dict[str, RunId | None], asked: Asked) -> RunId | None:
+    """The run that answers these messages already; None: one of them is new.
+
+    Raises: IdempotencyConflict where they came with no run.
+    """
+    otids = [one.otid for one in asked.incoming]
+    if any(otid is None or otid not in known for otid in otids):
+        return None
+    found = next((known[otid] for otid in reversed(otids) if otid and known[otid]), None)
+    if found is None:
+        raise IdempotencyConflict("The agent has these messages already, and no run answers them.")
+    return found
+
+
+def sent_before(tx: Tx, asked: Asked) -> RunId | None:
+    """The run that the same messages began. Raises: IdempotencyConflict."""
+    known = known_otids(tx, asked)
+    return run_before(known, asked) if known else None
+
+
+def forget(tx: Tx, found: Sequence[Message]) -> None:
+    """What earlier runs said leaves the context, of an agent that doesn't keep it there."""
+    first = found[0]
+    if found[1:]:
+        messages.archive(tx, first.agent_id, first.conversation_id, LAST, after_seq=first.seq)
+    if messages.summary(tx, first.agent_id, first.conversation_id) is not None:
+        messages.drop_summaries(tx, first.agent_id, first.conversation_id)
+
+
+def queue(tx: Tx, asked: Asked) -> Run | RunId:
+    """Store a run that begins when its turn has come; or tell which one the same messages began.
+
+    Raises: AgentNotFound, IdempotencyConflict.
+    """
+    attachments.hold(tx, asked.agent_id)  # of two that queue the same, one sees the other
+    before = sent_before(tx, asked)
+    if before is not None:
+        return before
     request = replace(asked.request, incoming=asked.incoming)
-    run = replace(new_run(tx, asked, RunStatus.CREATED), request=request)
-    runs.add(tx, run)
-    return run
+    return runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
 
 
 def begin_queued(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
-    """Begin a run that was queued; None: it was cancelled, or another process has begun it.
+    """Begin a run that was queued; None: it has ended, or another process has begun it.
 
-    Raises: AgentNotFound, RunNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid.
+    Raises: as `begin`, also AgentBusy where an older one goes first, and RunNotFound.
     """
-    if runs.get(tx, asked.run_id).status is not RunStatus.CREATED:
+    run = runs.get(tx, asked.run_id)
+    if run.status is not RunStatus.CREATED:
         return None
-    if runs.going_on(tx, asked.agent_id, asked.conversation_id)[0][0] != asked.run_id:
-        raise busy(asked.agent_id)
-    runs.remove(tx, asked.run_id)
-    asked = replace(asked, request=replace(asked.request, incoming=()))
-    return begin(tx, asked, contexts)
+    lease.demand_oldest(tx, asked)
+    begun = begin(tx, asked, contexts, run)
+    if isinstance(begun, Begun):
+        return begun
+    refuse(tx, run.id, Failure(kind=IdempotencyConflict.__name__, message=AGAIN))
+    return None
+
+
+def begun_now(asked: Asked, queued: Run) -> Run:
+    request = replace(asked.request, incoming=())
+    return replace(queued, status=RunStatus.RUNNING, request=request)
 
 
 def refuse(tx: Tx, run_id: RunId, failure: Failure) -> Run:
@@ -105,8 +166,8 @@ def refuse(tx: Tx, run_id: RunId, failure: Failure) -> Run:
     return run
 
 
-def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> list[RunId]:
-    """Mark runs as cancelled; those that never began end at once.
+def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> list[Run]:
+    """Mark runs as cancelled; those that never began end at once. Returns those that hadn't ended.
 
     Raises: AgentNotFound, RunNotFound.
     """
@@ -114,35 +175,20 @@ def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> li
     if run_ids is None:
         going = RunFilter(agent_ids=(agent_id,), statuses=(RunStatus.CREATED, RunStatus.RUNNING))
         run_ids = [one.id for one in runs.page(tx, going, RunPage(limit=1000))]
-    asked = runs.ask_cancel(tx, run_ids)
-    for run_id in asked:
-        run = runs.get(tx, run_id)
-        if run.status is RunStatus.CREATED:
-            runs.update(
-                tx,
-                replace(
-                    run,
-                    status=RunStatus.CANCELLED,
-                    stop_reason=StopReason.CANCELLED,
-                    completed_at=tx.now,
-                ),
-            )
-    return asked
+    asked = [runs.get(tx, run_id) for run_id in runs.ask_cancel(tx, run_ids)]
+    return [end_queued(tx, run) if run.status is RunStatus.CREATED else run for run in asked]
 
 
-def orphans(tx: Tx) -> list[tuple[Run, Actor]]:
-    """Runs of all organizations that haven't ended and that no living process has."""
-    return [(run, actor) for run, actor in runs.unfinished(tx.connection) if is_left(tx, run)]
-
-
-def is_left(tx: Tx, run: Run) -> bool:
-    """Whether nobody has the run. A dead process's lease stays until the run is resumed: no other
-    run of the conversation may come before."""
-    of_run = Tx(tx.connection, replace(tx.actor, organization_id=run.organization_id), tx.now)
-    held = leases.find(of_run, run.agent_id, run.conversation_id or "")
-    if held is None or is_dead(held.holder):
-        return True
-    return held.run_id == run.id and held.until <= tx.now
+def end_queued(tx: Tx, run: Run) -> Run:
+    return runs.update(
+        tx,
+        replace(
+            run,
+            status=RunStatus.CANCELLED,
+            stop_reason=StopReason.CANCELLED,
+            completed_at=tx.now,
+        ),
+    )
 
 
 def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
@@ -151,45 +197,17 @@ def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     Raises: AgentNotFound, RunNotFound.
     """
     run = runs.get(tx, asked.run_id)
-    if run.status.ended or not is_left(tx, run):
-        return None
-    if not leases.take(tx, lease_of(tx, asked), tx.now):
+    if run.status.ended or not lease.take_over(tx, asked, run):
         return None
     state = agents.state(tx, run.agent_id)
     found = contexts.read(tx, run.agent_id, run.conversation_id)
     return Begun(
         run=run,
         state=state,
-        messages=tuple(with_instructions(tx, state, found)),
+        messages=tuple(with_instructions(tx, state, found, run.conversation_id)),
         incoming=tuple(one for one in found if one.run_id == run.id and one.step_id is None),
         summary=messages.summary(tx, run.agent_id, run.conversation_id),
         steps=tuple(steps.of_run(tx, run.id)),
-    )
-
-
-def take(tx: Tx, asked: Asked) -> None:
-    """Raises: AgentBusy, also where a run was left by its process: that one is resumed first."""
-    going_on = runs.going_on(tx, asked.agent_id, asked.conversation_id)
-    if any(status is RunStatus.RUNNING for _, status in going_on):
-        raise busy(asked.agent_id)
-    if not leases.take(tx, lease_of(tx, asked), tx.now):
-        raise busy(asked.agent_id)
-
-
-def busy(agent_id: AgentId) -> AgentBusy:
-    return AgentBusy(
-        f"Another run of agent {agent_id} goes on. Wait until it has ended, or cancel it.",
-        agent_id=agent_id,
-    )
-
-
-def lease_of(tx: Tx, asked: Asked) -> Lease:
-    return Lease(
-        agent_id=asked.agent_id,
-        conversation_id=asked.conversation_id or "",
-        run_id=asked.run_id,
-        holder=asked.holder,
-        until=tx.now + timedelta(seconds=asked.lease_s),
     )
 
 
@@ -222,75 +240,3 @@ def of_incoming(tx: Tx, run: Run, one: Incoming) -> Message:
         sender_id=one.sender_id,
         group_id=one.group_id,
     )
-
-
-def with_instructions(tx: Tx, state: AgentState, found: Sequence[Message]) -> list[Message]:
-    """The first message as it is to be now: blocks may have changed since it was compiled."""
-    text = system_of(state)
-    if not found or not is_instructions(found[0]):
-        return [instructions(tx, state, text), *found]
-    first = found[0]
-    if first.text != text:
-        first = replace(first, parts=(Text(text),))
-        messages.replace_parts(tx, first)
-    return [first, *found[1:]]
-
-
-def is_instructions(one: Message) -> bool:
-    return one.role is MessageRole.SYSTEM and one.run_id is None
-
-
-def instructions(tx: Tx, state: AgentState, text: str) -> Message:
-    """The message that holds an agent's compiled instructions: the first of its conversation."""
-    made = Message(
-        role=MessageRole.SYSTEM,
-        parts=(Text(text),),
-        id=MessageId(new_id("message")),
-        organization_id=tx.actor.organization_id,
-        agent_id=state.agent.id,
-        created_at=tx.now,
-        created_by=tx.actor.user_id,
-    )
-    [stored] = messages.add(tx, [made])
-    return stored
-
-
-def waiting_in(found: Sequence[Message]) -> tuple[ToolCall, ...]:
-    """The calls that wait: those of the last assistant message nobody has answered yet."""
-    for at in range(len(found) - 1, -1, -1):
-        if found[at].role is MessageRole.ASSISTANT:
-            answered = answered_in(found[at + 1 :])
-            calls = found[at].calls
-            return tuple(c for c in calls if c.waits is not None and c.id not in answered)
-    return ()
-
-
-def answered_in(found: Iterable[Message]) -> set[str]:
-    return {part.call_id for one in found for part in (*one.approvals, *one.returns)}
-
-
-def check_answer(waiting: Sequence[ToolCall], incoming: Sequence[Incoming]) -> None:
-    """Whether what came in is what is waited for.
-
-    Raises: ApprovalPending, NothingToApprove, Invalid.
-    """
-    answers = [one for one in incoming if one.role is MessageRole.APPROVAL]
-    if not waiting:
-        if answers:
-            raise NothingToApprove("No call of this agent waits for an approval or a return.")
-        return
-    names = ", ".join(f"{call.name} ({call.id})" for call in waiting)
-    if not answers:
-        raise ApprovalPending(
-            f"The agent waits for an answer to {names}: approve or deny it, or return what the"
-            " tool gave, before you send something else."
-        )
-    answered = {part.call_id for one in answers for part in (*one.approvals, *one.returns)}
-    known = {call.id for call in waiting}
-    if answered != known:
-        strange, missing = sorted(answered - known), sorted(known - answered)
-        problem = f"{strange[0]!r} doesn't wait" if strange else f"{missing[0]!r} isn't answered"
-        raise Invalid(
-            f"The calls that wait are {names}; each needs an answer, and {problem}.",
-            field="messages",
-        )

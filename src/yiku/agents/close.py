@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from yiku.agents.begin import answered_in
+from yiku.agents import lease
+from yiku.agents.answers import answered_in
+from yiku.agents.begin import LAST
 from yiku.agents.work import Work
+from yiku.core.language import Language
 from yiku.core.message import Message, MessageRole, Text, ToolCall, ToolReturn
+from yiku.core.model import Usage
 from yiku.core.run import Failure, Run, RunStatus, Step, StepStatus, StopReason
 from yiku.store import agents, leases, messages, runs, steps
 from yiku.store.database import Tx
 
-LAST = (1 << 62) - 1
-"""Above every `seq`."""
-CUT = "The call was not run, or what it returned was lost: the run ended before."
+CUT: Mapping[Language, str] = {
+    "en": "The call was not run, or what it returned was lost: the run ended before.",
+    "zh": "这次调用没有执行，或其返回结果已丢失：运行在此之前结束了。",
+}
 
 
 def status_of(stop: StopReason) -> RunStatus:
@@ -53,43 +59,80 @@ class Closed:
 async def end(work: Work, stop: StopReason, failure: Failure | None = None) -> Closed:
     """End a run in the middle of a step, or before its first: what was said so far is kept.
 
-    Raises: StoreError.
+    Raises: AgentBusy where the run isn't ours any more, StoreError.
     """
     return await work.agents.database.write(work.actor, lambda tx: end_in(tx, work, stop, failure))
 
 
 def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Closed:
-    said: list[Message] = []
-    if work.heard:
-        # The message whose pieces were told: who has heard them isn't told it again.
-        message_id, step_id = work.saying or (None, None)
-        text = Text("".join(work.heard))
-        half = work.message(MessageRole.ASSISTANT, [text], tx.now, id=message_id, step_id=step_id)
-        said += messages.add(tx, [half])
-    open_calls = unanswered(work)
-    if open_calls:
-        told = [ToolReturn(call_id=c.id, name=c.name, ok=False, text=CUT) for c in open_calls]
-        said += messages.add(tx, [work.message(MessageRole.TOOL, told, tx.now)])
+    lease.hold(tx, work)
     cut = StepStatus.CANCELLED if stop is StopReason.CANCELLED else StepStatus.FAILED
-    pending = [row for row in work.steps if row.status is StepStatus.PENDING]
-    rows = [replace(row, status=cut, stop_reason=stop, failure=failure) for row in pending]
+    rows = [
+        replace(row, status=cut, stop_reason=stop, failure=failure)
+        for row in work.steps
+        if row.status is StepStatus.PENDING
+    ]
     for row in rows:
         steps.put(tx, row)
-    return Closed(
-        run=close(tx, work, work.run, stop, failure), messages=tuple(said), steps=tuple(rows)
+    run = work.run
+    for row in rows:
+        run = replace(run, step_count=row.n, usage=run.usage + row.usage)
+    if work.trying is not None and not rows:
+        row = replace(begun_row(work), status=cut, stop_reason=stop, failure=failure)
+        rows.append(steps.add(tx, row))
+    said = messages.add(tx, last_words(work, tx))
+    return Closed(run=close(tx, work, run, stop, failure), messages=tuple(said), steps=tuple(rows))
+
+
+def begun_row(work: Work) -> Step:
+    """The row of the step that is being made, before its model has answered."""
+    assert work.trying is not None
+    return Step(
+        id=work.trying.step_id,
+        organization_id=work.run.organization_id,
+        run_id=work.run.id,
+        agent_id=work.run.agent_id,
+        n=work.run.step_count + 1,
+        status=StepStatus.PENDING,
+        model=work.handle,
+        context_window=work.state.agent.config.context_window,
+        usage=Usage(),
+        created_at=work.trying.began_at,
     )
 
 
+def last_words(work: Work, tx: Tx) -> list[Message]:
+    """What the model had said when it was cut off; and a return for each call that has none."""
+    said: list[Message] = []
+    if work.heard and work.trying is not None:
+        trying, text = work.trying, Text("".join(work.heard))
+        said.append(
+            work.message(
+                MessageRole.ASSISTANT,
+                [text],
+                tx.now,
+                step_id=trying.step_id,
+                id=trying.message_id,
+            )
+        )
+    open_calls = unanswered(work)
+    if open_calls:
+        text = CUT[work.language]
+        told = [ToolReturn(call_id=c.id, name=c.name, ok=False, text=text) for c in open_calls]
+        said.insert(0, work.message(MessageRole.TOOL, told, tx.now))
+    return said
+
+
 def unanswered(work: Work) -> list[ToolCall]:
-    """Calls of this run that have no return and wait for nobody."""
+    """Calls of the last message that have no return and wait for nobody."""
     for at in range(len(work.messages) - 1, -1, -1):
         one = work.messages[at]
         if one.role is MessageRole.ASSISTANT:
-            answered = {r.call_id for later in work.messages[at + 1 :] for r in later.returns}
+            returned = {r.call_id for later in work.messages[at + 1 :] for r in later.returns}
             allowed = answered_in(work.messages[at + 1 :])
             return [
                 call
                 for call in one.calls
-                if call.id not in answered and (call.waits is None or call.id in allowed)
+                if call.id not in returned and (call.waits is None or call.id in allowed)
             ]
     return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from yiku.agents.instructions import view_of
-from yiku.agents.save import hold
+from yiku.agents.lease import hold
 from yiku.agents.shared import Agents
 from yiku.agents.work import Work
 from yiku.context import budget
@@ -16,7 +16,7 @@ from yiku.context.compact import Split, language_in, shortened, split, summary_t
 from yiku.context.compile import Asking, prompt, zone_of
 from yiku.context.summary import excerpt, portions, self_prompt, summary_prompt
 from yiku.core.agent import AgentState, Compaction
-from yiku.core.errors import Conflict, ProviderError
+from yiku.core.errors import Conflict, PromptTooLong, ProviderError
 from yiku.core.ids import new_id
 from yiku.core.language import Language
 from yiku.core.message import Message, Summary
@@ -59,6 +59,22 @@ def is_needed(work: Work, made: Prompt, estimated: int) -> bool:
     config = work.state.agent.config
     counted = work.agents.calibration(work.handle).tokens(estimated)
     return budget.must_compact(counted, config.context_window, made.sampling.max_tokens)
+
+
+def demand_room(work: Work, made: Prompt) -> None:
+    """Raises: PromptTooLong where what must be in the context leaves no room for any message."""
+    window = work.state.agent.config.context_window
+    system = replace(made, messages=(), tools=())
+    count = work.agents.calibration(work.handle).tokens
+    own, all_of_it = map(count, map(budget.prompt_tokens, (system, replace(made, messages=()))))
+    if all_of_it < window:
+        return
+    raise PromptTooLong(
+        f"The agent's instructions and blocks take about {own:,} tokens and its tools"
+        f" {all_of_it - own:,}: no message fits into its context window of {window:,}. Shorten its"
+        " blocks or instructions, detach tools, or give it a larger context_window.",
+        model=work.handle,
+    )
 
 
 def learn(work: Work, estimated: int, usage: Usage) -> None:

@@ -11,13 +11,22 @@ from uuid import uuid4
 def new_holder() -> str:
     """Names this process: its machine, its number there, when that was given, and a random part."""
     pid = os.getpid()
-    return f"{socket.gethostname()}/{pid}/{began(pid)}/{uuid4().hex[:8]}"
+    return f"{machine()}/{pid}/{began(pid)}/{uuid4().hex[:8]}"
+
+
+def machine() -> str:
+    """Where numbers of processes mean the same: a host, and inside it a container."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()}{space.removeprefix('pid:')}"
 
 
 def is_dead(holder: str) -> bool:
     """Whether the process is gone for sure; one of another machine never is."""
     host, pid, since, _ = holder.rsplit("/", 3)
-    if host != socket.gethostname():
+    if host != machine():
         return False
     try:
         os.kill(int(pid), 0)

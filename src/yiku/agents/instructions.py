@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from yiku.agents.kinds import KINDS
 from yiku.agents.rule_words import texts
-from yiku.context.compile import WindowView, language_for, system_prompt
+from yiku.context.compile import WindowView, is_instructions, language_for, system_prompt
 from yiku.core.agent import AgentState
+from yiku.core.ids import ConversationId, MessageId, new_id
+from yiku.core.message import Message, MessageRole, Text
+from yiku.store import messages
+from yiku.store.database import Tx
 
 
 def view_of(state: AgentState) -> WindowView:
@@ -21,3 +28,39 @@ def view_of(state: AgentState) -> WindowView:
 
 def system_of(state: AgentState) -> str:
     return system_prompt(state, view_of(state))
+
+
+def with_instructions(
+    tx: Tx,
+    state: AgentState,
+    found: Sequence[Message],
+    conversation_id: ConversationId | None = None,
+) -> list[Message]:
+    """A conversation's messages, the first of which holds the instructions as they are to be now:
+    blocks may have changed since they were compiled."""
+    text = system_of(state)
+    if not found or not is_instructions(found[0]):
+        return [stored_instructions(tx, state, text, conversation_id), *found]
+    first = found[0]
+    if first.text != text:
+        first = replace(first, parts=(Text(text),))
+        messages.replace_parts(tx, first)
+    return [first, *found[1:]]
+
+
+def stored_instructions(
+    tx: Tx, state: AgentState, text: str, conversation_id: ConversationId | None
+) -> Message:
+    """The message that holds an agent's compiled instructions: the first of its conversation."""
+    made = Message(
+        role=MessageRole.SYSTEM,
+        parts=(Text(text),),
+        id=MessageId(new_id("message")),
+        organization_id=tx.actor.organization_id,
+        agent_id=state.agent.id,
+        conversation_id=conversation_id,
+        created_at=tx.now,
+        created_by=tx.actor.user_id,
+    )
+    [stored] = messages.add(tx, [made])
+    return stored

@@ -10,10 +10,19 @@ from typing import Any, Literal
 from yiku.agents import rules
 from yiku.agents.work import Work
 from yiku.core.ids import new_id
+from yiku.core.language import Language
 from yiku.core.memory import Json
 from yiku.core.message import Approval, ToolCall, ToolReturn
 from yiku.tools import executor
 from yiku.tools.executor import Action, Deed, Refused, Waits
+
+WORDS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "denied": "The call was not run: the user denied it.",
+        "reason": " The reason: {reason}",
+    },
+    "zh": {"denied": "这次调用没有执行：用户拒绝了。", "reason": "原因：{reason}"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,37 +53,47 @@ class Sorting:
         self._deeds: dict[str, Deed] = {}
         self._actions: dict[str, Action] = {}
         self._refused: dict[str, ToolReturn] = {}
+        self._given: dict[str, ToolReturn] = {}
 
     def refuse(self, call: ToolCall, text: str) -> None:
         self._calls.append(call)
         self._refused[call.id] = executor.failed(call, text)
 
+    def give(self, call: ToolCall, answer: ToolReturn) -> None:
+        self._calls.append(call)
+        self._given[call.id] = answer
+
     def wait(self, call: ToolCall, whom: Literal["approval", "client"]) -> None:
         self._calls.append(replace(call, waits=whom))
 
-    def plan(self, call: ToolCall, prefill: Mapping[str, Json]) -> None:
-        """Put a call where it belongs: its arguments may not fit its tool."""
+    def plan(self, call: ToolCall, prefill: Mapping[str, Json], *, allowed: bool) -> None:
+        """Put a call where it belongs: its arguments may not fit its tool, and then nobody is asked
+        whether it may be run. `allowed`: somebody was, and it may."""
         client_tools = self._work.run.request.client_tools
         planned = executor.plan(self._work.state, client_tools, with_arguments(call, prefill))
-        if isinstance(planned, Waits):
-            self.wait(call, "client")
-            return
-        self._calls.append(call)
+        tool = self._work.state.tool(call.name)
         match planned:
+            case Refused():
+                self._calls.append(call)
+                self._refused[call.id] = planned.answer
+            case Waits():
+                self.wait(call, "client")
+            case _ if not allowed and tool and rules.needs_approval(self._work.rules, tool):
+                self.wait(call, "approval")
             case Deed():
+                self._calls.append(call)
                 self._deeds[call.id] = planned
             case Action():
+                self._calls.append(call)
                 self._actions[call.id] = planned
-            case Refused():
-                self._refused[call.id] = planned.answer
 
-    def judged(self, given: Mapping[str, ToolReturn] | None = None) -> Judged:
+    def judged(self) -> Judged:
         return Judged(
             calls=tuple(self._calls),
             deeds=self._deeds,
             actions=self._actions,
             refused=self._refused,
-            given=given or {},
+            given=self._given,
         )
 
 
@@ -84,13 +103,10 @@ def judge(work: Work, calls: Sequence[ToolCall]) -> Judged:
     names = [call.name for call in calls]
     verdicts = rules.judge(work.rules, work.progress, work.tool_names, names, work.language)
     for call, verdict in zip(distinct(calls), verdicts, strict=True):
-        tool = work.state.tool(call.name)
         if verdict.refused is not None:
             sorting.refuse(call, verdict.refused)
-        elif tool is not None and rules.needs_approval(work.rules, tool):
-            sorting.wait(call, "approval")
         else:
-            sorting.plan(call, verdict.prefill)
+            sorting.plan(call, verdict.prefill, allowed=False)
     return sorting.judged()
 
 
@@ -102,18 +118,18 @@ def answered(
 ) -> Judged:
     """Judge calls that waited, by the answers to them."""
     sorting = Sorting(work)
-    for call in calls:
-        answer = approvals.get(call.id)
-        call = replace(call, waits=None)
+    for waited in calls:
+        answer, call = approvals.get(waited.id), replace(waited, waits=None)
         if call.id in given:
-            continue
-        if answer is None or not answer.approve:
-            sorting.refuse(call, denial(None if answer is None else answer.reason))
-            continue
-        if answer.arguments is not None:
-            call = replace(call, arguments=answer.arguments)
-        sorting.plan(call, rules.prefill(work.rules, work.progress, call.name))
-    return sorting.judged(given)
+            sorting.give(call, given[call.id])
+        elif answer is None or not answer.approve:
+            sorting.refuse(call, denial(None if answer is None else answer.reason, work.language))
+        else:
+            if answer.arguments is not None:
+                call = replace(call, arguments=answer.arguments)
+            prefill = rules.prefill(work.rules, work.progress, call.name)
+            sorting.plan(call, prefill, allowed=True)
+    return sorting.judged()
 
 
 def with_arguments(call: ToolCall, prefill: Mapping[str, Json]) -> ToolCall:
@@ -129,9 +145,9 @@ def with_arguments(call: ToolCall, prefill: Mapping[str, Json]) -> ToolCall:
     return replace(call, arguments=json.dumps({**own, **prefill}, ensure_ascii=False))
 
 
-def denial(reason: str | None) -> str:
-    because = f" The reason: {reason}" if reason else ""
-    return f"The call was not run: the user denied it.{because}"
+def denial(reason: str | None, language: Language) -> str:
+    words = WORDS[language]
+    return words["denied"] + (words["reason"].format(reason=reason) if reason else "")
 
 
 def distinct(calls: Sequence[ToolCall]) -> list[ToolCall]:

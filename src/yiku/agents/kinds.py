@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from yiku.core.agent import AgentKind
+from yiku.core.agent import AgentConfig, AgentKind
 from yiku.core.language import Language, language_of
 from yiku.core.model import Sampling
 from yiku.core.rule import AnyRule, ChildRule, InitRule, TerminalRule
@@ -88,6 +88,11 @@ KINDS: Mapping[AgentKind, Kind] = {
     AgentKind.EPHEMERAL: Kind(prompt="ephemeral", keeps_messages=False),
     AgentKind.BATCH: Kind(prompt="batch", tools=(*SEARCH, *EDIT)),
 }
+
+
+def keeps_messages(config: AgentConfig) -> bool:
+    """Whether a run of such an agent sees the messages of those before it."""
+    return KINDS[config.kind].keeps_messages and not config.message_buffer_autoclear
 
 
 def instructions(kind: AgentKind, texts: Iterable[str] = ()) -> str:

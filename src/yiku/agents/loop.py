@@ -20,7 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 async def run(work: Work) -> None:
-    """Run until the end, and tell it. What goes wrong ends the run, with its reason on record."""
+    """Run until the end, and tell it. What goes wrong ends the run, with its reason on record.
+
+    Raises: AgentBusy where the run isn't ours any more: nothing more is told of it then.
+    """
     try:
         stop = await settle(work)
         if stop is None:
@@ -31,13 +34,12 @@ async def run(work: Work) -> None:
         work.active.tell(Ended(work.run))
     except Cancelled:
         await end(work, StopReason.CANCELLED)
+    except AgentBusy:
+        raise
     except PromptTooLong as error:
         await end(work, StopReason.CONTEXT_OVERFLOW, error)
     except ProviderError as error:
         await end(work, StopReason.LLM_API_ERROR, error)
-    except AgentBusy:  # the run goes on elsewhere; it isn't ours to close
-        logger.warning("a run was taken over", extra={"run": work.run.id})
-        work.active.tell(Ended(work.run))
     except YikuError as error:
         await end(work, StopReason.ERROR, error)
     # A door: whatever a bug raises, the run is closed, and its agent can be run again.
@@ -47,21 +49,32 @@ async def run(work: Work) -> None:
 
 
 async def recall_roles(work: Work) -> None:
-    """What the roles remember that the last message opens. Raises: ProviderError, StoreError."""
-    work.roles = await role_memory.opened(work.agents, work.actor, work.state, work.messages)
+    """What the roles remember that the last message opens. An agent can answer without it.
+
+    Raises: Cancelled.
+    """
+    try:
+        async with work.cancellable():
+            work.roles = await role_memory.opened(
+                work.agents, work.actor, work.state, work.messages
+            )
+    except YikuError:
+        logger.exception("no role was opened", extra={"run": work.run.id})
 
 
 async def remember(work: Work) -> None:
     """Keep what was said in the roles' memory. The run has ended, and is as good as it was."""
-    said = [one for one in work.messages if one.run_id == work.run.id]
     try:
-        await role_memory.remember(work.agents, work.actor, work.state, said)
+        await role_memory.remember(work.agents, work.actor, work.state)
     except YikuError:
         logger.exception("what was said didn't reach the roles", extra={"run": work.run.id})
 
 
 async def end(work: Work, stop: StopReason, error: Exception | None = None) -> None:
-    """Close the run. Where the database can't be written either, a later resumption goes on."""
+    """Close the run. Where the database can't be written either, a later resumption goes on.
+
+    Raises: AgentBusy.
+    """
     failure = None if error is None else failure_of(error)
     try:
         closed = await close.end(work, stop, failure)

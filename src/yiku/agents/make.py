@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yiku.agents import check, own, role_memory
-from yiku.agents.begin import with_instructions
+from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState

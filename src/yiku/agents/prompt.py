@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,8 +14,9 @@ from yiku.agents.rules import Progress
 from yiku.agents.work import Work
 from yiku.context.compile import Asking, prompt
 from yiku.core.agent import AgentConfig
+from yiku.core.ids import RunId
 from yiku.core.memory import Json
-from yiku.core.message import MessageRole
+from yiku.core.message import Message, MessageRole
 from yiku.core.model import Prompt, Sampling, ToolSpec
 from yiku.core.tool import Tool
 
@@ -86,13 +87,19 @@ def number(value: Any) -> float | None:
 
 
 def progress_in(begun: Begun) -> Progress:
-    """The calls since somebody last said something: those of this run, and where it answers calls
-    that waited, those of the run that made them."""
-    since = 0
-    for at, one in enumerate(begun.messages):
-        if one.role is MessageRole.USER:
-            since = at
+    """The calls of a run so far; where it answers calls that waited, those of the run that made
+    them, too."""
     config, state = begun.state.agent.config, begun.state
     names = [tool.name for tool in state.tools]
     names += [tool.name for tool in begun.run.request.client_tools]
-    return rules.progress_of(config.tool_rules, names, begun.messages[since:])
+    of_run = begun.messages[first_of(begun.messages, begun.run.id) :]
+    return rules.progress_of(config.tool_rules, names, of_run)
+
+
+def first_of(messages: Sequence[Message], run_id: RunId | None) -> int:
+    """Where a run begins, with those whose calls it answers; behind the end: it said nothing."""
+    first = next((at for at, one in enumerate(messages) if one.run_id == run_id), len(messages))
+    answers = first < len(messages) and messages[first].role is MessageRole.APPROVAL
+    if not answers or not first or messages[first - 1].run_id is None:
+        return first
+    return first_of(messages[:first], messages[first - 1].run_id)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from yiku.agents.shared import Agents
-from yiku.core.agent import AgentState
-from yiku.core.errors import RoleExists, RoleNotFound
-from yiku.core.ids import ArchiveId
+from yiku.core.agent import Agent, AgentState
+from yiku.core.errors import Invalid, JobConflict, RoleExists, RoleNotFound
+from yiku.core.ids import AgentId, ArchiveId
 from yiku.core.language import language_of
-from yiku.core.memory import Draft
+from yiku.core.memory import Added, Archive, Draft
 from yiku.core.message import Message, MessageRole
 from yiku.core.tenant import Actor
 from yiku.memory import agent_archive, ingest
+from yiku.memory.draft import MAX_NAME
+from yiku.memory.recall_text import said_in, speaker_of
 from yiku.memory.roles import compile as compiling
 from yiku.memory.roles import manage, route
 from yiku.memory.roles.templates import get_role_template_set
 from yiku.store import agents as rows
+from yiku.store import messages as message_rows
+from yiku.store import requests
 from yiku.store.database import Tx
+
+logger = logging.getLogger(__name__)
 
 TEMPLATES = "all"
 """The set of role templates that an agent begins with."""
+SPEAKERS = (MessageRole.USER, MessageRole.ASSISTANT)
+BATCH = 64
+"""Messages that are kept at once."""
+PORTIONS = 4
+"""Batches after one run: an agent that had a history before it got roles learns it bit by bit."""
 SHORT = 4
 """A message of fewer words says little alone: it is gated together with the one before it."""
 
@@ -91,31 +104,71 @@ def context_of(messages: Sequence[Message]) -> str:
     return "\n".join(texts[-2:]) if few else last
 
 
-async def remember(
-    agents: Agents, actor: Actor, state: AgentState, messages: Sequence[Message]
-) -> None:
-    """Keep what a run said, each text in the roles it belongs to. What is repeated is linked, not
-    stored again, so this may be done twice.
+async def remember(agents: Agents, actor: Actor, state: AgentState) -> None:
+    """Keep what was said since the last time, each text in the roles it belongs to: by the run that
+    has just ended, and by those that failed or were broken off before it.
 
     Raises: ProviderError, StoreError.
     """
     archive = archive_of(state)
     if archive is None:
         return
-    drafts = [
-        draft_of(state, one)
-        for one in messages
-        if one.role in (MessageRole.USER, MessageRole.ASSISTANT) and one.text.strip()
-    ]
-    await ingest.add(agents.memory, actor, archive, drafts)
+    for _ in range(PORTIONS):
+        portion = await agents.database.read(actor, lambda tx: portion_of(tx, state))
+        if not portion.said:
+            return
+        try:
+            await kept(agents, actor, archive, portion)
+        except JobConflict:  # another run of the agent has kept it
+            continue
 
 
-def draft_of(state: AgentState, one: Message) -> Draft:
-    speaker = state.agent.name if one.role is MessageRole.ASSISTANT else one.name or "user"
+async def kept(agents: Agents, actor: Actor, archive: ArchiveId, portion: Portion) -> None:
+    """Raises: JobConflict, ProviderError, StoreError."""
+    try:
+        await ingest.add(agents.memory, actor, archive, portion.drafts(), also=portion.keep)
+    except Invalid:  # what can't be kept must not keep the rest from it
+        logger.exception("what was said can't be kept in roles", extra={"agent": portion.agent.id})
+        await ingest.add(agents.memory, actor, archive, [], also=portion.keep)
+
+
+def portion_of(tx: Tx, state: AgentState) -> Portion:
+    """The next messages that the roles haven't got."""
+    seen = requests.job_position(tx, job_of(state.agent.id))
+    return Portion(
+        state.agent, seen, tuple(message_rows.unindexed(tx, state.agent.id, seen, BATCH))
+    )
+
+
+def job_of(agent_id: AgentId) -> str:
+    """How far the messages are kept in roles, noted with what is kept."""
+    return f"roles:{agent_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some messages on their way into the roles."""
+
+    agent: Agent
+    seen: int
+    said: tuple[Message, ...]
+
+    def drafts(self) -> list[Draft]:
+        spoken = (one for one in self.said if one.role in SPEAKERS)
+        return [draft_of(self.agent, one, text) for one in spoken if (text := said_in(one))]
+
+    def keep(self, tx: Tx, archive: Archive, added: Sequence[Added]) -> None:
+        """Raises: JobConflict where they were kept meanwhile."""
+        last = self.said[-1].seq
+        requests.set_job(tx, job_of(self.agent.id), archive.id, last, self.seen, kind="roles")
+
+
+def draft_of(agent: Agent, one: Message, text: str) -> Draft:
+    speaker = agent.name if one.role is MessageRole.ASSISTANT else speaker_of(one) or "user"
     return Draft(
-        text=one.text,
+        text=text,
         at=one.created_at,
-        speaker=speaker,
-        conversation=str(state.agent.id),
+        speaker=speaker[:MAX_NAME],
+        conversation=str(agent.id),
         message=str(one.id),
     )

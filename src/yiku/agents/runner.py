@@ -10,50 +10,55 @@ from collections.abc import Coroutine, Sequence
 
 from yiku.agents import begin, follow, loop
 from yiku.agents.active import ActiveRun
-from yiku.agents.begin import Asked, Begun
+from yiku.agents.begin import Begun
 from yiku.agents.holder import new_holder
+from yiku.agents.keeper import Keeper
+from yiku.agents.lease import Asked, busy
 from yiku.agents.prompt import progress_in
 from yiku.agents.shared import Agents
 from yiku.agents.turns import Turns
 from yiku.agents.work import Work
-from yiku.core.errors import AgentBusy, StoreError, YikuError
+from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
 from yiku.core.language import language_of
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
-from yiku.core.tenant import LOCAL_ACTOR, Actor
+from yiku.core.tenant import Actor
 from yiku.store import leases, runs
-from yiku.store.database import Unit
 
 logger = logging.getLogger(__name__)
 
 RECENT = 256
 """Ended runs that can still be watched piece by piece."""
 POLL_S = 0.05
-QUEUE_POLL_S = 0.5
+LONGEST_POLL_S = 1.0
 DRAIN_S = 10.0
 """How long a closing server lets its runs end by themselves."""
-
-Place = tuple[AgentId, ConversationId | None]
 
 
 class Runner:
     """Runs agents in this process; runs of one conversation come one after the other."""
 
-    def __init__(self, agents: Agents, *, lease_s: float, wait_s: float) -> None:
+    def __init__(
+        self, agents: Agents, *, lease_s: float, wait_s: float, drain_s: float = DRAIN_S
+    ) -> None:
         """`lease_s`: after so many seconds without a sign of life another process takes a run
-        over. `wait_s`: how long a run waits for the one before it.
+        over. `wait_s`: how long a run waits for the one before it. `drain_s`: how long closing
+        waits for runs.
         """
         self._agents = agents
         self._lease_s = lease_s
         self._wait_s = wait_s
+        self._drain_s = drain_s
         self._holder = new_holder()
-        self._works: dict[RunId, Work] = {}
-        self._tasks: dict[RunId, asyncio.Task[None]] = {}
-        self._following: set[asyncio.Task[None]] = set()
-        self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
         self._turns = Turns()
-        self._keeper: asyncio.Task[None] | None = None
+        self._works: dict[RunId, Work] = {}
+        """The runs that go on."""
+        self._tasks: dict[RunId, asyncio.Task[None]] = {}
+        """Of those, and of runs that wait to begin or to go on."""
+        self._watching: set[asyncio.Task[None]] = set()
+        self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
+        self._keeper = Keeper(agents.database, lease_s, self._works, self._tasks, self._take_over)
 
     async def open(self) -> None:
         """Go on with what dead processes left, and begin to keep leases; the first run does, too.
@@ -61,27 +66,24 @@ class Runner:
         On return what was left has its turn, before all that is asked from now on.
         Raises: StoreError.
         """
-        if self._keeper is not None:
-            return
-        self._keeper = asyncio.create_task(self._keep(), name="yiku-keeper")
         self._agents.recall.start()
-        await self._take_over()
+        await self._keeper.open()
+        await asyncio.sleep(0)  # what was found gets in line
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""
         await self._agents.recall.stop()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        waiting = [task for run_id, task in self._tasks.items() if run_id not in self._works]
+        await ended(*waiting, *self._watching)
         if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=DRAIN_S)
+            await asyncio.wait(self._tasks.values(), timeout=self._drain_s)
+        await self._keeper.close()
         left = list(self._works.values())
-        tasks = [*self._tasks.values(), *self._following]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._tasks.values())
         for work in left:
             await self._park(work)
+        for active in self._recent.values():
+            active.tell(Ended(active.run))
 
     async def start(
         self,
@@ -94,9 +96,11 @@ class Runner:
         """Begin a run; on return what came in is durable, and the run goes on by itself.
 
         Waits for the run of the same conversation before it. In the background it doesn't: the
-        run is stored, and begins when its turn has come.
+        run is stored, and begins when its turn has come. Messages whose otids the agent knows
+        begin no run: the one they began before is returned.
 
-        Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid, StoreError.
+        Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid,
+        IdempotencyConflict, StoreError.
         """
         await self.open()
         asked = Asked(
@@ -108,16 +112,23 @@ class Runner:
             holder=self._holder,
             lease_s=self._lease_s,
         )
-        place = (agent_id, conversation_id)
+        if any(one.otid is not None for one in incoming):
+            read = self._agents.database.read
+            before = await read(actor, lambda tx: begin.sent_before(tx, asked))
+            if before is not None:
+                return await self.watch(actor, before)
+        place, until = (agent_id, conversation_id), time.monotonic() + self._wait_s
         if request.background and not self._turns.is_free(place):
             return await self._queue(actor, asked)
+        if not await self._turns.take(place, self._wait_s):
+            raise busy(agent_id)
         try:
-            begun = await self._begin(actor, asked)
+            # Who asked may go away in the middle of it; what is stored then has begun.
+            return await asyncio.shield(asyncio.create_task(self._begin(actor, asked, until)))
         except AgentBusy:
-            if request.background:
-                return await self._queue(actor, asked)
-            raise
-        return self._go(actor, begun)
+            if not request.background:
+                raise
+            return await self._queue(actor, asked)
 
     async def cancel(
         self, actor: Actor, agent_id: AgentId, run_ids: Sequence[RunId] | None = None
@@ -129,95 +140,107 @@ class Runner:
         asked = await self._agents.database.write(
             actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids)
         )
-        for run_id in asked:
-            work = self._works.get(run_id)
+        for run in asked:
+            work, task = self._works.get(run.id), self._tasks.get(run.id)
             if work is not None:
                 work.cancel()
-        return asked
+            elif run.status.ended:  # it was queued
+                if task is not None:
+                    task.cancel()
+                if run.id in self._recent:
+                    self._recent[run.id].tell(Ended(run))
+        return [run.id for run in asked]
 
     async def watch(self, actor: Actor, run_id: RunId) -> ActiveRun:
         """A run to watch, whoever runs it, or ran it. Raises: RunNotFound."""
         run = await self._agents.database.read(actor, lambda tx: runs.get(tx, run_id))
         known = self._works[run_id].active if run_id in self._works else self._recent.get(run_id)
-        if known is not None:
+        if known is not None and (known.run.status.ended or not known.ended):
             return known
-        active = ActiveRun(run)
-        self._remember(active)
+        active = self._remember(ActiveRun(run))
         self._follow(actor, active)
         return active
 
-    async def _begin(self, actor: Actor, asked: Asked) -> Begun:
-        """Begin a run; on return the turn is its own.
+    async def _begin(self, actor: Actor, asked: Asked, until: float) -> ActiveRun:
+        """Begin a run whose turn it is; the turn is given back with its end.
 
-        Between two tries the turn is another's: a run that a dead process left is resumed first.
-        Raises: as `begin.begin`; AgentBusy after the wait.
+        Raises: as `begin.begin`; AgentBusy, where it isn't in the background after the wait.
         """
-        place = (asked.agent_id, asked.conversation_id)
-        until, pause = time.monotonic() + self._wait_s, POLL_S
-        while True:
-            if not await self._turns.take(place, max(0.0, until - time.monotonic())):
-                raise begin.busy(asked.agent_id)
-            try:
-                return await self._agents.database.write(
-                    actor, lambda tx: begin.begin(tx, asked, self._agents.contexts)
-                )
-            except BaseException as error:
-                self._turns.give_back(place)
-                late = asked.request.background or time.monotonic() + pause > until
-                if late or not isinstance(error, AgentBusy):
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 1.0)
+        place, pause = (asked.agent_id, asked.conversation_id), POLL_S
+        try:
+            while True:
+                try:
+                    begun = await self._agents.database.write(
+                        actor, lambda tx: begin.begin(tx, asked, self._agents.contexts)
+                    )
+                    break
+                except AgentBusy:  # another process runs it
+                    if asked.request.background or time.monotonic() + pause > until:
+                        raise
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_POLL_S)
+        except BaseException:
+            self._turns.give_back(place)
+            raise
+        if not isinstance(begun, Begun):
+            self._turns.give_back(place)
+            return await self.watch(actor, begun)
+        work = self._work(actor, begun, self._remember(ActiveRun(begun.run)))
+        self._spawn(work.run.id, self._run_in_turn(work))
+        return work.active
 
     async def _queue(self, actor: Actor, asked: Asked) -> ActiveRun:
-        """Store a run that begins later. Raises: AgentNotFound, StoreError."""
+        """Store a run that begins later. Raises: AgentNotFound, IdempotencyConflict, StoreError."""
         run = await self._agents.database.write(actor, lambda tx: begin.queue(tx, asked))
-        active = ActiveRun(run)
-        self._remember(active)
+        if not isinstance(run, Run):
+            return await self.watch(actor, run)
+        active = self._remember(ActiveRun(run))
         self._spawn(run.id, self._when_free(actor, asked, active))
         return active
 
     async def _when_free(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
+        """Run what was queued, when its turn has come."""
+        place = (asked.agent_id, asked.conversation_id)
+        await self._turns.take(place, None)
         try:
             begun = await self._begin_queued(actor, asked)
         except YikuError as error:
+            self._turns.give_back(place)
             await self._refuse(actor, active, error)
-            return
-        if begun is None:  # cancelled, or begun by another process
+        except BaseException:
+            self._turns.give_back(place)
+            raise
+        else:
+            if begun is not None:
+                await self._run_in_turn(self._work(actor, begun, active))
+                return
+            self._turns.give_back(place)
             self._follow(actor, active)
-            return
-        await self._run(self._work(actor, begun, active))
 
     async def _begin_queued(self, actor: Actor, asked: Asked) -> Begun | None:
-        """As `_begin`, but it waits as long as it takes; None: it isn't to be begun any more."""
-        place = (asked.agent_id, asked.conversation_id)
+        """Raises: as `begin.begin_queued`, but for AgentBusy: a queued run waits."""
+        pause = POLL_S
         while True:
-            await self._turns.take(place, None)
-            begun: Begun | None = None
             try:
-                begun = await self._agents.database.write(
+                return await self._agents.database.write(
                     actor, lambda tx: begin.begin_queued(tx, asked, self._agents.contexts)
                 )
-                return begun
             except AgentBusy:
-                pass  # of another process, or one that is older and goes first
-            finally:
-                if begun is None:
-                    self._turns.give_back(place)
-            await asyncio.sleep(QUEUE_POLL_S)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_POLL_S)
 
-    async def _refuse(self, actor: Actor, active: ActiveRun, error: YikuError) -> None:
-        """End a queued run that could not begin."""
-        failed = await self._agents.database.write(
-            actor, lambda tx: begin.refuse(tx, active.run.id, loop.failure_of(error))
-        )
+    async def _refuse(self, actor: Actor, active: ActiveRun, error: Exception) -> None:
+        """End a run that could not begin, or not go on: its agent is to be free for the next."""
+        try:
+            failed = await self._agents.database.write(
+                actor, lambda tx: begin.refuse(tx, active.run.id, loop.failure_of(error))
+            )
+        except NotFound:
+            failed = follow.gone(active.run)
+        except StoreError:  # the keeper finds it again
+            logger.exception("a run could not be ended", extra={"run": active.run.id})
+            failed = active.run
         active.tell(Ended(failed))
-
-    def _go(self, actor: Actor, begun: Begun) -> ActiveRun:
-        active = ActiveRun(begun.run)
-        self._remember(active)
-        self._spawn(begun.run.id, self._run(self._work(actor, begun, active)))
-        return active
 
     def _work(self, actor: Actor, begun: Begun, active: ActiveRun) -> Work:
         active.run = begun.run
@@ -234,18 +257,31 @@ class Runner:
             steps=list(begun.steps),
             progress=progress_in(begun),
             language=language_of(one.text for one in begun.incoming),
+            cancel_asked=begun.run.cancel_asked,
         )
         self._works[begun.run.id] = work
         return work
+
+    async def _run_in_turn(self, work: Work) -> None:
+        try:
+            await self._run(work)
+        finally:
+            self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     async def _run(self, work: Work) -> None:
         self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)
+        except AgentBusy:
+            logger.warning("a run isn't this server's any more", extra={"run": work.run.id})
+            self._follow(work.actor, work.active)
+        # A door: nobody waits for ever for the end of a run that a bug has ended.
+        except Exception:
+            logger.exception("a run was broken off", extra={"run": work.run.id})
+            work.active.tell(Ended(work.run))
         finally:
             self._agents.recall.note(work.actor, work.run.agent_id)
             del self._works[work.run.id]
-            self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     def _spawn(self, run_id: RunId, what: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(what, name=f"yiku-{run_id}")
@@ -253,19 +289,20 @@ class Runner:
         task.add_done_callback(lambda done: self._tasks.pop(run_id, None))
 
     def _follow(self, actor: Actor, active: ActiveRun) -> None:
-        """Not a task of the run's: were its process to die, this one could still resume it."""
-        following = follow.follow(self._agents.database, actor, active)
-        task = asyncio.create_task(following, name=f"yiku-follow-{active.run.id}")
-        self._following.add(task)
-        task.add_done_callback(self._following.discard)
+        task = asyncio.create_task(follow.follow(self._agents.database, actor, active))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
 
-    def _remember(self, active: ActiveRun) -> None:
+    def _remember(self, active: ActiveRun) -> ActiveRun:
         self._recent[active.run.id] = active
         while len(self._recent) > RECENT:
             self._recent.popitem(last=False)
+        return active
 
     async def _park(self, work: Work) -> None:
         """Give a run's lease back, so that the next process need not wait for its end."""
+        if work.active.ended:
+            return
         try:
             await self._agents.database.write(
                 work.actor, lambda tx: leases.release(tx, work.lease(tx.now))
@@ -274,59 +311,10 @@ class Runner:
             logger.exception("a lease could not be given back", extra={"run": work.run.id})
         work.active.tell(Ended(work.run))
 
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_s / 3)
-            try:
-                await self._renew()
-                await self._take_over()
-            except YikuError:  # an agent was deleted meanwhile; or the database will be back
-                logger.exception("leases could not be kept")
-
-    async def _renew(self) -> None:
-        """Show that this process lives, and hear which of its runs others cancelled."""
-
-        def unit(work: Work) -> Unit[bool]:
-            return lambda tx: (
-                leases.renew(tx, work.lease(tx.now)) and runs.get(tx, work.run.id).cancel_asked
-            )
-
-        held = list(self._works.values())
-        write = self._agents.database.write
-        asked = await asyncio.gather(*(write(work.actor, unit(work)) for work in held))
-        for work, cancelled in zip(held, asked, strict=True):
-            if cancelled:
-                work.cancel()
-
-    async def _take_over(self) -> None:
-        """Go on with the runs of processes that died, and begin those that never began."""
-        left = await self._agents.database.write(LOCAL_ACTOR, begin.orphans)
-        for run, actor in left:
-            if run.id in self._tasks:
-                continue
-            active = ActiveRun(run)
-            self._remember(active)
-            going_on = self._when_free if run.status is RunStatus.CREATED else self._resume
-            self._spawn(run.id, going_on(actor, self._asked_again(run), active))
-
-    async def _resume(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
-        place = (asked.agent_id, asked.conversation_id)
-        await self._turns.take(place, None)
-        try:
-            begun = await self._agents.database.write(
-                actor, lambda tx: begin.resume(tx, asked, self._agents.contexts)
-            )
-        except BaseException:
-            self._turns.give_back(place)
-            raise
-        if begun is None:
-            self._turns.give_back(place)
-            return
-        logger.info("a run goes on", extra={"run": asked.run_id})
-        await self._run(self._work(actor, begun, active))
-
-    def _asked_again(self, run: Run) -> Asked:
-        return Asked(
+    def _take_over(self, run: Run, actor: Actor) -> None:
+        """Go on with a run whose process died, or begin one that never began."""
+        active = self._remember(ActiveRun(run))
+        asked = Asked(
             run_id=run.id,
             agent_id=run.agent_id,
             conversation_id=run.conversation_id,
@@ -335,3 +323,31 @@ class Runner:
             holder=self._holder,
             lease_s=self._lease_s,
         )
+        going_on = self._when_free if run.status is RunStatus.CREATED else self._resume
+        self._spawn(run.id, going_on(actor, asked, active))
+
+    async def _resume(self, actor: Actor, asked: Asked, active: ActiveRun) -> None:
+        """Without waiting for its turn: who has the turn waits for this run."""
+        try:
+            begun = await self._agents.database.write(
+                actor, lambda tx: begin.resume(tx, asked, self._agents.contexts)
+            )
+        except StoreError:
+            logger.exception("a run could not be taken over", extra={"run": asked.run_id})
+            active.tell(Ended(active.run))
+        except Exception as error:
+            logger.exception("a run can't go on", extra={"run": asked.run_id})
+            await self._refuse(actor, active, error)
+        else:
+            if begun is None:
+                self._follow(actor, active)
+                return
+            logger.info("a run goes on", extra={"run": asked.run_id})
+            await self._run(self._work(actor, begun, active))
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """They are cancelled, and have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from yiku.agents import rules
-from yiku.agents.begin import with_instructions
+from yiku.agents import lease, rules
 from yiku.agents.close import close
+from yiku.agents.instructions import with_instructions
 from yiku.agents.judge import Judged
 from yiku.agents.rules import Called, Progress
 from yiku.agents.work import Work
 from yiku.core.agent import AgentState
 from yiku.core.block import Block
-from yiku.core.errors import AgentBusy
-from yiku.core.message import Message, MessageRole, Text, ToolCall, ToolReturn
+from yiku.core.message import Message, MessageRole, Text, ToolReturn
 from yiku.core.model import Finish
 from yiku.core.run import Run, Step, StepStatus, StopReason
-from yiku.store import leases, messages, runs, steps
+from yiku.store import agents, messages, runs, steps
 from yiku.store.database import Tx
 from yiku.tools import executor
 from yiku.tools.desk import Desk
@@ -59,7 +58,7 @@ async def pending(work: Work, row: Step, message: Message) -> tuple[Step, Messag
     """Store the model's message before its calls act outside. Raises: AgentBusy, StoreError."""
 
     def unit(tx: Tx) -> tuple[Step, Message]:
-        hold(tx, work)
+        lease.hold(tx, work)
         [stored] = messages.add(tx, [message])
         return steps.add(tx, replace(row, status=StepStatus.PENDING)), stored
 
@@ -72,7 +71,7 @@ async def step(work: Work, outcome: Outcome) -> Saved:
 
 
 def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
-    hold(tx, work)
+    lease.hold(tx, work)
     said: list[Message] = [] if outcome.stored else messages.add(tx, [outcome.message])
     desk = desk_of(work, outcome, tx.now)
     returns = returns_of(tx, work, desk, outcome)
@@ -87,8 +86,12 @@ def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
         said += messages.add(tx, [work.message(MessageRole.SYSTEM, [Text(note)], tx.now)])
     row = put_row(tx, outcome, stop)
     run = counted(work, row)
-    run = close(tx, work, run, stop) if stop else runs.update(tx, run)
-    state = with_blocks(work.state, desk.blocks)
+    if stop is None:
+        run = runs.update(tx, run)
+        stop = StopReason.CANCELLED if run.cancel_asked else None
+    if stop is not None:
+        run = close(tx, work, run, stop)
+    state = with_blocks(tx, work.state, desk.blocks, goes_on=stop is None)
     changed = state is not work.state
     return Saved(
         run=run,
@@ -97,7 +100,7 @@ def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
         state=state,
         messages=tuple(said),
         step=row,
-        instructions=with_instructions(tx, state, work.messages[:1])[0] if changed else None,
+        instructions=compiled(tx, state, work) if changed else None,
     )
 
 
@@ -117,15 +120,6 @@ def desk_of(work: Work, outcome: Outcome, now: datetime) -> Desk:
     )
 
 
-def hold(tx: Tx, work: Work) -> None:
-    """Keep the right to run. Raises: AgentBusy where another process took it over."""
-    if not leases.renew(tx, work.lease(tx.now)):
-        raise AgentBusy(
-            f"Run {work.run.id} was taken over by another server: this one didn't show itself for"
-            f" {work.lease_s:g} seconds."
-        )
-
-
 def returns_of(tx: Tx, work: Work, desk: Desk, outcome: Outcome) -> list[ToolReturn]:
     """In the order of the calls; those that work in this transaction do it now."""
     judged = outcome.judged
@@ -141,10 +135,6 @@ def returns_of(tx: Tx, work: Work, desk: Desk, outcome: Outcome) -> list[ToolRet
     return [checked(work, one) for one in returns]
 
 
-def refusal(call: ToolCall, text: str) -> ToolReturn:
-    return ToolReturn(call_id=call.id, name=call.name, ok=False, text=text)
-
-
 def checked(work: Work, one: ToolReturn) -> ToolReturn:
     """A return that a rule doesn't take has failed, and the model is told why."""
     if not one.ok:
@@ -154,7 +144,7 @@ def checked(work: Work, one: ToolReturn) -> ToolReturn:
 
 
 def called_in(judged: Judged, returns: Sequence[ToolReturn]) -> list[Called]:
-    """The calls that were carried out, with what they returned."""
+    """The calls that were carried out, here or by the client, with what they returned."""
     ran = {one.call_id: one for one in (*returns, *judged.given.values())}
     return [
         Called(call.name, ran[call.id].text, ran[call.id].ok)
@@ -171,7 +161,7 @@ def after(
     stop, note = None, None
     if judged.waiting:
         stop = StopReason.REQUIRES_APPROVAL
-    elif judged.calls or judged.given:
+    elif judged.calls:
         ends = rules.after(work.rules, progress, names, called) == "end"
         stop = StopReason.TOOL_RULE if ends else None
     elif outcome.finish is Finish.LENGTH:
@@ -186,7 +176,7 @@ def after(
 
 
 def limit(work: Work, outcome: Outcome) -> StopReason | None:
-    if work.cancel_asked or work.run.cancel_asked:
+    if work.cancel_asked:
         return StopReason.CANCELLED
     made = work.run.step_count + (outcome.row is not None)
     return StopReason.MAX_STEPS if made >= work.run.request.max_steps else None
@@ -214,11 +204,21 @@ def counted(work: Work, row: Step | None) -> Run:
     )
 
 
-def with_blocks(state: AgentState, changed: Mapping[str, Block | None]) -> AgentState:
-    """As deeds have left the blocks, by label; `state` itself where none has changed any."""
-    if not changed:
+def with_blocks(
+    tx: Tx, state: AgentState, edited: Mapping[str, Block | None], *, goes_on: bool
+) -> AgentState:
+    """With the blocks as they are now, by this step's deeds or anybody else's; `state` itself
+    where they are as they were.
+
+    A run that goes on is shown what others have written meanwhile, or else it would meet the same
+    conflict at every edit.
+    """
+    if not edited and not goes_on:
         return state
-    now = [changed.get(one.label, one) for one in state.blocks]
-    known = {one.label for one in state.blocks}
-    new = [one for label, one in changed.items() if label not in known]
-    return replace(state, blocks=tuple(one for one in (*now, *new) if one is not None))
+    now = agents.blocks_of(tx, state.agent.id)
+    return state if now == state.blocks else replace(state, blocks=now)
+
+
+def compiled(tx: Tx, state: AgentState, work: Work) -> Message:
+    """The agent's instructions, compiled anew and stored."""
+    return with_instructions(tx, state, work.messages[:1], work.run.conversation_id)[0]

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from yiku.agents import save
+from yiku.agents.close import begun_row
 from yiku.agents.judge import Judged, answered, judge
 from yiku.agents.save import Outcome, Saved
-from yiku.agents.think import Thought, think
-from yiku.agents.work import Work
+from yiku.agents.think import think
+from yiku.agents.work import Trying, Work
 from yiku.core.ids import MessageId, StepId, new_id
 from yiku.core.message import Message, MessageRole, Part, ToolCall, ToolReturn
-from yiku.core.run import Step, Stepped, StepStatus, StopReason, Stored
+from yiku.core.run import Stepped, StopReason, Stored
 from yiku.store.database import now_utc
 from yiku.tools import executor
 
@@ -29,12 +30,24 @@ async def step(work: Work) -> StopReason | None:
 
     Raises: ProviderError, PromptTooLong, Cancelled, AgentBusy, StoreError.
     """
-    step_id, message_id = StepId(new_id("step")), MessageId(new_id("message"))
-    thought = await think(work, step_id, message_id)
+    trying = Trying(
+        step_id=StepId(new_id("step")), message_id=MessageId(new_id("message")), began_at=now_utc()
+    )
+    work.trying = trying
+    thought = await think(work, trying)
     judged = judge(work, [p for p in thought.answer.parts if isinstance(p, ToolCall)])
     parts = marked(thought.answer.parts, judged)
-    message = work.message(MessageRole.ASSISTANT, parts, now_utc(), step_id=step_id, id=message_id)
-    row = new_row(work, thought, step_id)
+    message = work.message(
+        MessageRole.ASSISTANT, parts, now_utc(), step_id=trying.step_id, id=trying.message_id
+    )
+    row = replace(
+        begun_row(work),
+        model=thought.answer.model,
+        usage=thought.answer.usage,
+        created_at=now_utc(),
+        model_ns=thought.took_ns,
+        ttft_ns=thought.ttft_ns,
+    )
     outcome = Outcome(message=message, judged=judged, row=row, finish=thought.answer.finish)
     return await carry_out(work, outcome)
 
@@ -70,26 +83,10 @@ def marked(parts: tuple[Part, ...], judged: Judged) -> list[Part]:
     return [next(calls) if isinstance(part, ToolCall) else part for part in parts]
 
 
-def new_row(work: Work, thought: Thought, step_id: StepId) -> Step:
-    return Step(
-        id=step_id,
-        organization_id=work.run.organization_id,
-        run_id=work.run.id,
-        agent_id=work.run.agent_id,
-        n=work.run.step_count + 1,
-        status=StepStatus.SUCCESS,
-        model=thought.answer.model,
-        context_window=work.state.agent.config.context_window,
-        usage=thought.answer.usage,
-        created_at=now_utc(),
-        model_ns=thought.took_ns,
-        ttft_ns=thought.ttft_ns,
-    )
-
-
 def hear(work: Work, said: list[Message]) -> None:
     """Messages became durable."""
     work.heard.clear()
+    work.trying = None
     work.messages += said
     for one in said:
         work.active.tell(Stored(one))

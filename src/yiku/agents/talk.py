@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from yiku.agents import begin
 from yiku.agents.compaction import (
     Window,
     demand_unchanged,
@@ -13,7 +12,8 @@ from yiku.agents.compaction import (
     told,
     with_settings,
 )
-from yiku.agents.instructions import system_of, view_of
+from yiku.agents.instructions import system_of, view_of, with_instructions
+from yiku.agents.lease import demand_idle
 from yiku.agents.prompt import spec_of
 from yiku.agents.shared import Agents
 from yiku.context import budget
@@ -27,7 +27,7 @@ from yiku.core.run import Compacted
 from yiku.core.tenant import Actor
 from yiku.memory import recall
 from yiku.store import agents as rows
-from yiku.store import leases, messages, passages
+from yiku.store import attachments, messages, passages
 from yiku.store.database import Tx
 
 
@@ -43,7 +43,7 @@ async def reset(
         state = rows.state(tx, agent_id)
         demand_idle(tx, agent_id, conversation_id)
         messages.reset(tx, agent_id, conversation_id)
-        begin.with_instructions(tx, state, [])
+        with_instructions(tx, state, [], conversation_id)
         return state, recall.erase_in(tx, agent_id)
 
     state, recalled = await agents.database.write(actor, unit)
@@ -70,7 +70,7 @@ async def recompile(
         state = rows.state(tx, agent_id)
         if not dry_run:
             found = messages.in_context(tx, agent_id, conversation_id)
-            begin.with_instructions(tx, state, found[:1])
+            with_instructions(tx, state, found[:1], conversation_id)
         return system_of(state)
 
     run = agents.database.read if dry_run else agents.database.write
@@ -106,6 +106,7 @@ async def compact(
     new = await summarised(agents, window, there)
 
     def keep(tx: Tx) -> None:
+        attachments.hold(tx, agent_id)  # of two at once, the other sees this one's summary
         demand_idle(tx, agent_id, conversation_id)
         demand_unchanged(tx, window, there)
         store(tx, there, new)
@@ -137,10 +138,3 @@ async def overview(
     handle = state.agent.config.model or agents.default_model
     calibration = agents.calibration(handle)
     return budget.overview(state, view, found, made, summary=told_by, calibration=calibration)
-
-
-def demand_idle(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> None:
-    """Raises: AgentBusy."""
-    held = leases.find(tx, agent_id, conversation_id or "")
-    if held is not None and held.until > tx.now:
-        raise begin.busy(agent_id)

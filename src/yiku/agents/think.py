@@ -8,10 +8,9 @@ from typing import Literal
 
 from yiku.agents import compaction, rules
 from yiku.agents.prompt import prompt_of
-from yiku.agents.work import Work
+from yiku.agents.work import Trying, Work
 from yiku.context import budget
 from yiku.core.errors import PromptTooLong
-from yiku.core.ids import MessageId, StepId
 from yiku.core.model import Answer, CallPiece, Piece, Prompt, TextPiece
 from yiku.core.run import Said
 
@@ -29,17 +28,18 @@ class Thought:
     """Until its first piece."""
 
 
-async def think(work: Work, step_id: StepId, message_id: MessageId) -> Thought:
+async def think(work: Work, trying: Trying) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     prompt = prompt_of(work)
     estimated = budget.prompt_tokens(prompt)
     if compaction.is_needed(work, prompt, estimated):
+        compaction.demand_room(work, prompt)
         await compaction.compact(work, prompt, "window")
         prompt = prompt_of(work)
         estimated = budget.prompt_tokens(prompt)
     for left in reversed(range(SQUEEZES)):
         try:
-            thought = await ask(work, prompt, step_id, message_id)
+            thought = await ask(work, prompt, trying)
         except PromptTooLong:
             if not left or not await compaction.compact(work, prompt, "overflow"):
                 raise
@@ -51,12 +51,11 @@ async def think(work: Work, step_id: StepId, message_id: MessageId) -> Thought:
     raise AssertionError("the loop returns or raises")
 
 
-async def ask(work: Work, prompt: Prompt, step_id: StepId, message_id: MessageId) -> Thought:
+async def ask(work: Work, prompt: Prompt, trying: Trying) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     tell = work.active.tell
     model = work.agents.models.get(work.handle)
     work.heard.clear()
-    work.saying = message_id, step_id
     began, first = time.monotonic_ns(), None
     answer: Answer | None = None
     waits: dict[int, Literal["approval", "client"] | None] = {}
@@ -71,8 +70,8 @@ async def ask(work: Work, prompt: Prompt, step_id: StepId, message_id: MessageId
                 work.heard.append(piece.text)
             tell(
                 Said(
-                    message_id=message_id,
-                    step_id=step_id,
+                    message_id=trying.message_id,
+                    step_id=trying.step_id,
                     piece=piece,
                     waits=waits_of(work, piece, waits),
                 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from yiku.agents.active import ActiveRun
-from yiku.agents.kinds import KINDS, Kind
+from yiku.agents.kinds import KINDS, Kind, keeps_messages
 from yiku.agents.rules import Progress, Rules
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState, Lease
@@ -23,6 +23,15 @@ from yiku.core.tenant import Actor
 
 class Cancelled(Exception):
     """Somebody asked for the run to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trying:
+    """A step that is being made, of which nothing is stored yet."""
+
+    step_id: StepId
+    message_id: MessageId
+    began_at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,8 +57,7 @@ class Work:
     """What the memories of the gated roles tell, for agents with role memory."""
     heard: list[str] = field(default_factory=list[str])
     """The text of the message that the model is saying just now."""
-    saying: tuple[MessageId, StepId] | None = None
-    """Which message that is, and of which step."""
+    trying: Trying | None = None
     cancel_asked: bool = False
     began_ns: int = field(default_factory=time.monotonic_ns)
     _scope: asyncio.Timeout | None = None
@@ -75,7 +83,7 @@ class Work:
 
     @property
     def keeps_messages(self) -> bool:
-        return self.kind.keeps_messages and not self.state.agent.config.message_buffer_autoclear
+        return keeps_messages(self.state.agent.config)
 
     def lease(self, now: datetime) -> Lease:
         return Lease(

@@ -312,13 +312,19 @@ def reset(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> 
     gone = tx.connection.execute(
         delete(message).where(*of_conversation(tx, agent_id, conversation_id))
     )
+    drop_summaries(tx, agent_id, conversation_id)
+    return gone.rowcount
+
+
+def drop_summaries(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> None:
+    """Nothing is told of a conversation's archived messages any more."""
     tx.connection.execute(
         delete(session_summary).where(
             session_summary.c.agent_id == agent_id,
             session_summary.c.conversation_id == (conversation_id or ""),
+            session_summary.c.organization_id == tx.actor.organization_id,
         )
     )
-    return gone.rowcount
 
 
 def summary(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> Summary | None:

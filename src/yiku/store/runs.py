@@ -61,6 +61,11 @@ _UPDATE = Select(
     " cancel_asked = (cancel_asked OR :cancel_asked)"
     " WHERE id = :id AND organization_id = :organization_id RETURNING cancel_asked"
 )
+_BEGIN = Select(
+    "UPDATE run SET status = 'running', request = :request"
+    " WHERE id = :id AND organization_id = :organization_id AND status = 'created' RETURNING seq"
+)
+_ASKED_TO_END = Select("SELECT id FROM run WHERE id IN :ids* AND cancel_asked")
 _LAST = Select(
     f"SELECT {FORM.columns} FROM run"
     " WHERE agent_id = :agent AND organization_id = :organization ORDER BY seq DESC LIMIT 1"
@@ -182,6 +187,26 @@ def update(tx: Tx, one: Run) -> Run:
         raise no_run(one.id)
     asked = bool(rows[0][0])
     return one if asked == one.cancel_asked else replace(one, cancel_asked=asked)
+
+
+def begin(tx: Tx, queued: Run) -> Run:
+    """A run that was queued begins, with the request as it is here. Raises: RunNotFound."""
+    values = {"request": request_to_json(queued.request)}
+    rows = _BEGIN.rows(
+        tx.connection,
+        id=queued.id,
+        organization_id=tx.actor.organization_id,
+        **FORM.parameters(values),
+    )
+    if not rows:
+        raise no_run(queued.id)
+    return queued
+
+
+def asked_to_end(connection: Connection, run_ids: Sequence[RunId]) -> list[RunId]:
+    """Those of these runs, of any organization, that somebody asked to cancel."""
+    rows = _ASKED_TO_END.rows(connection, ids=list(run_ids)) if run_ids else ()
+    return [RunId(row[0]) for row in rows]
 
 
 def get(tx: Tx, run_id: RunId) -> Run:

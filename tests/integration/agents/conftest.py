@@ -13,6 +13,10 @@ import httpx
 import pytest
 from letta_client import Letta
 
+from tests.fixtures.gates import gate as gate
+from tests.fixtures.gates import goes_on as goes_on
+from tests.fixtures.running import open_talk as open_talk
+from tests.fixtures.running import talk as talk
 from tests.integration.agents.jobs import Jobs, Notes
 from tests.servers.scripted_chat import ScriptedChat
 
