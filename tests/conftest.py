@@ -8,5 +8,6 @@ pytest_plugins = (
     "tests.fixtures.letta",
     "tests.fixtures.network",
     "tests.fixtures.no_skips",
+    "tests.fixtures.pairs",
     "tests.fixtures.talking",
 )
