@@ -19,8 +19,8 @@ from yiku.store.role_tables import metadata
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = create_engine(database_url)
+def engine(empty_database_url: str) -> Iterator[Engine]:
+    made = create_engine(empty_database_url)
     yield made
     made.dispose()
 
@@ -66,8 +66,10 @@ def test_the_newest_migration_is_the_one_the_code_asks_for() -> None:
         assert scripts.get_heads() == [schema.HEAD]
 
 
-async def test_a_database_of_a_newer_yiku_is_refused(database_url: str, yiku_home: Path) -> None:
-    settings = load(home=yiku_home, database_url=database_url)
+async def test_a_database_of_a_newer_yiku_is_refused(
+    empty_database_url: str, yiku_home: Path
+) -> None:
+    settings = load(home=yiku_home, database_url=empty_database_url)
     async with build(settings) as app:
         await app.database.write(
             LOCAL_ACTOR,
@@ -81,9 +83,9 @@ async def test_a_database_of_a_newer_yiku_is_refused(database_url: str, yiku_hom
 
 
 async def test_an_older_database_is_upgraded_only_where_that_is_allowed(
-    database_url: str, yiku_home: Path
+    empty_database_url: str, yiku_home: Path
 ) -> None:
-    settings = load(home=yiku_home, database_url=database_url, auto_migrate=False)
+    settings = load(home=yiku_home, database_url=empty_database_url, auto_migrate=False)
     async with build(settings) as app:  # empty: made, not migrated
         await app.database.write(
             LOCAL_ACTOR,

@@ -54,10 +54,10 @@ class Window:
         return budget.messages_tokens(self.messages)
 
 
-def is_needed(work: Work, made: Prompt) -> bool:
-    """Whether a prompt has outgrown its room in the window."""
+def is_needed(work: Work, made: Prompt, estimated: int) -> bool:
+    """Whether a prompt, of so many tokens as we estimate, has outgrown its room in the window."""
     config = work.state.agent.config
-    counted = work.agents.calibration(work.handle).tokens(budget.prompt_tokens(made))
+    counted = work.agents.calibration(work.handle).tokens(estimated)
     return budget.must_compact(counted, config.context_window, made.sampling.max_tokens)
 
 
@@ -77,11 +77,10 @@ def demand_room(work: Work, made: Prompt) -> None:
     )
 
 
-def learn(work: Work, made: Prompt, usage: Usage) -> None:
+def learn(work: Work, estimated: int, usage: Usage) -> None:
     """What the provider counted sets our counting right."""
     if usage.prompt_tokens:
         before = work.agents.calibration(work.handle)
-        estimated = budget.prompt_tokens(made)
         work.agents.calibrations[work.handle] = before.learned(estimated, usage.prompt_tokens)
 
 

@@ -76,7 +76,8 @@ async def opened(
 
     Raises: ProviderError, StoreError.
     """
-    archive, context = archive_of(state), context_of(messages)
+    archive = archive_of(state)
+    context = "" if archive is None else context_of(messages)
     if archive is None or not context:
         return ""
     conversation = str(state.agent.id)

@@ -9,6 +9,7 @@ from typing import Literal
 from yiku.agents import compaction, rules
 from yiku.agents.prompt import prompt_of
 from yiku.agents.work import Trying, Work
+from yiku.context import budget
 from yiku.core.errors import PromptTooLong
 from yiku.core.model import Answer, CallPiece, Piece, Prompt, TextPiece
 from yiku.core.run import Said
@@ -30,10 +31,12 @@ class Thought:
 async def think(work: Work, trying: Trying) -> Thought:
     """Raises: PromptTooLong, ProviderError, Cancelled."""
     prompt = prompt_of(work)
-    if compaction.is_needed(work, prompt):
+    estimated = budget.prompt_tokens(prompt)
+    if compaction.is_needed(work, prompt, estimated):
         compaction.demand_room(work, prompt)
         await compaction.compact(work, prompt, "window")
         prompt = prompt_of(work)
+        estimated = budget.prompt_tokens(prompt)
     for left in reversed(range(SQUEEZES)):
         try:
             thought = await ask(work, prompt, trying)
@@ -41,8 +44,9 @@ async def think(work: Work, trying: Trying) -> Thought:
             if not left or not await compaction.compact(work, prompt, "overflow"):
                 raise
             prompt = prompt_of(work)
+            estimated = budget.prompt_tokens(prompt)
         else:
-            compaction.learn(work, prompt, thought.answer.usage)
+            compaction.learn(work, estimated, thought.answer.usage)
             return thought
     raise AssertionError("the loop returns or raises")
 

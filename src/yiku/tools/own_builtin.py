@@ -11,7 +11,6 @@ from yiku.core.tenant import Scope
 from yiku.core.tool import Code, Ran, Returned, ToolType
 from yiku.store.database import Tx, demand
 from yiku.tools.desk import TEXT, Desk, OwnTool, Param
-from yiku.tools.page import fetch
 from yiku.tools.registry import reason
 from yiku.tools.sandbox import NoSandbox
 
@@ -92,6 +91,8 @@ async def web_search(desk: Desk, given: Mapping[str, Any]) -> str:
 
 async def fetch_webpage(desk: Desk, given: Mapping[str, Any]) -> str:
     """Raises: Invalid."""
+    from yiku.tools.page import fetch  # an HTTP client, which few programs ever need
+
     demand(desk.actor, Scope.WRITE)
     page = await fetch(given["url"])
     head = f"{page.title}\n{page.url}" if page.title else page.url
