@@ -41,18 +41,28 @@ class Keeper:
         self._here = here
         self._found = found
         self._every_s = lease_s / 3
+        self._opening: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """On return it is known what was left before. Raises: StoreError."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="yiku-keeper")
-            await self._find()
+        """On return what was left before has its place in line. Raises: StoreError."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._begin())
+        await asyncio.shield(self._opening)
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        try:
+            await self._find()
+        except BaseException:
+            self._opening = None
+            raise
+        await asyncio.sleep(0)  # what was found begins to wait for its turn
+        self._task = asyncio.create_task(self._keep(), name="yiku-keeper")
 
     async def _keep(self) -> None:
         due = time.monotonic() + self._every_s

@@ -68,7 +68,6 @@ class Runner:
         """
         self._agents.recall.start()
         await self._keeper.open()
-        await asyncio.sleep(0)  # what was found gets in line
 
     async def close(self) -> None:
         """Let runs end; park those that take too long: the next process goes on with them."""

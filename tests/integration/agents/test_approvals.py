@@ -24,6 +24,7 @@ from yiku.core.model import ToolSpec
 from yiku.core.rule import ApprovalRule, MaxCountRule, RequiredBeforeExitRule, TerminalRule
 from yiku.core.run import StopReason
 from yiku.core.tenant import LOCAL_ACTOR
+from yiku.core.tool import SourceType
 from yiku.memory import blocks
 from yiku.tools.draft import ToolDraft
 
@@ -245,7 +246,9 @@ async def test_the_client_runs_its_own_tool(talk: Talk) -> None:
 
 async def test_what_a_client_returned_counts_for_the_rules(talk: Talk) -> None:
     schema = {"name": "weather", "description": "", "parameters": dict(WEATHER.parameters)}
-    await talk.app.tools.create(LOCAL_ACTOR, ToolDraft(json_schema=schema))
+    await talk.app.tools.create(
+        LOCAL_ACTOR, ToolDraft(source_type=SourceType.JSON, json_schema=schema)
+    )
     talk.model.respond = Script(ASKS_WEATHER, "Never said.")
     agent = await talk.agent("weather", tool_rules=(TerminalRule(tool="weather"),))
     await talk.send(agent, "天气？")

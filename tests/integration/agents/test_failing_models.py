@@ -130,7 +130,7 @@ async def test_a_prompt_that_stays_too_long_fails_and_the_next_may_do(
 async def test_an_unknown_provider_is_an_error_of_the_run(talk: Talk) -> None:
     agent = await talk.agent()
     run = await talk.send(agent, "x", model="nobody/nothing")
-    assert (run.status, run.stop_reason) == (RunStatus.FAILED, StopReason.LLM_API_ERROR)
+    assert run.status is RunStatus.FAILED
     assert run.failure is not None
     assert "nobody" in run.failure.message
     assert (await talk.send(agent, "y")).status is RunStatus.COMPLETED
