@@ -239,9 +239,10 @@ def sentences_of(
 
 SENTENCE_END = re.compile(r"(?<=[。！？\n])|(?<=[.!?])\s+")
 TELLING = (
-    re.compile(r"\d|[一二两三四五六七八九十百千万]+[年月日号点元块个岁]"),
+    re.compile(r"\d|[一二两三四五六七八九十百千万][年月日号点元块个岁]"),
     re.compile(
-        r"(?<=[^.!?。！？:\s] )[A-Z][\w-]+|[\w.]+@[\w.]+|我叫|名叫|名字|叫做|“[^”]+”|《[^》]+》"
+        r"(?<=[^.!?。！？:\s] )[A-Z][\w-]+|[\w.]{1,64}@[\w.]|我叫|名叫|名字|叫做"
+        r"|“[^”]{1,200}”|《[^》]{1,200}》"
     ),
     re.compile(
         r"\b(promised?|will|must|decided|remember|deadline|always|never|prefers?|likes?|hates?)\b"
@@ -249,7 +250,7 @@ TELLING = (
         re.IGNORECASE,
     ),
 )
-"""Numbers and dates; names; wishes and promises."""
+"""Numbers and dates; names; wishes and promises. Bounded, so that no pasted file takes minutes."""
 
 
 def worth_of(text: str) -> float:

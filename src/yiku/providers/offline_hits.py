@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,6 +14,12 @@ MOST = 5
 LONGEST = 300
 TEXTS = ("content", "text", "message")
 DATES = ("timestamp", "created_at", "date", "time")
+ENTRY = re.compile(r"\d+\. (?P<date>\d{4}-\d\d-\d\d) (?P<facts>[^\n]*)")
+"""How the search tools begin a hit; its text follows, indented."""
+INDENT = "   "
+FACTS = " · "
+SCORE = re.compile(r"\d\.\d+")
+ROLES = ("user", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +27,18 @@ class Quoted:
     text: str
     date: str = ""
     role: str = ""
+    score: float = 0
 
 
 def recalled(returns: Sequence[str], asked: str, words: Words) -> list[str]:
-    """Lines for the best hits of all searches, in their order, each text once.
+    """Lines for the hits of all searches, best first, each text once.
 
     Questions and what we say without a model are no memories.
     """
     lines: list[str] = []
     seen: set[str] = set()
-    for hit in (one for text in returns for one in quoted(text)):
+    hits = [one for text in returns for one in quoted(text)]
+    for hit in sorted(hits, key=lambda one: -one.score):
         text = " ".join(hit.text.split())
         if not text or text in seen or text == asked or is_ours(text) or is_question(text):
             continue
@@ -48,14 +57,28 @@ def is_ours(text: str) -> bool:
 
 
 def quoted(returned: str) -> Iterator[Quoted]:
-    """A search's return: JSON with entries anywhere in it, else its lines."""
+    """A search's return: numbered entries, or JSON with entries anywhere in it; else none."""
     try:
         found: Any = json.loads(returned)
     except ValueError:
-        for line in returned.splitlines():
-            yield Quoted(line.strip(" -*•"))
+        yield from numbered(returned)
         return
     yield from entries(found)
+
+
+def numbered(returned: str) -> Iterator[Quoted]:
+    head: re.Match[str] | None = None
+    text: list[str] = []
+    for line in [*returned.split("\n"), ""]:
+        if head is not None and line.startswith(INDENT):
+            text.append(line.removeprefix(INDENT))
+            continue
+        if head is not None:
+            facts = head["facts"].split(FACTS)[1:]
+            score = next((float(one) for one in facts[-1:] if SCORE.fullmatch(one)), 0.0)
+            role = next((one for one in facts if one in ROLES), "")
+            yield Quoted("\n".join(text), head["date"], role, score)
+        head, text = ENTRY.fullmatch(line), []
 
 
 def entries(found: Any) -> Iterator[Quoted]:

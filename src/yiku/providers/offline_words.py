@@ -91,10 +91,11 @@ QUESTION_ZH = re.compile(
     r"什么|谁|哪|几[个点号月天岁次时]|多少|怎么|怎样|如何|为什么|为何|是否|有没有|是不是|能不能|记不记得|记得.*吗|"
     r"吗\s*$|呢\s*$|^(查|找|搜索|回忆|告诉我)"
 )
+NAME = r"([^\W\d_][\w'’-]*(?: (?!I\b)[A-Z][\w'’-]*){0,2})"
 NAMES: dict[Language, tuple[re.Pattern[str], ...]] = {
     "en": (
-        re.compile(r"\bmy name(?:'s|’s| is) ([^\W\d_][\w'’-]*(?: [A-Z][\w'’-]*){0,2})", re.I),
-        re.compile(r"\bi(?:'m|’m| am) called ([^\W\d_][\w'’-]*(?: [A-Z][\w'’-]*){0,2})", re.I),
+        re.compile(rf"\b(?i:my name(?:'s|’s| is)) {NAME}"),
+        re.compile(rf"\b(?i:i(?:'m|’m| am) called) {NAME}"),
         re.compile(r"\b(?:please )?call me ([A-Z][\w'’-]*)"),
     ),
     "zh": (

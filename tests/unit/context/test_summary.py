@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -119,6 +120,15 @@ def test_an_excerpt_keeps_what_cannot_be_guessed() -> None:
         "- [2026-11-04] assistant: I will book SK 872 for 12 December.",
         "- [2026-11-04] user: Great, that is nice.",
     ]
+
+
+@pytest.mark.parametrize("pasted", ["x", "长", "“", "《", "一", "a@"])
+def test_an_excerpt_of_a_pasted_file_takes_no_minutes(pasted: str) -> None:
+    talk = Talk()
+    talk.user(pasted * 400_000)
+    begun = time.process_time()
+    excerpt(talk.messages, "en")
+    assert time.process_time() - begun < 5
 
 
 def test_an_excerpt_keeps_the_language() -> None:

@@ -94,6 +94,32 @@ def test_a_question_is_looked_up_and_answered_with_dates(text: str) -> None:
     assert text not in answer
 
 
+def test_hits_are_quoted_as_the_search_tools_tell_them() -> None:
+    archival = (
+        "2 memories, best first, with how well each fits (0 to 1); times are UTC.\n"
+        "1. 2026-10-02 08:00 (Fri) · tags: food · 0.31\n   花生\n   peanuts\n"
+        "2. 2026-10-01 08:00 (Thu) · 0.12\n   1. 2026-01-01 is a day off"
+    )
+    said_before = (
+        "1 message, best first, with how well each fits (0 to 1); times are UTC.\n"
+        "1. 2026-10-03 08:00 (Sat) · user · 0.56\n   No nuts please"
+    )
+    answer = respond(after(prompt("What am I allergic to?"), archival, said_before)).text
+    assert answer.split("\n\n")[0].splitlines() == [
+        "This is what I remember of it:",
+        "- 2026-10-03 (you said): “No nuts please”",
+        "- 2026-10-02: “花生 peanuts”",
+        "- 2026-10-01: “1. 2026-01-01 is a day off”",
+    ]
+
+
+def test_nothing_found_in_words_is_said() -> None:
+    none = "Nothing was found in archival memory. Other words or fewer conditions may help."
+    answer = respond(after(prompt("Who is my dentist?"), none, none)).text
+    assert "I remember nothing about that." in answer
+    assert "Other words" not in answer
+
+
 def test_nothing_found_is_said() -> None:
     answer = respond(after(prompt("Who is my dentist?"), "[]", '{"results": []}'))
     assert "I remember nothing about that." in answer.text
@@ -208,4 +234,7 @@ def test_statements_are_no_questions(text: str) -> None:
 def test_names_are_read_as_they_are_said() -> None:
     assert name_told("hello, i'm called Bo") == "Bo"
     assert name_told("我的名字是李雷。") == "李雷"
+    assert name_told("My name is Bo and I live in Beijing.") == "Bo"
+    assert name_told("My name is Bo I think") == "Bo"
+    assert name_told("my name is Ann Mary Lee") == "Ann Mary Lee"
     assert name_told("The name is on the door.") is None
