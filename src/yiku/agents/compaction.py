@@ -63,7 +63,7 @@ def is_needed(work: Work, made: Prompt) -> bool:
 
 def learn(work: Work, made: Prompt, usage: Usage) -> None:
     """What the provider counted sets our counting right."""
-    if usage.prompt_tokens:
+    if usage.prompt_tokens and work.handle != OFFLINE:  # it estimates, too
         before = work.agents.calibration(work.handle)
         estimated = budget.prompt_tokens(made)
         work.agents.calibrations[work.handle] = before.learned(estimated, usage.prompt_tokens)
