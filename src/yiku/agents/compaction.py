@@ -79,7 +79,7 @@ def demand_room(work: Work, made: Prompt) -> None:
 
 def learn(work: Work, estimated: int, usage: Usage) -> None:
     """What the provider counted sets our counting right."""
-    if usage.prompt_tokens:
+    if usage.prompt_tokens and work.handle != OFFLINE:  # it estimates, too
         before = work.agents.calibration(work.handle)
         work.agents.calibrations[work.handle] = before.learned(estimated, usage.prompt_tokens)
 

@@ -36,7 +36,7 @@ WORDS: dict[Language, Words] = {
         notice=(
             "No language model is configured, so I can't think about what you write: I remember it,"
             " and find it again when you ask. To add one, set a model and its key, like"
-            " `YIKU_MODEL=openai/gpt-4o-mini OPENAI_API_KEY=… yiku serve`;"
+            " `YIKU_MODEL=openai/gpt-4o-mini OPENAI_API_KEY=…`;"
             f" `{HOW}` shows which there are, local ones included."
         ),
         reminder="(I am still without a language model.)",
@@ -55,7 +55,7 @@ WORDS: dict[Language, Words] = {
     "zh": Words(
         notice=(
             "还没有配置语言模型，所以我不会思考，只会记住你说的话，并在你问起时找出来。要添加模型，请设置模型和密钥，"
-            "例如 `YIKU_MODEL=kimi/kimi-k3 KIMI_API_KEY=… yiku serve`；"
+            "例如 `YIKU_MODEL=kimi/kimi-k3 KIMI_API_KEY=…`；"
             f"`{HOW}` 会列出可用的模型，包括本地模型。"
         ),
         reminder="（仍未配置语言模型。）",
