@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 Trigger = Literal["window", "overflow", "asked"]
 SUMMARY_TOKENS = 1_000
 """Kept free for the summary."""
+DOUBT = 1.25
+"""Our count of a prompt may be so much too high; up to there the provider decides."""
 SMALLEST = 500
 """Characters that a tool's return keeps, however full the window is."""
 
@@ -59,6 +61,19 @@ def is_needed(work: Work, made: Prompt, estimated: int) -> bool:
     config = work.state.agent.config
     counted = work.agents.calibration(work.handle).tokens(estimated)
     return budget.must_compact(counted, config.context_window, made.sampling.max_tokens)
+
+
+def demand_fit(work: Work, estimated: int) -> None:
+    """Raises: PromptTooLong where nothing more can go and the window is still far too small."""
+    window = work.state.agent.config.context_window
+    counted = work.agents.calibration(work.handle).tokens(estimated)
+    if counted > window * DOUBT:
+        raise PromptTooLong(
+            f"The message and what must be shown with it take about {counted:,} tokens; the agent's"
+            f" context window is {window:,}. Send it in parts, keep it as archival memory, or give"
+            " the agent a larger context_window.",
+            model=work.handle,
+        )
 
 
 def demand_room(work: Work, made: Prompt) -> None:

@@ -37,6 +37,7 @@ async def think(work: Work, trying: Trying) -> Thought:
         await compaction.compact(work, prompt, "window")
         prompt = prompt_of(work)
         estimated = budget.prompt_tokens(prompt)
+        compaction.demand_fit(work, estimated)
     for left in reversed(range(SQUEEZES)):
         try:
             thought = await ask(work, prompt, trying)

@@ -1,8 +1,9 @@
 """Which messages give way when a conversation outgrows its window; pure.
 
 What gives way is always the conversation's beginning: no call is parted from its return, no call
-that still waits goes, and the user's last message stays as it is. Where a run's own work since then
-is what fills the window, that message goes too, and is quoted word for word under the summary.
+that still waits goes, and the user's last message stays as it is: always, until there is something said
+to it. Where a run's own work since then is what fills the window, that message goes too, and is
+quoted word for word under the summary.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def split(messages: Sequence[Message], settings: Compaction, goal: int) -> Split
     count, last = len(rest), last_user(rest)
     tokens = [0, *accumulate(map(message_tokens, rest))]
     total = tokens[-1]
-    legal = [at for at in cuts(rest) if at]
+    begun = any(one.role is MessageRole.ASSISTANT for one in rest[last:])
+    legal = [at for at in cuts(rest) if at and (begun or at <= last)]
     fitting = [at for at in legal if total - tokens[at] <= goal]
     if settings.mode in ("all", "self_compact_all"):
         choices = [[at for at in fitting if at <= last][-1:], fitting, legal[-1:]]

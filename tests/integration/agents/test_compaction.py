@@ -242,3 +242,12 @@ async def test_nothing_is_compacted_under_a_run(talk: Talk, goes_on: threading.E
         await conversations.reset(talk.app.agents, LOCAL_ACTOR, agent.agent.id)
     goes_on.set()
     assert (await active.wait()).status is RunStatus.COMPLETED
+
+
+async def test_a_message_larger_than_the_window_is_refused_and_holds_nobody_up(talk: Talk) -> None:
+    agent = await filled(talk)
+    run = await talk.send(agent, FILLER["en"] * 2_000)
+    assert (run.status, run.stop_reason) == (RunStatus.FAILED, StopReason.CONTEXT_OVERFLOW)
+    assert run.failure is not None
+    assert "Send it in parts" in run.failure.message
+    assert (await talk.send(agent, "And now?")).status is RunStatus.COMPLETED

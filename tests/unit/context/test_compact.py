@@ -222,3 +222,11 @@ def test_a_summary_is_in_the_language_that_is_spoken() -> None:
     assert language_in(talk.messages) == "zh"
     assert language_in(talk.messages[2:], "zh") == "zh"
     assert language_in(chat(1).messages, "zh") == "en"
+
+
+def test_a_message_nobody_has_answered_yet_never_gives_way() -> None:
+    talk = chat(3)
+    talk.user("word " * 5_000)
+    there = found(talk.messages, SLIDING, 100)
+    assert seqs(there.kept)[-1] == talk.messages[-1].seq
+    assert not there.quoted
