@@ -1,9 +1,9 @@
 """Which messages give way when a conversation outgrows its window; pure.
 
 What gives way is always the conversation's beginning: no call is parted from its return, no call
-that still waits goes, and the user's last message stays as it is: always, until there is something said
-to it. Where a run's own work since then is what fills the window, that message goes too, and is
-quoted word for word under the summary.
+that still waits goes, and the user's last message stays as it is, always until something is said to
+it. Where a run's own work since then is what fills the window, that message goes too, and is quoted
+word for word under the summary.
 """
 
 from __future__ import annotations
