@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +11,6 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
-from pydantic_core import from_json
 
 from yiku.core import errors
 from yiku.server import wire
@@ -78,7 +78,7 @@ def understood(kind: type[M], content: bytes) -> M:
 def understood_list(kind: type[M], content: bytes) -> list[M]:
     """Raises: YikuError where it is no list of them."""
     try:
-        return [kind.model_validate(one) for one in from_json(content)]
+        return [kind.model_validate(one) for one in json.loads(content)]
     except (TypeError, ValueError) as error:
         raise errors.YikuError(NOT_UNDERSTOOD) from error
 
