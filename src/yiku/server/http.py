@@ -35,6 +35,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.ModelNotFound: 503,
     errors.PromptTooLong: 422,
     errors.SandboxUnavailable: 503,
+    errors.RunFailed: 500,
     errors.YikuError: 500,
 }
 """The nearest class of an error decides."""

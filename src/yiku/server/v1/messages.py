@@ -82,7 +82,7 @@ async def retrieve(message_id: str, app: Here, actor: Asks) -> Response:
 
 
 @router.post("/v1/messages/search", response_model=list[wire_messages.AnyFoundOut])
-async def search(body: wire.SearchIn, app: Here, actor: Asks) -> Response:
+async def search(body: wire.MessageSearchIn, app: Here, actor: Asks) -> Response:
     """Find messages of an agent, or of all, by words and by meaning; the best first."""
     since, until = times_in(body)
     found = await recall.search(

@@ -196,7 +196,7 @@ def message_page(query: Page | wire.EveryMessageQuery) -> MessagePage:
     )
 
 
-def times_in(body: wire.SearchIn) -> tuple[datetime | None, datetime | None]:
+def times_in(body: wire.MessageSearchIn) -> tuple[datetime | None, datetime | None]:
     """From when to when, the end not included; v1 means the end's day, or moment, too.
 
     Raises: Invalid.

@@ -256,7 +256,7 @@ class EveryMessageQuery(In):
     include_return_message_types: list[MessageType] | None = None
 
 
-class SearchIn(In):
+class MessageSearchIn(In):
     """What is looked for in the messages."""
 
     query: SomeWords
