@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yiku.core.errors import SettingInvalid
@@ -25,11 +25,21 @@ def provider_variables() -> dict[str, str]:
     return {name: value for name, value in found.items() if value and OF_PROVIDERS.fullmatch(name)}
 
 
+def either(name: str) -> AliasChoices:
+    """A variable that the specification names without our prefix; with it, it is taken, too."""
+    return AliasChoices(f"YIKU_{name}", name)
+
+
 class Settings(BaseSettings):
-    """Each field is read from `YIKU_` and its name in capitals."""
+    """Each field is read from `YIKU_` and its name in capitals; some from their bare name, too."""
 
     model_config = SettingsConfigDict(
-        env_prefix="YIKU_", env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="YIKU_",
+        env_file=ENV_FILE,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
     )
 
     home: Path = Field(
@@ -144,6 +154,48 @@ class Settings(BaseSettings):
         description="Who may have the packages that a custom tool asks for installed, wheels only:"
         " keys with the scope `admin`, or `write`; `off`: nobody. What is installed, all use.",
     )
+    skills_dir: Path | None = Field(
+        default=None,
+        description="Folder with memory skills of one's own, Markdown files; empty: `skills` in the"
+        " data directory.",
+    )
+    skill_encoding: Literal["background", "request", "off"] = Field(
+        default="background",
+        description="When a language model encodes what agents save: `background`, after it was"
+        " stored as it came; `request`, before the answer; `off`: never.",
+    )
+    secrets: Literal["refuse", "mask", "keep"] = Field(
+        default="mask",
+        description="Passwords, keys and card numbers in what agents save: `refuse` the text,"
+        " `mask` them, or `keep` them.",
+    )
+    memskill_use_llm_selection: bool = Field(
+        default=False,
+        validation_alias=either("MEMSKILL_USE_LLM_SELECTION"),
+        description="Whether a language model may choose the memory skill where keywords can't.",
+    )
+    designer_llm_model: str | None = Field(
+        default=None,
+        validation_alias=either("DESIGNER_LLM_MODEL"),
+        description="Language model that rewrites memory skills; empty: `YIKU_MODEL`.",
+    )
+    designer_llm_base_url: str | None = Field(
+        default=None,
+        validation_alias=either("DESIGNER_LLM_BASE_URL"),
+        description="Address of that model's provider; empty: that of `YIKU_MODEL`.",
+    )
+    designer_auto_evolve: bool = Field(
+        default=False,
+        validation_alias=either("DESIGNER_AUTO_EVOLVE"),
+        description="Whether memory skills are examined once a day and better prompts proposed."
+        " Nothing is approved by itself.",
+    )
+    compact_threshold: int = Field(
+        default=20,
+        ge=6,
+        validation_alias=either("COMPACT_THRESHOLD"),
+        description="Messages in a conversation beyond which all but the last five are summarised.",
+    )
     host: str = Field(default="127.0.0.1", description="Address `yiku serve` listens on.")
     port: int = Field(
         default=8283, ge=0, le=65_535, description="Port `yiku serve` listens on; 0: any free one."
@@ -193,7 +245,13 @@ def load(**given: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         problems = "; ".join(
-            f"YIKU_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg']}"
+            f"{variable_of(e['loc'])}: {e['msg']}"
             for e in error.errors(include_url=False, include_input=False)
         )
         raise SettingInvalid(f"Settings can't be used: {problems}.") from error
+
+
+def variable_of(place: tuple[int | str, ...]) -> str:
+    """The variable that a value came from."""
+    name = str(place[0]).upper() if place else "?"
+    return name if name.startswith("YIKU_") else f"YIKU_{name}"

@@ -14,6 +14,8 @@ YikuError
 │   ├── MessageNotFound
 │   ├── RunNotFound
 │   ├── StepNotFound
+│   ├── SkillNotFound
+│   ├── ChangelogNotFound
 │   └── KeyNotFound
 ├── Invalid                     what was asked can't be done as asked
 │   ├── InvalidText
@@ -22,6 +24,8 @@ YikuError
 │   ├── BlockTooLong
 │   ├── EditRefused
 │   ├── InvalidTool
+│   ├── InvalidSkill
+│   ├── SecretRefused
 │   └── SettingInvalid
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
@@ -40,6 +44,9 @@ YikuError
 │   ├── AgentBusy
 │   ├── LabelTaken
 │   ├── StaleAgent
+│   ├── SkillExists
+│   ├── NotACanary
+│   ├── NothingToRollBack
 │   ├── ApprovalPending
 │   └── NothingToApprove
 ├── NotAllowed
@@ -131,6 +138,14 @@ class StepNotFound(NotFound):
     """There is no such step."""
 
 
+class SkillNotFound(NotFound):
+    """There is no such memory skill."""
+
+
+class ChangelogNotFound(NotFound):
+    """There is no such change of a memory skill."""
+
+
 class KeyNotFound(NotFound):
     """There is no such API key."""
 
@@ -161,6 +176,14 @@ class EditRefused(Invalid):
 
 class InvalidTool(Invalid):
     """The tool can't be made, or called, like this."""
+
+
+class InvalidSkill(Invalid):
+    """The memory skill can't be used as it is written."""
+
+
+class SecretRefused(Invalid):
+    """The text holds a secret, which is never stored."""
 
 
 class SettingInvalid(Invalid):
@@ -233,6 +256,18 @@ class LabelTaken(Conflict):
 
 class StaleAgent(Conflict):
     """The agent has changed since it was read."""
+
+
+class SkillExists(Conflict):
+    """There is already a memory skill of this name."""
+
+
+class NotACanary(Conflict):
+    """What is to be approved or rejected is no canary, or no longer."""
+
+
+class NothingToRollBack(Conflict):
+    """The memory skill has no earlier version."""
 
 
 class ApprovalPending(Conflict):

@@ -21,6 +21,12 @@ ConversationId = NewType("ConversationId", str)
 MessageId = NewType("MessageId", str)
 RunId = NewType("RunId", str)
 StepId = NewType("StepId", str)
+SkillId = NewType("SkillId", str)
+"""Of one version of a memory skill."""
+ChangelogId = NewType("ChangelogId", str)
+EncodingId = NewType("EncodingId", str)
+LookupId = NewType("LookupId", str)
+FeedbackId = NewType("FeedbackId", str)
 
 
 def new_id(noun: str) -> str:

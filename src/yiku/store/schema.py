@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import MigrationNeeded
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration; a test compares it with the scripts."""
 
 

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from yiku.store import agent_tables, block_tables, role_tables, tool_tables
+from yiku.store import agent_tables, block_tables, role_tables, skill_tables, tool_tables
 
-MODULES = (agent_tables, block_tables, role_tables, tool_tables)
+MODULES = (agent_tables, block_tables, role_tables, skill_tables, tool_tables)
 """Each adds its tables, when it is imported, to the metadata that all share."""
 
 context.configure(
