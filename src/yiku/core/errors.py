@@ -65,6 +65,10 @@ HTTP status: `server/http.py` owns that table.
 """
 
 import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class YikuError(Exception):
@@ -137,6 +141,15 @@ class KeyNotFound(NotFound):
 
 class Invalid(YikuError):
     """The request can't be carried out as it stands."""
+
+
+def checked(field: str, test: Callable[[], T]) -> T:
+    """What `test` returns. Raises: what `test` raises, with the field it is about."""
+    try:
+        return test()
+    except Invalid as error:
+        error.facts["field"] = field
+        raise
 
 
 class InvalidText(Invalid):
