@@ -69,6 +69,7 @@ class ErrorOut(Out):
 
     detail: str | list[Problem] = Field(description="What is wrong, and what would be right.")
     error: str = Field(description="The error's name.")
+    run_id: str | None = Field(default=None, description="The run it is about, where it is of one.")
 
 
 class BlockIn(In):
