@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 LOOKED_UP = frozenset(
     {"after", "before", "agent_id", "archive_id"}
-    | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message")}
+    | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message", "run")}
 )
 """Fields that hold ids: one that can't be anybody's is not found, like any other."""
 
