@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from yiku.core.agent import AgentConfig
 from yiku.core.block import BlockContent
-from yiku.core.errors import Invalid
+from yiku.core.errors import Invalid, checked
 from yiku.core.rule import AnyRule, ChildRule, ConditionalRule, MaxCountRule, ParentRule
 from yiku.memory import blocks
-from yiku.memory.blocks import checked
 from yiku.memory.draft import check_characters, check_metadata, check_name
 
 MAX_NAME = 200

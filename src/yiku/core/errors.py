@@ -72,6 +72,10 @@ HTTP status: `server/http.py` owns that table.
 """
 
 import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class YikuError(Exception):
@@ -152,6 +156,15 @@ class KeyNotFound(NotFound):
 
 class Invalid(YikuError):
     """The request can't be carried out as it stands."""
+
+
+def checked(field: str, test: Callable[[], T]) -> T:
+    """What `test` returns. Raises: what `test` raises, with the field it is about."""
+    try:
+        return test()
+    except Invalid as error:
+        error.facts["field"] = field
+        raise
 
 
 class InvalidText(Invalid):

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from yiku.core.block import MAX_LIMIT, Block, BlockContent, BlockFilter, BlockPage, BlockVersion
-from yiku.core.errors import Invalid, NothingToUndo
+from yiku.core.errors import Invalid, NothingToUndo, checked
 from yiku.core.ids import BlockId
 from yiku.core.tenant import Actor
 from yiku.memory.draft import MAX_TAGS, check_characters, check_metadata, check_name
@@ -56,15 +56,6 @@ def check(content: BlockContent) -> None:
     checked("metadata", lambda: check_metadata(content.metadata))
     for name in NAMED:
         checked(name, lambda name=name: check_name(f"`{name}`", getattr(content, name)))
-
-
-def checked(field: str, test: Callable[[], None]) -> None:
-    """Raises: what `test` raises, with the field it is about."""
-    try:
-        test()
-    except Invalid as error:
-        error.facts["field"] = field
-        raise
 
 
 async def create(

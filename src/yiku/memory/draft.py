@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from yiku.core.errors import Invalid, InvalidText
+from yiku.core.errors import Invalid, InvalidText, checked
 from yiku.core.ids import ArchiveId, PassageId, new_ids
 from yiku.core.memory import Draft, Passage
 from yiku.core.tenant import Actor
@@ -23,6 +23,8 @@ MAX_ID = 64
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 MAX_METADATA_BYTES = 65_536
+MAX_DEPTH = 64
+"""Of metadata: what is nested much deeper can be stored, and not written as an answer again."""
 STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 SORTED_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 QUESTION = 1
@@ -69,8 +71,8 @@ def check_name(what: str, name: str | None, longest: int = MAX_NAME) -> None:
 
 
 def check(draft: Draft, max_text_bytes: int) -> None:
-    """Raises: Invalid, InvalidText."""
-    check_text(draft.text, max_text_bytes)
+    """Raises: Invalid, InvalidText, naming the field."""
+    checked("text", lambda: check_text(draft.text, max_text_bytes))
     if draft.route_as is not None:
         check_text(draft.route_as, max_text_bytes)
     check_name("The speaker", draft.speaker)
@@ -78,8 +80,8 @@ def check(draft: Draft, max_text_bytes: int) -> None:
     check_name("The message", draft.message)
     check_name("The language", draft.language, MAX_LANGUAGE)
     check_name("The skill's id", draft.skill_id, MAX_ID)
-    check_tags(draft.tags)
-    check_metadata(draft.metadata)
+    checked("tags", lambda: check_tags(draft.tags))
+    checked("metadata", lambda: check_metadata(draft.metadata))
     check_moment("at", draft.at)
     check_moment("valid_from", draft.valid_from)
     check_moment("valid_to", draft.valid_to)
@@ -90,9 +92,9 @@ def check_moment(what: str, moment: datetime | None) -> None:
     if moment is None:
         return
     if moment.tzinfo is None:
-        raise Invalid(f"`{what}` needs a time zone, like 2026-05-07T12:00:00+08:00.")
+        raise Invalid(f"`{what}` needs a time zone, like 2026-05-07T12:00:00+08:00.", field=what)
     if not EARLIEST <= moment <= LATEST:
-        raise Invalid(f"`{what}` is {moment.isoformat()}; years 1 to 9999 can be kept.")
+        raise Invalid(f"`{what}` is {moment.isoformat()}; years 1 to 9999 can be kept.", field=what)
 
 
 def check_tags(tags: Sequence[str]) -> None:
@@ -109,6 +111,8 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
         return
     for name in metadata:
         check_name("A metadata name", name)
+    if not is_shallow(metadata, MAX_DEPTH):
+        raise Invalid(f"The metadata is nested deeper than {MAX_DEPTH} levels.")
     try:
         written = STRICT_JSON.encode(dict(metadata))
     except (TypeError, ValueError) as error:
@@ -118,6 +122,14 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
         raise Invalid(
             f"The metadata is {len(written):,} characters long; {MAX_METADATA_BYTES:,} are allowed."
         )
+
+
+def is_shallow(value: Any, depth: int) -> bool:
+    """Whether lists and objects are nested in each other `depth` times at most."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
+    return depth > 0 and all(is_shallow(one, depth - 1) for one in inner)
 
 
 def passages_of(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[Passage]:

@@ -102,9 +102,9 @@ async def demand_roles(
 def check_query(query: str, limit: int) -> None:
     """Raises: Invalid."""
     if not query.strip():
-        raise Invalid("The query is empty; ask with at least one visible character.")
+        raise Invalid("The query is empty; ask with at least one visible character.", field="query")
     if len(query.encode("utf-8", "surrogatepass")) > MAX_QUERY_BYTES:
-        raise Invalid(f"The query is longer than {MAX_QUERY_BYTES:,} bytes.")
+        raise Invalid(f"The query is longer than {MAX_QUERY_BYTES:,} bytes.", field="query")
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid(f"`limit` is 1 to {MAX_LIMIT}, not {limit}.")
 

@@ -69,7 +69,8 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
         logger.error("request failed", exc_info=error)
     headers = headers_of(path, status)
     if v1_errors.is_v1(path):
-        body = v1_errors.body_of_error(error)
+        place = "query" if request.method == "GET" else "body"
+        body = v1_errors.body_of_error(error, place)
         headers = {**(headers or {}), **v1_errors.headers_of_error(error)}
     else:
         facts = {k: v for k, v in error.facts.items() if isinstance(v, str | int | float)}
@@ -79,22 +80,38 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    path = request.url.path
+    path, problems = request.url.path, error.errors()
     kind = request.headers.get("content-type", "")
-    if request.method in ("POST", "PATCH") and not kind.startswith("application/json"):
+    of_body = any(one["loc"][0] == "body" for one in problems)
+    if of_body and not kind.startswith("application/json"):
         words = f"Send JSON, as `Content-Type: application/json`, not {kind or 'nothing'}."
-        return refusal(path, 422, "Invalid", words)
+        return wrong(path, ("header", "Content-Type"), words)
+    if problems[0]["type"] == "json_invalid":
+        return unreadable(path, error.__cause__ or error)
     if v1_errors.is_v1(path):
-        return JSONResponse(v1_errors.body_of_problems(error.errors()), 422)
-    problems = [
-        f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}"
-        for e in error.errors()
+        return JSONResponse(v1_errors.body_of_problems(problems), 422)
+    told = [
+        f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}" for e in problems
     ]
-    return refusal(path, 422, "Invalid", "; ".join(problems))
+    return refusal(path, 422, "Invalid", "; ".join(told))
+
+
+def unreadable(path: str, cause: BaseException) -> JSONResponse:
+    return wrong(path, ("body",), f"The body can't be read as JSON: {cause}")
+
+
+def wrong(path: str, where: tuple[str, ...], words: str) -> JSONResponse:
+    """What is wrong with a request as a whole."""
+    if v1_errors.is_v1(path):
+        problem = {"loc": where, "msg": words, "type": "Invalid"}
+        return JSONResponse(v1_errors.body_of_problems([problem]), 422)
+    return refusal(path, 422, "Invalid", words)
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # of a body that no JSON parser takes: not UTF-8, nested too deep
+        return unreadable(request.url.path, error.__cause__ or error)
     names = {404: "NotFound", 405: "MethodNotAllowed", 413: "RequestTooLarge"}
     name = names.get(error.status_code, "Invalid")
     found = refusal(request.url.path, error.status_code, name, str(error.detail))
@@ -143,8 +160,8 @@ class BodyLimit:
         return refusal(path, 413, "RequestTooLarge", self._words())
 
 
-def build_asgi(app: App) -> FastAPI:
-    """The server's routes over an open `App`; who built that closes it."""
+def routes() -> FastAPI:
+    """The server's routes, over nothing yet: enough to describe them."""
     asgi = FastAPI(
         title="Yiku 忆库",
         version=version("yiku"),
@@ -152,7 +169,6 @@ def build_asgi(app: App) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
     )
-    asgi.state.app = app
     asgi.include_router(memory.router)
     asgi.include_router(roles.router)
     for router in v1.build():
@@ -163,6 +179,13 @@ def build_asgi(app: App) -> FastAPI:
     asgi.add_exception_handler(RequestValidationError, on_invalid_request)
     asgi.add_exception_handler(HTTPException, on_http_error)
     asgi.add_exception_handler(Exception, on_bug)
+    return asgi
+
+
+def build_asgi(app: App) -> FastAPI:
+    """The server's routes over an open `App`; who built that closes it."""
+    asgi = routes()
+    asgi.state.app = app
     asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
     return asgi
 

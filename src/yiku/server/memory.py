@@ -39,7 +39,9 @@ from yiku.store import archives, history, memberships, passages, requests, schem
 
 router = APIRouter(
     prefix="/memory",
-    responses={status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 503)},
+    responses={
+        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+    },
 )
 Asks = Annotated[Actor, Depends(actor_of)]
 IdempotencyKey = Annotated[str | None, Header(max_length=255)]

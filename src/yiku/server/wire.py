@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from yiku.server.storable import demand_json
 
 
 def in_utc(value: Any) -> Any:
@@ -24,7 +26,14 @@ def in_utc(value: Any) -> Any:
 
 
 When = Annotated[datetime, BeforeValidator(in_utc)]
-Metadata = dict[str, Any]
+
+
+def storable(value: dict[str, Any]) -> dict[str, Any]:
+    demand_json(value)
+    return value
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(storable)]
 
 
 class Wire(BaseModel):
@@ -110,7 +119,7 @@ class PassageOut(Out):
     text: str
     language: str
     tags: list[str]
-    metadata: Metadata
+    metadata: dict[str, Any]
     at: datetime
     created_at: datetime
     speaker: str | None

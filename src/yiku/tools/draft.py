@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from yiku.core.errors import InvalidTool
+from yiku.core.errors import InvalidTool, checked
 from yiku.core.tool import MAX_RETURN_CHAR_LIMIT, Requirement, SourceType, Tool, ToolDraft
 from yiku.tools import schema
 
@@ -45,27 +45,31 @@ def check(draft: ToolDraft) -> Told:
         case SourceType.JSON:
             made = of_json(draft)
     if draft.args_json_schema is not None:
-        made["parameters"] = schema.checked_parameters(draft.args_json_schema)
+        given = draft.args_json_schema
+        made["parameters"] = checked("args_json_schema", lambda: schema.checked_parameters(given))
     if draft.description:
         made["description"] = draft.description
     return Told(made["name"], made["description"], made)
 
 
 def of_python(draft: ToolDraft) -> dict[str, Any]:
-    if not draft.source_code:
+    source = draft.source_code
+    if not source:
         raise InvalidTool("A Python tool needs its `source_code`.", field="source_code")
     if draft.json_schema is None:
-        return schema.of_source(draft.source_code)
-    given = schema.check(draft.json_schema)
+        return checked("source_code", lambda: schema.of_source(source))
+    given = of_json(draft)
     # The function must be there, though nothing else is read of it.
-    schema.function_of(schema.parse(draft.source_code), given["name"])
+    checked("source_code", lambda: schema.function_of(schema.parse(source), given["name"]))
     return given
 
 
 def of_json(draft: ToolDraft) -> dict[str, Any]:
-    if draft.json_schema is None:
-        raise InvalidTool("A tool that the client runs needs its `json_schema`.")
-    return schema.check(draft.json_schema)
+    given = draft.json_schema
+    if given is None:
+        words = "A tool that the client runs needs its `json_schema`."
+        raise InvalidTool(words, field="json_schema")
+    return checked("json_schema", lambda: schema.check(given))
 
 
 def check_requirements(field: str, requirements: Sequence[Requirement]) -> None:
@@ -108,7 +112,9 @@ def check_arguments(one: Tool, arguments: Mapping[str, Any]) -> None:
     missing = [name for name in parameters.get("required", ()) if name not in arguments]
     unknown = [name for name in arguments if name not in known]
     if missing:
-        raise InvalidTool(f"`{one.name}` needs {', '.join(f'`{name}`' for name in missing)}.")
+        named = ", ".join(f"`{name}`" for name in missing)
+        raise InvalidTool(f"`{one.name}` needs {named}.", field="args")
     if unknown and parameters.get("additionalProperties") is not True:
         takes = ", ".join(f"`{name}`" for name in known) or "nothing"
-        raise InvalidTool(f"`{one.name}` has no parameter `{unknown[0]}`; it takes {takes}.")
+        words = f"`{one.name}` has no parameter `{unknown[0]}`; it takes {takes}."
+        raise InvalidTool(words, field="args")

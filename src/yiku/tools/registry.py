@@ -188,7 +188,8 @@ def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, s
         raise InvalidTool(f"`{one.name}` has no Python code here: the client runs it.")
     for name, value in environment.items():
         if not name or "=" in name or "\0" in name + value:
-            raise InvalidTool(f"{name!r:.80} can't be an environment variable of this value.")
+            words = f"{name!r:.80} can't be an environment variable of this value."
+            raise InvalidTool(words, field="env_vars")
     return Code(
         source=one.source_code,
         function=one.name,

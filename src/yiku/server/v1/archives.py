@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from yiku.core.errors import PassageNotFound
+from yiku.core.errors import PassageNotFound, checked
 from yiku.core.ids import AgentId, ArchiveId, PassageId
 from yiku.core.memory import Archive
 from yiku.memory import erase, ingest
-from yiku.memory.blocks import checked
 from yiku.memory.draft import check_characters, check_name
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_archives as wire

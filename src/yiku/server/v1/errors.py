@@ -23,11 +23,17 @@ def body_of(name: str, message: str) -> dict[str, Any]:
     return {"detail": message, "error": name}
 
 
-def body_of_error(error: YikuError) -> dict[str, Any]:
-    """What is wrong with a field is said as for a field of the wrong type; a run is named."""
+def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
+    """What is wrong with a field is said as for a field of the wrong type; a run is named.
+
+    `place`: where the request has its fields, unless the error knows."""
     name, field = type(error).__name__, error.facts.get("field")
     if isinstance(field, str):
-        problem = {"loc": ("body", field), "msg": error.message, "type": name}
+        problem = {
+            "loc": (error.facts.get("place", place), field),
+            "msg": error.message,
+            "type": name,
+        }
         return body_of_problems([problem], name)
     run_id = error.facts.get("run_id")
     return body_of(name, error.message) | ({} if run_id is None else {"run_id": run_id})

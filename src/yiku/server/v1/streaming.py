@@ -21,10 +21,16 @@ from yiku.server.v1.translate_stream import Stream, line
 logger = logging.getLogger(__name__)
 
 PING_S = 15.0
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["message", "error"]}, "data": {"type": "string"}},
+    "required": ["data"],
 }
-"""What a stream answers with, for the API's description."""
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"itemSchema": EVENT}}}
+}
+"""What a stream answers with, for the API's description; `itemSchema` is a word of OpenAPI 3.2,
+which readers of 3.1 pass over."""
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """A proxy that collects the answer first would make it no stream."""
 

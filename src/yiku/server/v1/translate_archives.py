@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pydantic import BaseModel
+
 from yiku.core.errors import Invalid
 from yiku.core.ids import ArchiveId
 from yiku.core.memory import Archive, Draft, Filter, Hit, Passage
@@ -80,12 +82,23 @@ def passage_part(query: wire.PassageQuery) -> Part:
     )
 
 
+def check_order(form: BaseModel, since: str, until: str) -> None:
+    """Raises: Invalid, naming the fields as v1 does."""
+    first, last = getattr(form, since), getattr(form, until)
+    if first and last and first >= last:
+        raise Invalid(f"`{since}` must come before `{until}`.", field=since)
+
+
 def recall_filter(query: wire.RecallQuery) -> Filter:
+    """Raises: Invalid."""
+    check_order(query, "start_datetime", "end_datetime")
     found = Filter(since=query.start_datetime, until=query.end_datetime)
     return with_tags(found, query)
 
 
 def search_filter(body: wire.PassageSearchIn) -> Filter:
+    """Raises: Invalid."""
+    check_order(body, "start_date", "end_date")
     return with_tags(Filter(since=body.start_date, until=body.end_date), body)
 
 
@@ -98,8 +111,7 @@ def with_tags(wanted: Filter, form: wire.Tagged) -> Filter:
 
 def listing_filter(body: wire.PassageSearchIn, places: Sequence[ArchiveId]) -> PassageFilter:
     """Of a search without a query. Raises: Invalid."""
-    if body.start_date and body.end_date and body.start_date >= body.end_date:
-        raise Invalid("`start_date` must come before `end_date`.", field="start_date")
+    check_order(body, "start_date", "end_date")
     return PassageFilter(
         archive_ids=places,
         tags=tuple(body.tags or ()),

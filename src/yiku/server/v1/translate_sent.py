@@ -205,7 +205,13 @@ def times_in(body: wire.MessageSearchIn) -> tuple[datetime | None, datetime | No
     if last is None:
         return since, None
     is_day = len(body.end_date or "") <= len("2026-01-01")
-    return since, last + (timedelta(days=1) if is_day else timedelta(microseconds=1))
+    try:
+        until = last + (timedelta(days=1) if is_day else timedelta(microseconds=1))
+    except OverflowError:
+        return since, None  # nothing is said after the last day there is
+    if since is not None and since >= until:
+        raise Invalid("`start_date` must come before `end_date`.", field="start_date")
+    return since, until
 
 
 def patched(
@@ -215,7 +221,7 @@ def patched(
 ) -> Message:
     """The message saying what `patch` says, in the first place where it said such a thing.
 
-    Raises: Invalid where it says no such thing.
+    Raises: Invalid where it says no such thing, or wouldn't any more.
     """
     if one.role is MessageRole.SYSTEM and one.run_id is None:
         raise Invalid(
@@ -228,6 +234,8 @@ def patched(
     elif isinstance(patch, wire.AssistantPatch):
         text = patch.content
         words = text if isinstance(text, str) else "\n".join(part.text for part in text)
+        if not words:
+            raise Invalid("A message that says nothing can't be kept.", field="content")
         parts = list(reworded(one, words, form))
         changed = one.role is MessageRole.ASSISTANT and len(parts) > 0
     else:

@@ -23,7 +23,8 @@ def version_in(if_match: str | None) -> int | None:
         return None
     found = VERSION.fullmatch(if_match.strip())
     if found is None:
-        raise Invalid(f'`If-Match` is an ETag that was given here, like "3", not {if_match!r}.')
+        words = f'`If-Match` is an ETag that was given here, like "3", not {if_match!r}.'
+        raise Invalid(words, field="If-Match", place="header")
     return int(found[1])
 
 

@@ -1,4 +1,4 @@
-"""The forms of the Letta v1 wire; nothing of ours is imported here.
+"""The forms of the Letta v1 wire; none of our nouns is imported here.
 
 Names, defaults and optional fields are those of `letta-client`. Requests are checked here.
 """
@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from yiku.server.storable import demand_json, demand_text
+
 BlockLimit = Field(default=100_000, ge=1, le=10_000_000, description="Characters of the value.")
 
 
@@ -17,7 +19,7 @@ Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 LOOKED_UP = frozenset(
     {"after", "before", "agent_id", "archive_id"}
-    | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message")}
+    | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message", "run")}
 )
 """Fields that hold ids: one that can't be anybody's is not found, like any other."""
 
@@ -30,22 +32,15 @@ class In(BaseModel):
     @field_validator("*")
     @classmethod
     def can_be_kept(cls, value: Any, info: ValidationInfo) -> Any:
-        """JSON can carry texts that no database takes."""
-        if info.field_name not in LOOKED_UP:
+        """JSON can carry what no database takes, or what couldn't be answered again."""
+        if isinstance(value, dict):
+            demand_json(cast("Any", value))
+        elif info.field_name not in LOOKED_UP:
             texts = cast("list[Any]", value) if isinstance(value, list) else [value]
             for text in texts:
                 if isinstance(text, str) and not text.isprintable():
                     demand_text(text)
         return cast("Any", value)
-
-
-def demand_text(text: str) -> None:
-    if "\0" in text:
-        raise ValueError(f"there is a NUL character at position {text.index(chr(0))}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"there is half a character at position {error.start}") from error
 
 
 class Out(BaseModel):
@@ -74,6 +69,7 @@ class ErrorOut(Out):
 
     detail: str | list[Problem] = Field(description="What is wrong, and what would be right.")
     error: str = Field(description="The error's name.")
+    run_id: str | None = Field(default=None, description="The run it is about, where it is of one.")
 
 
 class BlockIn(In):

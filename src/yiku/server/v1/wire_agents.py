@@ -13,11 +13,13 @@ from yiku.server.v1.wire_models import (
     Compaction,
     EmbeddingConfig,
     EmbeddingConfigOut,
+    Handle,
     LlmConfig,
     LlmConfigOut,
     ModelSettings,
     ResponseFormat,
     Tokens,
+    Window,
 )
 from yiku.server.v1.wire_rules import AnyRule
 from yiku.server.v1.wire_sent import MessageIn
@@ -53,10 +55,10 @@ class AgentFields(In):
 
     system: str | None = None
     description: str | None = None
-    model: str | None = Field(default=None, description="`<provider>/<model>`.")
+    model: Handle | None = None
     model_settings: ModelSettings | None = None
-    embedding: str | None = Field(default=None, description="`<provider>/<model>`.")
-    context_window_limit: Tokens | None = None
+    embedding: Handle | None = None
+    context_window_limit: Window | None = None
     compaction_settings: Compaction | None = None
     response_format: ResponseFormat | None = None
     tool_rules: list[AnyRule] | None = None

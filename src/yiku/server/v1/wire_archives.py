@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -17,6 +17,16 @@ def aware(at: datetime) -> datetime:
 
 Aware = Annotated[datetime, AfterValidator(aware)]
 """A moment; without a time zone it is UTC, as v1 has it."""
+
+
+def storable(at: datetime) -> datetime:
+    day = timedelta(days=1)
+    if not datetime.min.replace(tzinfo=UTC) + day <= at <= datetime.max.replace(tzinfo=UTC) - day:
+        raise ValueError("years 1 to 9999 can be kept")
+    return at
+
+
+Said = Annotated[Aware, AfterValidator(storable)]
 
 
 class ArchiveIn(In):
@@ -59,7 +69,7 @@ class PassageIn(In):
     """A text to remember."""
 
     text: str
-    created_at: Aware | None = Field(default=None, description="When it was said; null: now.")
+    created_at: Said | None = Field(default=None, description="When it was said; null: now.")
     tags: list[str] | None = None
 
 

@@ -13,6 +13,15 @@ Level = Literal["low", "medium", "high", "xhigh", "max"]
 Verbosity = Literal["low", "medium", "high"]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Budget = Annotated[int, Field(ge=0, le=100_000_000)]
+Window = Annotated[Tokens, Field(json_schema_extra={"minimum": 512})]
+"""Of an agent. Only described here, as the next: `agents.check` says in words what is wrong."""
+Handle = Annotated[
+    str,
+    Field(
+        description="`<provider>/<model>`.",
+        json_schema_extra={"pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}/\S{1,300}$"},
+    ),
+]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -75,7 +84,7 @@ class LlmConfig(In):
     """
 
     model: str
-    context_window: Tokens
+    context_window: Window
     model_endpoint_type: str
     model_endpoint: str | None = None
     model_wrapper: str | None = None

@@ -27,7 +27,9 @@ class ToolIn(In):
     tags: list[str] | None = None
     pip_requirements: list[Requirement] | None = None
     npm_requirements: list[Requirement] | None = None
-    return_char_limit: int | None = None
+    return_char_limit: int | None = Field(
+        default=None, json_schema_extra={"minimum": 1, "maximum": 1_000_000}
+    )
     default_requires_approval: bool | None = None
     enable_parallel_execution: bool | None = None
 

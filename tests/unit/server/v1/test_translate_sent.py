@@ -205,7 +205,10 @@ def test_what_a_message_says_is_changed_in_its_first_place() -> None:
 def test_what_a_message_does_not_say_cannot_be_changed() -> None:
     silent = message(MessageRole.ASSISTANT, call("f"))
     compiled = message(MessageRole.SYSTEM, Text("You are …"), run_id=None)
+    said = message(MessageRole.ASSISTANT, Text("a"))
+    nothing = wire.AssistantPatch(content=[wire.TextIn(type="text", text="")])
     for one, patch in (
+        (said, nothing),
         (silent, wire.AssistantPatch(content="a")),
         (silent, wire.ReasoningPatch(reasoning="a")),
         (silent, wire.UserPatch(content="a")),
