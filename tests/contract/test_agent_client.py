@@ -178,6 +178,18 @@ async def test_an_agent_is_changed_and_erased(agents: AgentClient) -> None:
     assert await agents.list(name="anna") == []
 
 
+async def test_blocks_come_in_the_agents_own_order(agents: AgentClient) -> None:
+    other = await agents.create("other")
+    older = await agents.add_block(other.id, "older", "made first, given last")
+    ann = await agents.create("ann", blocks={"human": "", "persona": ""}, block_ids=[older])
+    await agents.add_block(ann.id, "notes", "")
+
+    labels = [one.label for one in (await agents.get(ann.id)).blocks]
+
+    assert sorted(labels) == ["human", "notes", "older", "persona"]
+    assert [one.label for one in await agents.blocks(ann.id)] == labels
+
+
 async def test_what_is_not_there_is_told_as_what_it_is(agents: AgentClient) -> None:
     ann = await agents.create("ann")
 

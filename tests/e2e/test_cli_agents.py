@@ -50,11 +50,21 @@ def test_an_agent_is_made_shown_changed_and_deleted(cli: Cli) -> None:
 def test_what_is_wrong_is_named_and_what_would_be_right(cli: Cli) -> None:
     cli("agent", "create", "helper")
     cli("agent", "create", "twin")
-    cli("agent", "create", "twin", "--kind", "react")
+    taken = cli("agent", "create", "twin", "--kind", "react", code=4).err
+    twin = cli("agent", "create", "twin", "--kind", "react", "--again", "--json").json
 
     assert "is it 'helper'" in cli("agent", "show", "halper", code=3).err
     assert "yiku agent list" in cli("agent", "show", "zzz", code=3).err
-    assert "2 agents have the name 'twin'" in cli("agent", "show", "twin", code=2).err
+    assert "There is an agent 'twin' already (agent-" in taken
+    assert "--again" in taken
+    assert "already" in cli("agent", "update", "helper", "--name", "twin", code=4).err
+    assert "taken for an id" in cli("agent", "create", "agent-twin", code=2).err
+    ambiguous = cli("agent", "show", "twin", code=2).err
+    assert "2 agents have the name 'twin'" in ambiguous
+    assert twin["id"] in ambiguous
+    assert cli("agent", "update", twin["id"], "--name", "twin", "--json").json["name"] == "twin"
+    cli("agent", "delete", twin["id"], "--yes")
+    assert "twin" in cli("agent", "show", "twin").out
     assert "standard, memgpt" in cli("agent", "create", "x", "--kind", "big", code=2).err
     assert "not label=value" in cli("agent", "create", "x", "--block", "human", code=2).err
     assert "no file" in cli("agent", "create", "x", "--block", "a=@gone.txt", code=2).err

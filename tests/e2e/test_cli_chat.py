@@ -101,6 +101,7 @@ def test_for_programs_each_event_is_an_object(cli: Cli, model: ScriptedChat) -> 
     assert [event["text"] for event in events if event["event"] == "text"] == ["好", "的", "。"]
     assert by_kind["ended"]["stop_reason"] == "end_turn"
     assert by_kind["ended"]["steps"] == 2
+    assert by_kind["ended"]["text"] == "好的。"
 
 
 def test_a_call_that_waits_is_told_and_answered_by_a_command(cli: Cli, model: ScriptedChat) -> None:
@@ -112,7 +113,8 @@ def test_a_call_that_waits_is_told_and_answered_by_a_command(cli: Cli, model: Sc
     allowed = cli("chat", "ann", "--message", "/approve")
     cli("chat", "ann", "--message", "again!", code=1)
     denied = cli("chat", "ann", "--message", "/deny tea is fine")
-    none = cli("chat", "ann", "--message", "/approve")
+    none = cli("chat", "ann", "--message", "/approve", code=1)
+    refused = cli("chat", "ann", "--message", "/deny", "--json", code=1)
 
     assert "yiku chat ann --message /approve" in waits.err
     assert '"new_str": "咖啡"' in waits.err
@@ -122,6 +124,7 @@ def test_a_call_that_waits_is_told_and_answered_by_a_command(cli: Cli, model: Sc
     assert "✎" not in denied.err
     assert "tea is fine" in json.dumps(model.prompt(3))
     assert none.err == "no tool call waits\n"
+    assert json.loads(refused.out.splitlines()[-1])["kind"] == "NothingToApprove"
 
 
 def test_over_http_it_is_the_same(cli: Cli, model: ScriptedChat) -> None:

@@ -74,6 +74,7 @@ def history(asked: Asked, block_id: str) -> None:
             ]
             for one in versions
         ),
+        whole=("by",),
     )
 
 

@@ -55,6 +55,7 @@ def print_reasons(made: DecisionOut) -> None:
     output.print_table(
         ["role", "score", "raw", "threshold", "chosen", *parts],
         (row_of(one, parts) for one in made.scores),
+        whole=("role",),
     )
     click.echo()
     for one in made.scores:

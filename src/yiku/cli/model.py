@@ -73,6 +73,7 @@ def list_models(asked: Asked) -> None:
             ]
             for one in embeddings
         ),
+        whole=("to embed with",),
     )
     click.echo()
     output.print_table(
@@ -85,6 +86,7 @@ def list_models(asked: Asked) -> None:
             ]
             for one in talking["language_models"]
         ),
+        whole=("to talk with",),
     )
     for name, why in talking["unlisted"].items():
         output.note(f"{name} was not listed: {why}")

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,18 @@ import click
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
+    from rich.table import Table
 
     from yiku.server.wire import PassageOut
 
 INDENT = "     "
+PIPED = 120
+"""Columns of a table that no terminal shows, at least."""
+ID = "id"
+NARROW = 12
+"""Columns that a table's cell has at least, where its text is longer."""
+GAP = 3
+"""Columns between two of a table."""
 
 
 def print_json(value: Any) -> None:
@@ -29,11 +37,13 @@ def print_model(model: BaseModel) -> None:
     click.echo(model.model_dump_json())
 
 
-def console() -> Console:
+def console(width: int | None = None) -> Console:
     """Rich takes 50 ms to import: only what draws tables or progress asks for it."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    if width is None and not sys.stdout.isatty():
+        width = PIPED
+    return Console(width=width, highlight=False)
 
 
 def note(message: str) -> None:
@@ -49,17 +59,63 @@ def day(value: datetime) -> str:
     return value.astimezone().strftime("%Y-%m-%d")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    whole: Collection[str] = (),
+    width: int | None = None,
+) -> None:
+    """A line a row; or a paragraph, where the terminal is too narrow for the ids beside the rest.
+
+    Ids are never cut or broken, so that they can be copied; nor are the columns that `whole` names.
+    `width`: None, the terminal's.
+    """
+    cells = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(map(width_of, column)) for column in zip(columns, *cells, strict=True)]
+    fixed = [
+        size if name == ID or name in whole else None
+        for name, size in zip(columns, widths, strict=True)
+    ]
+    least = sum(kept or min(size, NARROW) for kept, size in zip(fixed, widths, strict=True))
+    least += GAP * (len(columns) - 1)
+    if width is None and not sys.stdout.isatty():
+        width = max(PIPED, least)
+    screen = console(width)
+    if least <= screen.width or not any(fixed):
+        screen.print(drawn(columns, cells, fixed))
+    else:
+        print_records(columns, cells)
+
+
+def print_records(columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+    """A paragraph a row, a line a cell; empty ones are left out."""
+    lead = max(map(width_of, columns))
+    told = [
+        "\n".join(
+            f"{click.style(name + ' ' * (lead - width_of(name)), dim=True)}  {cell}"
+            for name, cell in zip(columns, row, strict=True)
+            if cell
+        )
+        for row in cells
+    ]
+    click.echo("\n\n".join(told))
+
+
+def drawn(
+    columns: Sequence[str], cells: Iterable[Sequence[str]], widths: Sequence[int | None]
+) -> Table:
+    """`widths`: of columns that must have theirs."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    console().print(table)
+    for name, width in zip(columns, widths, strict=True):
+        table.add_column(name, overflow="fold", min_width=width, no_wrap=width is not None)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def visible(text: str) -> str:

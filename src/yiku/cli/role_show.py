@@ -63,6 +63,7 @@ def print_roles(found: Sequence[RoleOut]) -> None:
             ]
             for one in found
         ),
+        whole=("role",),
     )
 
 
@@ -148,6 +149,7 @@ def print_stats(found: RoleSummaryOut) -> None:
             ]
             for one in found.roles
         ),
+        whole=("role",),
     )
     click.echo(
         f"\n{memories(found.memories)} in all, {found.general:,} of them in no role (the general"

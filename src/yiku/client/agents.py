@@ -269,8 +269,9 @@ class AgentClient(Calls):
         return (await self._call(Fields, "GET", f"{path_of(agent_id)}/context")).root
 
     async def blocks(self, agent_id: str) -> Blocks:
-        path = f"{path_of(agent_id)}/core-memory/blocks"
-        return await self._list(wire.BlockOut, path, limit=WHOLE)
+        """In the agent's order: as its model is shown them."""
+        path = f"{path_of(agent_id)}/core-memory"
+        return (await self._call(wire_agents.MemoryOut, "GET", path)).blocks
 
     async def block(self, agent_id: str, label: str) -> wire.BlockOut:
         path = f"{path_of(agent_id)}/core-memory/blocks/{part(label)}"

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from yiku.core.language import Language
 from yiku.core.message import MessageRole, Part, Text, ToolCall, ToolReturn, Utterance
 from yiku.core.model import (
     Answer,
@@ -26,23 +27,25 @@ from yiku.core.model import (
 )
 from yiku.core.tokens import estimated_tokens
 from yiku.providers.offline_hits import recalled
-from yiku.providers.offline_words import (
+from yiku.providers.offline_reading import (
     ASKS_FOR_NAME,
-    HOW,
-    WORDS,
-    Words,
-    is_greeting,
+    courtesy,
     is_question,
-    language_of,
     name_told,
     name_written,
+    spoken,
 )
+from yiku.providers.offline_words import HOW, WORDS, Words
 
 HANDLE = "yiku/offline"
 SPEAK = "send_message"
 INSERT = "archival_memory_insert"
-SEARCHES = ("archival_memory_search", "conversation_search")
+SEARCHES = ("archival_memory_search", "conversation_search", "search_memory")
 EDITS = ("memory_insert", "core_memory_append")
+FINISHES = ("memory_finish_edits", "finish_rethinking_memory")
+"""Tools that do nothing but end the run."""
+WRITTEN = ("content", "new_str")
+"""The argument that has what a tool stores."""
 HUMAN = "human"
 """The block that tells of the user."""
 PIECE = re.compile(r"\s*[\u3400-\u9fff，。：！？（）“”]{1,3}|\s*[^\s\u3400-\u9fff]+|\s+")
@@ -64,6 +67,7 @@ class Turn:
 
     text: str
     """The user's."""
+    language: Language
     calls: Sequence[ToolCall]
     returns: Sequence[ToolReturn]
 
@@ -97,13 +101,15 @@ class OfflineResponder:
 
 
 def respond(prompt: Prompt) -> Answer:
-    turn = turn_of(prompt.messages)
+    turn = turn_of(prompt.messages, prompt.system)
     tools = {} if prompt.tool_choice == "none" else {tool.name: tool for tool in prompt.tools}
     calls = deeds(prompt, turn, tools)
     parts: tuple[Part, ...] = tuple(
         called(prompt, tools[name], arguments, place)
         for place, (name, arguments) in enumerate(calls)
     )
+    if all(name in FINISHES for name, _ in calls) and calls:
+        parts = (Text(reply(prompt, turn)), *parts)  # nothing more can be said after it
     if not parts and not any(one.name == SPEAK for one in turn.calls):
         text = reply(prompt, turn)
         if SPEAK in tools and may_call(prompt, SPEAK):
@@ -136,23 +142,29 @@ def deeds(
         return wanted if prompt.sampling.parallel_tool_calls is not False else wanted[:1]
     if named and named != SPEAK and named not in done:
         return [(named, {})]  # a rule wants it: with arguments of the right types at least
-    if choice == "required" and tools and SPEAK not in tools and not done:
-        return [(next(iter(tools)), {})]
+    if choice == "required" and tools and SPEAK not in tools:
+        finish = next((name for name in FINISHES if name in tools), None)
+        if finish is not None:
+            return [(finish, {})]
+        if not done:
+            return [(next(iter(tools)), {})]
     return []
 
 
 def wished(turn: Turn, tools: Mapping[str, ToolSpec]) -> list[tuple[str, Mapping[str, Any]]]:
     """What the user's words ask for, as far as there are tools and it isn't done yet."""
     text = turn.text
-    if not text or is_greeting(text):
+    if not text or courtesy(text) is not None:
         return []
     done = {one.name for one in turn.calls}
     if is_question(text):
-        return [(name, {"query": text}) for name in SEARCHES if name in tools and not done]
+        # What the user said: the agent's own answers would only quote it once more.
+        given = {"query": text, "convo_keyword_queries": [text], "roles": ["user"]}
+        return [(name, given) for name in SEARCHES if name in tools and not done]
     edit = next((name for name in EDITS if name in tools), None)
     name = name_told(text)
-    if name and edit and not done:
-        note = WORDS[language_of(text)].named.format(name=name)
+    if edit and not done and (name or INSERT not in tools):
+        note = WORDS[turn.language].named.format(name=name) if name else text
         return [(edit, {"label": HUMAN, "content": note, "new_str": note})]
     edited = any(one.ok and one.name in EDITS for one in turn.returns)
     if INSERT in tools and INSERT not in done and not edited:
@@ -194,16 +206,50 @@ def filler(name: str, schema: Mapping[str, Any], tool: str) -> Any:
 
 
 def reply(prompt: Prompt, turn: Turn) -> str:
-    """What was done and found, and that there is no model: once in full, later in short."""
-    words = WORDS[language_of(turn.text)]
-    said = [one for one in told(turn, prompt.system, words) if one]
-    if not said and (not turn.text or is_greeting(turn.text)):
-        said = [words.hello]
-    notice = words.reminder if was_told(prompt.messages) else words.notice
-    return "\n\n".join((*said, notice))
+    """What was done and found, and that there is no model: once in full, later in short.
+
+    Nothing is claimed that no tool has done.
+    """
+    words = WORDS[turn.language]
+    able = Able.of(prompt.tools)
+    said = [one for one in told(turn, prompt.system, words) if one] or [answered(turn, able, words)]
+    notice = words.reminder if was_told(prompt.messages) else able.notice(words)
+    return "\n\n".join(filter(None, (*said, notice)))
+
+
+@dataclass(frozen=True, slots=True)
+class Able:
+    """What an agent has tools for."""
+
+    keeps: bool
+    finds: bool
+
+    @classmethod
+    def of(cls, tools: Sequence[ToolSpec]) -> Able:
+        names = {one.name for one in tools}
+        return cls(not names.isdisjoint((INSERT, *EDITS)), not names.isdisjoint(SEARCHES))
+
+    def notice(self, words: Words) -> str:
+        if self.keeps and self.finds:
+            can = words.keeps_and_finds
+        elif self.keeps or self.finds:
+            can = words.keeps if self.keeps else words.finds
+        else:
+            can = words.neither
+        return words.notice.format(can=can)
+
+
+def answered(turn: Turn, able: Able, words: Words) -> str:
+    """Where no tool has done anything."""
+    kind = courtesy(turn.text) if turn.text else "hello"
+    if kind is not None:
+        both = able.keeps and able.finds and kind in ("hello", "fine")
+        return " ".join((words.small_talk[kind], *([words.invitation] if both else [])))
+    return words.not_searched if is_question(turn.text) else words.not_kept
 
 
 def told(turn: Turn, system: str, words: Words) -> list[str]:
+    """What the tools have done and found."""
     lines: list[str] = []
     searched = [one for one in turn.returns if one.name in SEARCHES and one.ok]
     if is_question(turn.text) and ASKS_FOR_NAME.search(turn.text):
@@ -216,29 +262,37 @@ def told(turn: Turn, system: str, words: Words) -> list[str]:
         if not one.ok and not any(other.ok for other in turn.returns):
             lines.append(words.failed.format(why=one.text))
         elif one.ok and one.name == INSERT:
-            lines.append(words.remembered.format(text=turn.text))
+            lines.append(words.remembered.format(text=written(turn, one)))
         elif one.ok and one.name in EDITS:
-            name = name_told(turn.text) or ""
-            lines.append(words.noted.format(text=words.named.format(name=name)))
+            lines.append(words.noted.format(text=written(turn, one)))
     if not lines and turn.returns:
-        lines.append(words.done)
+        names = dict.fromkeys(f"`{one.name}`" for one in turn.returns)
+        lines.append(words.called.format(tools=", ".join(names)))
     return lines
 
 
-def turn_of(messages: Sequence[Utterance]) -> Turn:
-    start = next(
-        (
-            place
-            for place in range(len(messages) - 1, -1, -1)
-            if messages[place].role is MessageRole.USER and user_text(messages[place])
-        ),
-        None,
-    )
-    if start is None:
-        return Turn("", (), ())
+def written(turn: Turn, done: ToolReturn) -> str:
+    """What a call has stored."""
+    call = next((one for one in turn.calls if one.id == done.call_id), None)
+    given: Any = json.loads(call.arguments) if call else {}
+    return next((str(given[name]) for name in WRITTEN if name in given), turn.text)
+
+
+def turn_of(messages: Sequence[Utterance], system: str) -> Turn:
+    """`system`: tells the language, where the user has said no word yet."""
+    said = {
+        place: text
+        for place in range(len(messages) - 1, -1, -1)
+        if messages[place].role is MessageRole.USER and (text := user_text(messages[place]))
+    }
+    language = spoken(said.values(), system)
+    if not said:
+        return Turn("", language, (), ())
+    start = max(said)
     since = messages[start + 1 :]
     return Turn(
-        user_text(messages[start]),
+        said[start],
+        language,
         [call for one in since for call in one.calls],
         [answer for one in since for answer in one.returns],
     )

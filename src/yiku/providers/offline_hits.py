@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from yiku.providers.offline_words import HOW, WORDS, Words, is_question
+from yiku.providers.offline_reading import courtesy, is_question
+from yiku.providers.offline_words import HOW, WORDS, Words
 
 MOST = 5
 LONGEST = 300
+SURE = 0.5
+"""A hit of this score answers."""
+CLOSE = 0.8
+"""Of the best one's score, what another needs beside it."""
+FLOOR = 0.25
+"""One of less never does."""
+CONTRAST = 1.5
+"""So many times better than the next is a hit between those two that answers."""
+CHANCE = 0.22
+"""The next one's score, where there is none: what fits by chance has about that."""
+STANDING_OUT = 3
+"""So many hits can stand out together."""
 TEXTS = ("content", "text", "message")
 DATES = ("timestamp", "created_at", "date", "time")
 ENTRY = re.compile(r"\d+\. (?P<date>\d{4}-\d\d-\d\d) (?P<facts>[^\n]*)")
@@ -27,20 +40,18 @@ class Quoted:
     text: str
     date: str = ""
     role: str = ""
-    score: float = 0
+    score: float | None = None
+    """How well it fits, from 0 to 1; None: the search doesn't say."""
 
 
 def recalled(returns: Sequence[str], asked: str, words: Words) -> list[str]:
-    """Lines for the hits of all searches, best first, each text once.
-
-    Questions and what we say without a model are no memories.
-    """
+    """Lines for the hits of all searches that answer, best first, each text once."""
     lines: list[str] = []
     seen: set[str] = set()
-    hits = [one for text in returns for one in quoted(text)]
-    for hit in sorted(hits, key=lambda one: -one.score):
-        text = " ".join(hit.text.split())
-        if not text or text in seen or text == asked or is_ours(text) or is_question(text):
+    hits = [one for text in returns for one in answering(quoted(text), asked)]
+    for hit in sorted(hits, key=score_of, reverse=True):
+        text = plain(hit)
+        if text in seen:
             continue
         seen.add(text)
         short = text if len(text) <= LONGEST else text[:LONGEST] + "…"
@@ -49,6 +60,40 @@ def recalled(returns: Sequence[str], asked: str, words: Words) -> list[str]:
         when = f"{date} ({by})" if date and by else date or by
         lines.append(words.dated.format(date=when, text=short) if when else f"- “{short}”")
     return lines[:MOST]
+
+
+def answering(found: Iterable[Quoted], asked: str) -> list[Quoted]:
+    """The hits of one search that answer what was asked; none, where it found nothing of worth.
+
+    A search always finds something. What fits well answers; what fits less does only where it
+    stands out from what comes after it.
+    """
+    hits = sorted((one for one in found if is_memory(one, asked)), key=score_of, reverse=True)
+    scores = [score_of(one) for one in hits]
+    sure = sum(score >= max(SURE, CLOSE * scores[0]) for score in scores)
+    if sure:
+        return hits[:sure]
+    for kept in range(1, min(STANDING_OUT, len(hits)) + 1):
+        after = scores[kept] if kept < len(scores) else CHANCE
+        if scores[kept - 1] >= max(FLOOR, CONTRAST * after):
+            return hits[:kept]
+    return []
+
+
+def score_of(one: Quoted) -> float:
+    return 1.0 if one.score is None else one.score
+
+
+def is_memory(one: Quoted, asked: str) -> bool:
+    """Questions, courtesies and what we say without a model are no memories."""
+    text = plain(one)
+    return bool(text) and not (
+        text == asked or is_ours(text) or is_question(text) or courtesy(text) is not None
+    )
+
+
+def plain(one: Quoted) -> str:
+    return " ".join(one.text.split())
 
 
 def is_ours(text: str) -> bool:
@@ -75,7 +120,7 @@ def numbered(returned: str) -> Iterator[Quoted]:
             continue
         if head is not None:
             facts = head["facts"].split(FACTS)[1:]
-            score = next((float(one) for one in facts[-1:] if SCORE.fullmatch(one)), 0.0)
+            score = next((float(one) for one in facts[-1:] if SCORE.fullmatch(one)), None)
             role = next((one for one in facts if one in ROLES), "")
             yield Quoted("\n".join(text), head["date"], role, score)
         head, text = ENTRY.fullmatch(line), []

@@ -2,7 +2,9 @@
 
 import pytest
 
-from yiku.cli.agent.context import WIDTH, bar, parts_of, print_context
+from yiku.cli.agent.context import COUNTS, NAMES, WIDTH, bar, parts_of, print_context
+from yiku.cli.output import width_of
+from yiku.core.language import Language
 
 OVERVIEW = {
     "context_window_size_max": 32_000,
@@ -28,6 +30,29 @@ def test_parts_that_take_nothing_are_left_out_and_new_ones_are_told() -> None:
         "messages": 6_000,
         "something new": 3,
     }
+
+
+def test_parts_have_chinese_names_of_even_width(capsys: pytest.CaptureFixture[str]) -> None:
+    print_context({**OVERVIEW, "num_tokens_external_memory_summary": 90}, "zh")
+
+    out, err = capsys.readouterr()
+    first, *bars = out.splitlines()
+    assert first == "8,000 / 32,000 个词元（25%）"
+    assert [line.split()[0] for line in bars][:2] == ["指令", "记忆块"]
+    assert len({width_of(line) for line in bars}) == 1
+    assert err == "窗口内 41 条消息  更早的 1,200 条  归档记忆 7 条\n"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_an_agent_is_told_of_its_memory_is_no_summary(language: Language) -> None:
+    told = parts_of({"num_tokens_external_memory_summary": 90}, language)
+
+    assert not any(word in name for name in told for word in ("summary", "摘要"))
+
+
+def test_names_and_counts_are_there_in_both_languages() -> None:
+    assert NAMES["en"].keys() == NAMES["zh"].keys()
+    assert COUNTS["en"].keys() == COUNTS["zh"].keys()
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,29 @@ def test_json_is_an_object_a_line() -> None:
     ]
 
 
+def test_the_last_line_of_an_answer_has_its_whole_text() -> None:
+    lines: list[str] = []
+    screen = JsonLines(lines.append)
+    for event in (
+        Began("run-1"),
+        Text("Let me ", "m1"),
+        Text("look.", "m1"),
+        Called(CALL),
+        Text("Tea.", "m2"),
+        Ended(stop_reason="end_turn"),
+        Began("run-2"),
+        Text("你好", "m3"),
+        Ended(stop_reason="end_turn"),
+    ):
+        screen.show(event)
+
+    told = [json.loads(line) for line in lines]
+    assert [one["text"] for one in told if one["event"] == "ended"] == [
+        "Let me look.\nTea.",
+        "你好",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [("", "f()"), ('{"a": null}', "f(a=null)"), ("{broken", "f({broken)"), ("[1]", "f([1])")],

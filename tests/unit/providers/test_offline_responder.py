@@ -9,7 +9,8 @@ import pytest
 from yiku.core.message import MessageRole, Text, ToolCall, ToolReturn, Utterance, said
 from yiku.core.model import Answer, CallPiece, Finish, Prompt, TextPiece, ToolSpec
 from yiku.providers.offline import HANDLE, OfflineResponder, respond
-from yiku.providers.offline_words import is_question, name_told
+from yiku.providers.offline_hits import CHANCE, FLOOR, Quoted, answering
+from yiku.providers.offline_reading import courtesy, is_question, name_told
 
 
 def tool(tool_name: str, **properties: str) -> ToolSpec:
@@ -24,7 +25,7 @@ def tool(tool_name: str, **properties: str) -> ToolSpec:
 
 INSERT = tool("archival_memory_insert", content="string", tags="array")
 SEARCH = tool("archival_memory_search", query="string")
-CONVERSATION = tool("conversation_search", query="string")
+CONVERSATION = tool("conversation_search", query="string", roles="array")
 MEMORY = tool("memory_insert", label="string", new_str="string")
 APPEND = tool("core_memory_append", label="string", content="string")
 SPEAK = tool("send_message", message="string")
@@ -75,7 +76,7 @@ def test_a_question_is_looked_up_and_answered_with_dates(text: str) -> None:
     first = prompt(text)
     assert calls(respond(first)) == [
         ("archival_memory_search", {"query": text}),
-        ("conversation_search", {"query": text}),
+        ("conversation_search", {"query": text, "roles": ["user"]}),
     ]
     archival = json.dumps([{"timestamp": "2026-10-02T08:00:00Z", "content": "花生 peanuts"}])
     said_before = json.dumps(
@@ -96,9 +97,10 @@ def test_a_question_is_looked_up_and_answered_with_dates(text: str) -> None:
 
 def test_hits_are_quoted_as_the_search_tools_tell_them() -> None:
     archival = (
-        "2 memories, best first, with how well each fits (0 to 1); times are UTC.\n"
-        "1. 2026-10-02 08:00 (Fri) · tags: food · 0.31\n   花生\n   peanuts\n"
-        "2. 2026-10-01 08:00 (Thu) · 0.12\n   1. 2026-01-01 is a day off"
+        "3 memories, best first, with how well each fits (0 to 1); times are UTC.\n"
+        "1. 2026-10-02 08:00 (Fri) · tags: food · 0.61\n   花生\n   peanuts\n"
+        "2. 2026-10-01 08:00 (Thu) · 0.52\n   1. 2026-01-01 is a day off\n"
+        "3. 2026-10-01 08:00 (Thu) · 0.32\n   What fits little isn't told."
     )
     said_before = (
         "1 message, best first, with how well each fits (0 to 1); times are UTC.\n"
@@ -107,8 +109,8 @@ def test_hits_are_quoted_as_the_search_tools_tell_them() -> None:
     answer = respond(after(prompt("What am I allergic to?"), archival, said_before)).text
     assert answer.split("\n\n")[0].splitlines() == [
         "This is what I remember of it:",
-        "- 2026-10-03 (you said): “No nuts please”",
         "- 2026-10-02: “花生 peanuts”",
+        "- 2026-10-03 (you said): “No nuts please”",
         "- 2026-10-01: “1. 2026-01-01 is a day off”",
     ]
 
@@ -188,9 +190,138 @@ def test_words_wrapped_for_legacy_agents_are_unwrapped() -> None:
     assert calls(respond(prompt(wrapped)))[0][1] == {"content": "I like tea."}
 
 
-def test_without_tools_it_only_says_so() -> None:
-    answer = respond(Prompt(system="", messages=(said(MessageRole.USER, "I like tea."),)))
-    assert "No language model" in answer.text
+@pytest.mark.parametrize(
+    ("text", "told", "never"),
+    [
+        ("I like tea.", "I haven't stored that", "remember it"),
+        ("What do I like?", "I can't look that up", "remember nothing"),
+        ("Thanks!", "You're welcome.", "stored"),
+        ("我喜欢茶。", "我没有把它存下来", "记住了"),
+        ("我喜欢什么？", "我查不了", "没有记忆。"),
+    ],
+)
+def test_without_memory_tools_it_claims_nothing(text: str, told: str, never: str) -> None:
+    answer = respond(Prompt(system="", messages=(said(MessageRole.USER, text),))).text
+    assert told in answer
+    assert never not in answer
+    assert "no memory tools" in answer or "没有记忆工具" in answer
+
+
+@pytest.mark.parametrize(
+    ("offered", "says"),
+    [
+        (ALL, "find it again"),
+        ((INSERT,), "only store it"),
+        ((MEMORY,), "only store it"),
+        ((SEARCH,), "only search"),
+    ],
+)
+def test_it_says_what_its_tools_let_it_do(offered: tuple[ToolSpec, ...], says: str) -> None:
+    assert says in respond(prompt("hello", *offered)).text
+
+
+def test_what_is_written_into_a_block_for_want_of_an_archive_is_told_as_it_was_written() -> None:
+    first = prompt("I like tea.", MEMORY)
+    ((name, arguments),) = calls(respond(first))
+    assert (name, arguments) == ("memory_insert", {"label": "human", "new_str": "I like tea."})
+    assert "in sight from now on: “I like tea.”" in respond(after(first, "Edited.")).text
+
+
+def test_an_agent_that_ends_by_a_tool_is_answered_too() -> None:
+    finish = tool("memory_finish_edits")
+    first = prompt("我喜欢茶。", MEMORY, finish, choice="required")
+    assert [name for name, _ in calls(respond(first))] == ["memory_insert"]
+    second = respond(after(first, "Edited."))
+    assert [name for name, _ in calls(second)] == ["memory_finish_edits"]
+    assert "我喜欢茶。" in second.text
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("thanks", "You're welcome."),
+        ("Thank you so much, that was very helpful!", "You're welcome."),
+        ("ok 👍", "All right."),
+        ("How are you?", "Hello!"),
+        ("good night", "Goodbye!"),
+        ("谢谢", "不客气。"),
+        ("谢谢你，太棒了😊", "不客气。"),
+        ("好的，明白了", "好的。"),
+        ("你好啊", "你好！"),
+        ("你好吗？", "你好！"),
+        ("嗯嗯", "好的。"),
+        ("再见", "再见！"),
+    ],
+)
+def test_courtesies_are_answered_and_neither_stored_nor_looked_up(text: str, answer: str) -> None:
+    assert calls(respond(prompt(text))) == []
+    assert respond(prompt(text)).text.startswith(answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks to Bo I found my keys.",
+        "I have a good job",
+        "It was a very good day",
+        "no nuts please",
+        "ok, my flat is number 12",
+        "好的，我住在上海",
+        "我有一只狗",
+        "谢谢老师教我下棋",
+        "Спасибо за рыбу ok",
+    ],
+)
+def test_what_tells_something_is_no_courtesy(text: str) -> None:
+    assert courtesy(text) is None
+    assert [name for name, _ in calls(respond(prompt(text)))] == ["archival_memory_insert"]
+
+
+@pytest.mark.parametrize("text", ["🎉🎉", "👍", "……", "12345"])
+@pytest.mark.parametrize(
+    ("before", "language"), [("我叫小明，住在上海", "zh"), ("I live in Oslo.", "en")]
+)
+def test_what_has_no_words_keeps_the_language(text: str, before: str, language: str) -> None:
+    messages = (said(MessageRole.USER, before), said(MessageRole.USER, text))
+    answer = respond(replace(prompt(text), messages=messages, tools=())).text
+    assert ("没有配置" in answer) == (language == "zh")
+
+
+def test_where_nobody_has_said_a_word_the_instructions_have_a_language() -> None:
+    answer = respond(replace(prompt("🎉"), system="你是一个助手。")).text
+    assert answer.startswith("好的。")
+
+
+@pytest.mark.parametrize(
+    ("scores", "quoted"),
+    [
+        ([0.7, 0.2, 0.1], 1),
+        ([0.6, 0.55, 0.52, 0.3], 3),  # all that surely fit
+        ([0.74, 0.57, 0.3], 1),  # far behind the best
+        ([0.29, 0.1, 0.1], 1),  # stands out
+        ([0.45, 0.42, 0.1], 2),
+        ([0.3, 0.3, 0.29, 0.28], 0),  # as well as any other
+        ([0.24, 0.1], 0),  # stands out, and fits too little
+        ([0.3], 0),
+        ([0.4], 1),
+        ([], 0),
+    ],
+)
+def test_hits_of_little_worth_are_not_quoted(scores: list[float], quoted: int) -> None:
+    found = [Quoted(f"fact {n}", score=score) for n, score in enumerate(scores)]
+    assert answering(found, "What is it") == found[:quoted]
+
+
+def test_hits_that_have_no_score_are_quoted() -> None:
+    assert len(answering([Quoted("one"), Quoted("two")], "What is it")) == 2
+    assert FLOOR > CHANCE
+
+
+def test_nothing_of_worth_is_said_to_be_nothing() -> None:
+    poor = "1. 2026-10-02 08:00 (Fri) · 0.16\n   The dog is called Rex."
+    answer = respond(after(prompt("Who is my dentist?", SEARCH), poor)).text
+    assert "I remember nothing about that." in answer
+    assert "Rex" not in answer
 
 
 def test_a_search_that_failed_is_said() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 
 from yiku.cli import output
 from yiku.cli.agent.context import print_context
-from yiku.cli.agent.named import LIGHT, named_agent
+from yiku.cli.agent.named import LIGHT, demand_free, named_agent
 from yiku.cli.agent.runs import run as run_group
 from yiku.cli.agent.show import print_agent, print_message
 from yiku.cli.change import confirm
@@ -67,6 +68,7 @@ class LabelledText(click.ParamType[tuple[str, str]]):
 
 
 BLOCK_HELP = "A memory block; @FILE as the value: what it says. Repeatable."
+AGAIN_HELP = "Even if an agent has this name."
 ASK_HELP = "Calls of it wait for your approval; repeatable."
 fields_options = combined(
     click.option("--model", metavar="HANDLE", help="PROVIDER/MODEL."),
@@ -130,10 +132,12 @@ def show(asked: Asked, named: str) -> None:
 @fields_options
 @click.option("--tool", "tools", multiple=True, metavar="NAME", help="A tool; repeatable.")
 @click.option("--kind", type=Kind(), default="standard", show_default=True, help=", ".join(KINDS))
+@click.option("--again", is_flag=True, help=AGAIN_HELP)
 @click.pass_obj
 def create(
     asked: Asked,
     name: str,
+    again: bool,
     blocks: Sequence[tuple[str, str]],
     ask_before: Sequence[str],
     tools: Sequence[str],
@@ -144,6 +148,8 @@ def create(
     values = dict(blocks) or {"human": "", "persona": ""}
 
     async def work(memory: MemoryClient) -> AgentOut:
+        if not again:
+            await demand_free(memory.agents, name)
         made = await memory.agents.create(
             name, blocks=values, tools=tools, kind=kind, **as_v1(fields)
         )
@@ -156,12 +162,13 @@ def create(
         output.print_model(made)
         return
     click.echo(f"{click.style('made', fg='green')}  {output.visible(made.name)}  {made.id}")
-    output.note(f"talk with it: yiku chat {made.name}")
+    output.note(f"talk with it: yiku chat {made.id if again else quote(made.name)}")
 
 
 @agent.command()
 @click.argument("named", metavar="AGENT")
 @click.option("--name", help="Its new name.")
+@click.option("--again", is_flag=True, help=AGAIN_HELP)
 @fields_options
 @click.option("--add-tool", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--remove-tool", multiple=True, metavar="NAME", help="Repeatable.")
@@ -170,6 +177,7 @@ def create(
 def update(
     asked: Asked,
     named: str,
+    again: bool,
     blocks: Sequence[tuple[str, str]],
     add_tool: Sequence[str],
     remove_tool: Sequence[str],
@@ -187,6 +195,9 @@ def update(
 
     async def work(memory: MemoryClient) -> AgentOut:
         one = await named_agent(memory.agents, named)
+        name = changes.get("name")
+        if name is not None and name != one.name and not again:
+            await demand_free(memory.agents, name)
         if changes:
             await memory.agents.update(one.id, **changes)
         for label, value in blocks:

@@ -153,13 +153,24 @@ class Terminal:
 
 
 class JsonLines:
-    """For programs: an object a line, `event` says of what kind."""
+    """For programs: an object a line, `event` says of what kind. The last of an answer has its
+    whole text, so that a program that wants nothing else needs no other line."""
 
     def __init__(self, echo: Callable[[str], None] = click.echo) -> None:
         self._echo = echo
+        self._said: dict[str, str] = {}
+        """The answer's texts so far, by message."""
 
     def show(self, event: Event) -> None:
-        self.put(**events.as_json(event))
+        match event:
+            case Began():
+                self._said.clear()
+            case events.Text(text, message_id):
+                self._said[message_id] = self._said.get(message_id, "") + text
+            case _:
+                pass
+        whole = {"text": "\n".join(self._said.values())} if isinstance(event, Ended) else {}
+        self.put(**events.as_json(event), **whole)
 
     def note(self, text: str) -> None:
         output.note(text)

@@ -50,7 +50,8 @@ class Session:
         self.interrupted = False
         """The last answer was, by Ctrl-C."""
         self.failed = False
-        """An answer has failed, or waits for an approval that nobody here can be asked for."""
+        """An answer has failed, or waits for an approval that nobody here can be asked for; or one
+        was given that nothing waits for."""
 
     def line(self, line: str) -> bool:
         """Do what a line says; False: it says to end."""
@@ -91,8 +92,9 @@ class Session:
         answer = {"type": "approval", "approve": approve, "reason": reason}
         try:
             self.say([{name: value for name, value in answer.items() if value is not None}])
-        except NothingToApprove:
-            self._screen.note(self._words.nothing_waits)
+        except NothingToApprove as error:
+            self._screen.error(type(error).__name__, self._words.nothing_waits)
+            self.failed = True
 
     def _answer(self, sent: Sent) -> tuple[Call, ...]:
         """Shows an answer to its end; returns the calls that wait then."""
@@ -197,4 +199,4 @@ class Session:
             self._screen.note(self._words.undone.format(edit.label))
 
     def _context(self) -> None:
-        print_context(self._agents.context(self._agent.id))
+        print_context(self._agents.context(self._agent.id), self._words.language)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import locale
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import click
 
-Language = Literal["en", "zh"]
+from yiku.core.language import Language
+
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LOCALE_VARIABLES = ["LC_ALL", "LC_MESSAGES", "LANG"]
 """The first that is set counts, as POSIX has it."""
@@ -18,6 +19,7 @@ LOCALE_VARIABLES = ["LC_ALL", "LC_MESSAGES", "LANG"]
 class Words:
     """Texts with `{}` are formats."""
 
+    language: Language
     persona: str
     """The first value of a new agent's block of that label."""
     made: str
@@ -52,6 +54,7 @@ class Words:
 
 
 EN = Words(
+    language="en",
     persona="I am a helpful assistant. I remember what matters to the person I talk with.",
     made="made a new agent, {}",
     hint="/help shows the commands, Ctrl-D ends",
@@ -92,6 +95,7 @@ Ctrl-C cancels an answer. A line that ends with \\ goes on in the next.""",
 )
 
 ZH = Words(
+    language="zh",
     persona="我是一个乐于助人的助手，会记住和我说话的人在意的事。",
     made="新建了智能体 {}",
     hint="/help 查看命令，Ctrl-D 结束",
