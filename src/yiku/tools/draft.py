@@ -46,6 +46,8 @@ def check(draft: ToolDraft) -> Told:
             made = of_json(draft)
     if draft.args_json_schema is not None:
         made["parameters"] = schema.checked_parameters(draft.args_json_schema)
+    if draft.source_type is SourceType.PYTHON:
+        made["parameters"] = schema.without_agent(made["parameters"])
     if draft.description:
         made["description"] = draft.description
     return Told(made["name"], made["description"], made)
