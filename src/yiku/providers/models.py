@@ -92,6 +92,16 @@ class Models:
             )
         return made
 
+    def demand_provider(self, handle: str) -> None:
+        """Whether such a model could be asked once its key is there; which models a provider has
+        is seen when one is asked.
+
+        Raises: Invalid where there is no such provider, naming those there are.
+        """
+        if handle != OFFLINE:
+            name, _ = split_handle(handle)
+            _ = self._catalog.find(name) or self._unknown(name)
+
     async def warm(self, handle: str | None = None) -> None:
         """Make a model ready to be asked, so that the first call doesn't wait for imports.
 

@@ -32,7 +32,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.StoreError: 500,
     errors.ProviderUnavailable: 503,
     errors.ProviderError: 502,
-    errors.ModelNotFound: 503,
+    errors.ModelNotFound: 502,
     errors.PromptTooLong: 422,
     errors.SandboxUnavailable: 503,
     errors.RunFailed: 500,

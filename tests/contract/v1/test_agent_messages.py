@@ -335,6 +335,36 @@ async def test_images_reach_the_model(talk: Driver, model: ScriptedChat) -> None
     assert [part.type for part in listed[1].content] == ["text", "image"]
 
 
+async def test_a_model_that_isnt_there_is_not_asked_for_again_and_again(
+    talk: Driver, model: ScriptedChat
+) -> None:
+    """Such an error lasts, and the client repeats 5xx."""
+    model.respond = Script(then=Fails(status=404, message="No such model."))
+    agent_id = await made(talk)
+    error = await talk.fails(
+        letta_client.InternalServerError, lambda c: c.agents.messages.create(agent_id, input="x")
+    )
+    assert (error.status_code, error.body["error"]) == (502, "ModelNotFound")
+    assert error.response.headers["X-Should-Retry"] == "false"
+    assert len(model.asked) == 1
+
+
+async def test_a_model_of_nobodys_is_refused_for_one_message(
+    talk: Driver, model: ScriptedChat
+) -> None:
+    agent_id = await made(talk)
+    error = await talk.fails(
+        letta_client.UnprocessableEntityError,
+        lambda c: c.agents.messages.create(agent_id, input="x", override_model="nosuch/model"),
+    )
+    assert "`nosuch`" in str(error.body)
+    assert model.asked == []
+    assert all(
+        one.message_type == "system_message"
+        for one in await talk.all(lambda c: c.agents.messages.list(agent_id))
+    )
+
+
 async def test_a_provider_that_fails_is_an_error_and_the_message_is_kept_once(
     talk: Driver, model: ScriptedChat
 ) -> None:
