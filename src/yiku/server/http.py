@@ -17,6 +17,7 @@ from yiku.core import errors
 from yiku.server import memory, roles
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
+from yiku.server.v1 import unbuilt
 from yiku.server.wire import HealthOut
 
 logger = logging.getLogger(__name__)
@@ -95,9 +96,16 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    path = request.url.path
+    later = unbuilt.answer_to(path) if v1_errors.is_v1(path) else None
+    if later is not None and error.status_code in (404, 405):
+        return JSONResponse(v1_errors.body_of("NotBuilt", later), 501, v1_errors.ONCE)
     names = {404: "NotFound", 405: "MethodNotAllowed", 413: "RequestTooLarge"}
     name = names.get(error.status_code, "Invalid")
-    found = refusal(request.url.path, error.status_code, name, str(error.detail))
+    words = str(error.detail)
+    if words in ("Not Found", "Method Not Allowed"):  # the framework's own
+        words = f"There is no {request.method} {path[:200]} here."
+    found = refusal(path, error.status_code, name, words)
     found.headers.update(error.headers or {})
     return found
 

@@ -271,6 +271,21 @@ async def test_an_approval_can_be_denied_or_changed(talk: Driver, model: Scripte
     assert "北京" in await value_of(talk, agent_id)
 
 
+async def test_an_approval_that_answers_nothing_is_refused_in_words(
+    talk: Driver, model: ScriptedChat
+) -> None:
+    for more in ({"approvals": []}, {"approvals": None}, {}):
+        agent_id = await made(talk)
+        approval = {"type": "approval", **more}
+        error = await talk.fails(
+            letta_client.UnprocessableEntityError,
+            lambda c, a=agent_id, m=approval: c.agents.messages.create(a, messages=[m]),
+        )
+        [problem] = error.body["detail"]
+        assert problem["loc"] == ["body", "messages"]
+        assert "`approvals` has an answer to each" in problem["msg"]
+
+
 async def test_an_approval_request_is_streamed_whole(talk: Driver, model: ScriptedChat) -> None:
     model.respond = Script(Says(calls=(APPEND,), piece=4))
     agent_id = await asking(talk)
