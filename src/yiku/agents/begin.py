@@ -199,6 +199,7 @@ def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     run = runs.get(tx, asked.run_id)
     if run.status.ended or not lease.take_over(tx, asked, run):
         return None
+    run = runs.update(tx, replace(run, resumptions=run.resumptions + 1))
     state = agents.state(tx, run.agent_id)
     found = contexts.read(tx, run.agent_id, run.conversation_id)
     return Begun(

@@ -56,12 +56,38 @@ class Closed:
     steps: tuple[Step, ...]
 
 
-async def end(work: Work, stop: StopReason, failure: Failure | None = None) -> Closed:
+async def end(
+    work: Work, stop: StopReason, failure: Failure | None = None, *, refused: bool = False
+) -> Closed:
     """End a run in the middle of a step, or before its first: what was said so far is kept.
+
+    Messages that nobody answered, because the provider was away or the key wrong, stay in the
+    context: the next prompt shows them with what is said then, as in any chat where somebody was
+    not there for a while, and the model may answer them all. Where what the model was to be shown
+    is `refused` (too large, or not to be read), and it had said nothing yet, they leave the
+    context: else each later prompt would be refused for them too, and the agent be lost for good.
+    The history has them, and who sent them is told.
 
     Raises: AgentBusy where the run isn't ours any more, StoreError.
     """
-    return await work.agents.database.write(work.actor, lambda tx: end_in(tx, work, stop, failure))
+    database = work.agents.database
+
+    def unit(tx: Tx) -> Closed:
+        closed = end_in(tx, work, stop, failure)
+        if refused:
+            set_aside(tx, work)
+        return closed
+
+    return await database.write(work.actor, unit)
+
+
+def set_aside(tx: Tx, work: Work) -> None:
+    """What the run was asked with leaves the context, unless something came of it."""
+    own = [one for one in work.messages if one.run_id == work.run.id]
+    unanswered = all(one.role in (MessageRole.USER, MessageRole.SYSTEM) for one in own)
+    if own and unanswered and not work.heard:
+        before = own[0].seq - 1
+        messages.archive(tx, work.run.agent_id, work.run.conversation_id, LAST, after_seq=before)
 
 
 def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Closed:

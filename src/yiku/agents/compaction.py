@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from yiku.agents.instructions import view_of
@@ -21,9 +23,9 @@ from yiku.core.ids import new_id
 from yiku.core.language import Language
 from yiku.core.message import Message, Summary
 from yiku.core.model import Prompt, Usage
-from yiku.core.run import Compacted
+from yiku.core.run import Compacted, Run
 from yiku.providers.offline import HANDLE as OFFLINE
-from yiku.store import messages
+from yiku.store import messages, runs
 from yiku.store.database import Tx
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ SUMMARY_TOKENS = 1_000
 """Kept free for the summary."""
 DOUBT = 1.25
 """Our count of a prompt may be so much too high; up to there the provider decides."""
+LARGE = 50_000
+"""Characters; sentences of more are chosen in a thread: these take 10 ms."""
 SMALLEST = 500
 """Characters that a tool's return keeps, however full the window is."""
 
@@ -109,8 +113,11 @@ async def compact(work: Work, made: Prompt, trigger: Trigger) -> bool:
     there = split(window.messages, window.settings, goal)
     if there is not None:
         async with work.cancellable():
-            new = await summarised(work.agents, window, there)
-        await work.agents.database.write(work.actor, lambda tx: keep(tx, work, there, new))
+            new, spent = await summarised(work.agents, window, there)
+        run = replace(work.run, usage=work.run.usage + spent)
+        work.run = await work.agents.database.write(
+            work.actor, lambda tx: keep(tx, work, there, new, run)
+        )
         work.messages, work.summary = list(there.kept), new
         work.active.tell(told(window, there, new, trigger))
     return shorten(work, goal) or there is not None
@@ -144,10 +151,12 @@ def shorten(work: Work, goal: int) -> bool:
     return changed
 
 
-def keep(tx: Tx, work: Work, there: Split, new: Summary) -> None:
-    """Raises: AgentBusy."""
+def keep(tx: Tx, work: Work, there: Split, new: Summary, run: Run) -> Run:
+    """The summary, and the run with what it cost: who pays for a run is told all of it. No step's
+    usage has it, since that tells what a prompt took of the window. Raises: AgentBusy."""
     hold(tx, work)
     store(tx, there, new)
+    return runs.update(tx, run)
 
 
 def store(tx: Tx, there: Split, new: Summary) -> None:
@@ -165,25 +174,28 @@ def demand_unchanged(tx: Tx, window: Window, there: Split) -> None:
         raise Conflict("The conversation was compacted by somebody else meanwhile.")
 
 
-async def summarised(agents: Agents, window: Window, there: Split) -> Summary:
-    """A summary of the messages that go, and of the summary before. Never fails: where no model
-    answers, it is an excerpt."""
+async def summarised(agents: Agents, window: Window, there: Split) -> tuple[Summary, Usage]:
+    """A summary of the messages that go, and of the summary before, and what the model took for
+    it. Never fails: where no model answers, it is an excerpt."""
     settings = window.settings
     language = language_in(there.gone)
     handle = settings.model or window.handle
     previous = None if window.summary is None else window.summary.text
     said, model = "", None
+    spent: list[Usage] = []
     if handle != OFFLINE:
         try:
-            said, model = await written(agents, window, there, language), handle
+            said, model = await written(agents, window, there, language, spent), handle
         except ProviderError:
             logger.exception("no summary was written", extra={"model": handle})
     if not said.strip():
         zone = zone_of(window.state.agent.config.timezone)
-        said, model = excerpt(there.gone, language, previous=previous, zone=zone), None
+        quote = partial(excerpt, there.gone, language, previous=previous, zone=zone)
+        large = sum(len(one.text) for one in there.gone) > LARGE
+        said, model = (await asyncio.to_thread(quote) if large else quote()), None
     first, last = there.gone[0], there.gone[-1]
     before = window.summary
-    return Summary(
+    new = Summary(
         id=new_id("summary"),
         agent_id=first.agent_id,
         conversation_id=first.conversation_id,
@@ -194,12 +206,15 @@ async def summarised(agents: Agents, window: Window, there: Split) -> Summary:
         created_at=last.created_at,
         model=model,
     )
+    return new, sum(spent, Usage())
 
 
-async def written(agents: Agents, window: Window, there: Split, language: Language) -> str:
+async def written(
+    agents: Agents, window: Window, there: Split, language: Language, spent: list[Usage]
+) -> str:
     """What a model makes of the messages: itself of the whole, or another portion by portion.
 
-    Raises: ProviderError.
+    `spent` gets what each of its answers took. Raises: ProviderError.
     """
     settings = window.settings
     model = agents.models.get(settings.model or window.handle)
@@ -208,11 +223,15 @@ async def written(agents: Agents, window: Window, there: Split, language: Langua
     if settings.mode.startswith("self_"):
         view = view_of(window.state)
         made = prompt(window.state, view, there.gone, Asking(), summary=window.summary)
-        return (await model.complete(self_prompt(made, settings, language))).text
+        answer = await model.complete(self_prompt(made, settings, language))
+        spent.append(answer.usage)
+        return answer.text
     size = max(1_000, window.state.agent.config.context_window // 2)
     for part in portions(there.gone, language, size):
         asked = summary_prompt(part, settings, language, previous=previous, zone=zone)
-        previous = (await model.complete(asked)).text
+        answer = await model.complete(asked)
+        spent.append(answer.usage)
+        previous = answer.text
     return previous or ""
 
 

@@ -11,12 +11,19 @@ from yiku.core.errors import (
     AgentBusy,
     PromptTooLong,
     ProviderError,
+    RunFailed,
     StoreError,
     YikuError,
 )
 from yiku.core.run import Ended, Failure, Stepped, StopReason
 
 logger = logging.getLogger(__name__)
+
+RESUMPTIONS = 3
+"""After so many without a step in between a run is given up."""
+REFUSED = (400, 422)
+"""What providers answer to a request they will never take: an image they can't read, words their
+filter doesn't let pass. A wrong key or model is another matter, and passes."""
 
 
 async def run(work: Work) -> None:
@@ -25,6 +32,7 @@ async def run(work: Work) -> None:
     Raises: AgentBusy where the run isn't ours any more: nothing more is told of it then.
     """
     try:
+        demand_harmless(work)
         stop = await settle(work)
         if stop is None:
             await recall_roles(work)
@@ -37,15 +45,28 @@ async def run(work: Work) -> None:
     except AgentBusy:
         raise
     except PromptTooLong as error:
-        await end(work, StopReason.CONTEXT_OVERFLOW, error)
+        await end(work, StopReason.CONTEXT_OVERFLOW, error, refused=True)
     except ProviderError as error:
-        await end(work, StopReason.LLM_API_ERROR, error)
+        refused = error.facts.get("status") in REFUSED
+        await end(work, StopReason.LLM_API_ERROR, error, refused=refused)
     except YikuError as error:
         await end(work, StopReason.ERROR, error)
     # A door: whatever a bug raises, the run is closed, and its agent can be run again.
     except Exception as error:
         logger.exception("a run failed", extra={"run": work.run.id})
         await end(work, StopReason.ERROR, error)
+
+
+def demand_harmless(work: Work) -> None:
+    """A run that ends its process each time it goes on must not do so for ever.
+
+    Raises: RunFailed.
+    """
+    if work.run.resumptions > RESUMPTIONS:
+        raise RunFailed(
+            f"The run was taken up again {RESUMPTIONS} times, and each time the server ended or"
+            " hung before its next step was done; so it was given up. Its agent can be used again.",
+        )
 
 
 async def recall_roles(work: Work) -> None:
@@ -70,14 +91,16 @@ async def remember(work: Work) -> None:
         logger.exception("what was said didn't reach the roles", extra={"run": work.run.id})
 
 
-async def end(work: Work, stop: StopReason, error: Exception | None = None) -> None:
+async def end(
+    work: Work, stop: StopReason, error: Exception | None = None, *, refused: bool = False
+) -> None:
     """Close the run. Where the database can't be written either, a later resumption goes on.
 
-    Raises: AgentBusy.
+    `refused`: what the model was to be shown was. Raises: AgentBusy.
     """
     failure = None if error is None else failure_of(error)
     try:
-        closed = await close.end(work, stop, failure)
+        closed = await close.end(work, stop, failure, refused=refused)
     except StoreError:
         logger.exception("a run could not be closed", extra={"run": work.run.id})
         work.active.tell(Ended(work.run))

@@ -60,6 +60,7 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     config = completed(agents, new)
     kind = KINDS[config.kind]
     check.check(config)
+    demand_providers(agents, config)
     check.check_blocks(new.blocks)
 
     def unit(tx: Tx) -> AgentState:
@@ -213,7 +214,27 @@ def changed(
         config = replace(config, context_window=window)
     if config != seen:
         check.check(config)
+        demand_providers(agents, config, seen)
     return config
+
+
+def demand_providers(agents: Agents, config: AgentConfig, seen: AgentConfig | None = None) -> None:
+    """The models it names are of providers that are known. One that `seen` names already may be
+    gone: then the agent is to be changed all the same.
+
+    Raises: Invalid.
+    """
+    named = [("model", config.model, seen and seen.model)]
+    if config.compaction is not None:
+        before = seen.compaction.model if seen and seen.compaction else None
+        named.append(("compaction_settings", config.compaction.model, before))
+    for field_name, handle, known in named:
+        if handle is None or handle == known:
+            continue
+        try:
+            agents.models.demand_provider(handle)
+        except Invalid as error:
+            raise Invalid(error.message, field=field_name) from error
 
 
 def attach_whole(tx: Tx, agent_id: AgentId, wanted: Attachments) -> None:

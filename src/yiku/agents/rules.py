@@ -50,7 +50,8 @@ from yiku.core.rule import (
 from yiku.core.tool import Tool
 
 ENOUGH = 3
-"""Failures after which a required tool is required no longer."""
+"""Failures after which a required tool is required no longer; and answers without any call after
+which a run ends, though rules want one."""
 
 Rules = Sequence[AnyRule]
 Names = Collection[str]

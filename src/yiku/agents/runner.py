@@ -102,6 +102,8 @@ class Runner:
         IdempotencyConflict, StoreError.
         """
         await self.open()
+        if request.model is not None:
+            self._agents.models.demand_provider(request.model)
         asked = Asked(
             run_id=RunId(new_id("run")),
             agent_id=agent_id,

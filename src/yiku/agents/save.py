@@ -22,6 +22,9 @@ from yiku.store.database import Tx
 from yiku.tools import executor
 from yiku.tools.desk import Desk
 
+SPOKEN = (MessageRole.ASSISTANT, MessageRole.SYSTEM)
+"""The model, and our notes to it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -170,9 +173,26 @@ def after(
         note = rules.exit_refused(work.rules, progress, names, work.language)
         if note is None:
             stop = StopReason.NO_TOOL_CALL if work.kind.needs_call else StopReason.END_TURN
+        elif talked(work) + 1 >= rules.ENOUGH:
+            stop = StopReason.NO_TOOL_CALL
     if stop is None:
         stop = limit(work, outcome)
     return stop, note if stop is None else None
+
+
+def talked(work: Work) -> int:
+    """How often in a row the run's model has answered without a call by now, though a rule wants
+    one and it was told so.
+
+    The prompt asks for the call (`rules.tool_choice`); models that can't be forced, and servers
+    that take no notice, talk on until the last step, at their user's cost.
+    """
+    count = 0
+    for one in reversed(work.messages):
+        if one.run_id != work.run.id or one.calls or one.role not in SPOKEN:
+            break
+        count += one.role is MessageRole.ASSISTANT
+    return count
 
 
 def limit(work: Work, outcome: Outcome) -> StopReason | None:
@@ -198,6 +218,7 @@ def counted(work: Work, row: Step | None) -> Run:
     return replace(
         work.run,
         step_count=row.n,
+        resumptions=0,
         usage=work.run.usage + row.usage,
         context_tokens=row.usage.prompt_tokens or work.run.context_tokens,
         ttft_ns=row.ttft_ns if work.run.ttft_ns is None else work.run.ttft_ns,

@@ -43,7 +43,8 @@ async def call(
         raise no_tool(state, name)
     desk = desk_of(agents, actor, state)
     if tool.tool_type is ToolType.CUSTOM:
-        return Tried(await agents.tools.run(actor, tool, arguments, desk.environment))
+        ran = await agents.tools.run(actor, tool, arguments, desk.environment, agent=state)
+        return Tried(ran)
     asked = ToolCall(id=desk.call_id, name=name, arguments=json.dumps(arguments))
     planned = executor.plan(state, (), asked)
     match planned:

@@ -63,12 +63,13 @@ def history(asked: Asked, block_id: str) -> None:
         output.print_json({"block": public(found), "versions": listed})
         return
     output.print_table(
-        ["version", "at", "by", "why", "value"],
+        ["version", "at", "by", "step", "why", "value"],
         (
             [
                 str(one.version),
                 output.moment(one.at),
-                one.step_id or one.by,
+                one.by,
+                one.step_id or "",
                 why(one),
                 output.one_line(one.content.value, WIDTH),
             ]

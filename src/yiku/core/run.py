@@ -127,6 +127,8 @@ class Run:
     """Until the model's first piece; in nanoseconds."""
     duration_ns: int | None = None
     cancel_asked: bool = False
+    resumptions: int = 0
+    """How often it was taken over from a process that died, since its last step."""
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 

@@ -142,6 +142,10 @@ class Code:
     """All the environment variables it sees, but for a few of the sandbox's own."""
     packages: str | None = None
     """A folder with the packages of its own requirements."""
+    takes_agent: bool = False
+    """Whether the function has the parameter `agent_state`, which no model fills."""
+    agent: Mapping[str, Any] | None = None
+    """What it is shown there, in JSON's types; None: no agent calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
+from unicodedata import category
 
 from yiku.core.block import MAX_LIMIT, Block, BlockContent, BlockFilter, BlockPage, BlockVersion
 from yiku.core.errors import Invalid, NothingToUndo, checked
@@ -16,6 +17,8 @@ from yiku.store.database import Database, Tx
 
 MAX_LABEL = 200
 MAX_DESCRIPTION = 10_000
+BREAKING = ("Cc", "Zl", "Zp")
+"""Unicode's control characters, and separators of lines and paragraphs."""
 NAMED = (
     "template_name",
     "template_id",
@@ -32,7 +35,7 @@ Edit = Callable[[Block], str]
 
 def check(content: BlockContent) -> None:
     """Raises: Invalid and InvalidText, naming the field."""
-    checked("label", lambda: check_name("The label", content.label, MAX_LABEL))
+    checked("label", lambda: check_label(content.label))
     checked("value", lambda: check_characters("The value", content.value))
     description = content.description or ""
     if len(description) > MAX_DESCRIPTION:
@@ -56,6 +59,17 @@ def check(content: BlockContent) -> None:
     checked("metadata", lambda: check_metadata(content.metadata))
     for name in NAMED:
         checked(name, lambda name=name: check_name(f"`{name}`", getattr(content, name)))
+
+
+def check_label(label: str) -> None:
+    """Models name a block by its label, and the prompt shows it in one line. Raises: Invalid."""
+    check_name("The label", label, MAX_LABEL)
+    strange = next((one for one in label if category(one) in BREAKING), None)
+    if strange is not None:
+        raise Invalid(
+            f"The label has a line break or another control character (U+{ord(strange):04X}) at"
+            f" position {label.index(strange)}; it is one line of letters and signs."
+        )
 
 
 async def create(

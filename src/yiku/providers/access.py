@@ -20,8 +20,8 @@ class Access:
     base_url: str | None
     """None: its library knows the address."""
     key: str | None = field(default=None, repr=False)
-    key_variable: str
-    """Where the key is from, or should be."""
+    key_variable: str | None
+    """Where the key is from, or would be read from; None: nowhere."""
     region: str | None = None
     """AWS's, where the API is Bedrock's."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -68,8 +68,9 @@ class Reach:
     def access(self, provider: Provider) -> Access:
         """Raises: SettingInvalid where there is no address, or the key can't be one."""
         own = self.own_provider in (provider.name, *provider.aliases)
-        variable, key = self._key(provider, own)
-        base_url = self._base_url(provider, own, variable)
+        ours = own or self._is_at_our_address(provider)
+        variable, key = self._key(provider, ours)
+        base_url = self._base_url(provider, ours, variable)
         if base_url is None and provider.api == "openai":
             names = " or ".join((*provider.base_urls, BASE_URL_SETTING))
             raise SettingInvalid(
@@ -90,23 +91,30 @@ class Reach:
             return True
         return any(self.variables.get(name) for name in (*provider.keys, *provider.base_urls))
 
-    def _key(self, provider: Provider, own: bool) -> tuple[str, str | None]:
-        if own and self.api_key:
+    def _is_at_our_address(self, provider: Provider) -> bool:
+        """The endpoint that has no name of its own is the one the settings give."""
+        generic = provider.base_url is None and provider.api == "openai"
+        return bool(self.base_url) and generic and provider.name == "openai-compatible"
+
+    def _key(self, provider: Provider, ours: bool) -> tuple[str | None, str | None]:
+        """Its variable, and what it holds."""
+        if ours and self.api_key:
             return KEY_SETTING, checked(self.api_key, KEY_SETTING)
         for name in provider.keys:
             if self.variables.get(name):
                 return name, checked(self.variables[name], name)
-        return (provider.keys[0] if provider.keys else KEY_SETTING), None
+        if ours and (self.base_url or not provider.keys):
+            return KEY_SETTING, None  # beside the address
+        return (provider.keys[0] if provider.keys else None), None
 
-    def _base_url(self, provider: Provider, own: bool, key_variable: str) -> str | None:
-        generic = provider.base_url is None and provider.api == "openai"
-        if self.base_url and (own or (generic and provider.name == "openai-compatible")):
+    def _base_url(self, provider: Provider, ours: bool, key_variable: str | None) -> str | None:
+        if self.base_url and ours:
             return self.base_url
         for name in provider.base_urls:
             given = self.variables.get(name)
             if given:
                 return with_path(given, provider.base_path)
-        region = provider.key_regions.get(key_variable) or self.region
+        region = provider.key_regions.get(key_variable or "") or self.region
         return provider.regions.get(region or "") or provider.base_url
 
     def _headers(self, provider: Provider) -> dict[str, str]:
@@ -135,7 +143,8 @@ def need_key(target: Target) -> None:
     access = target.access
     if access.usable:
         return
-    names = " or ".join(dict.fromkeys((*access.provider.keys, access.key_variable)))
+    variables = (*access.provider.keys, access.key_variable)
+    names = " or ".join(dict.fromkeys(name for name in variables if name))
     raise ProviderRefused(
         f"{target.handle} can't be asked without an API key of {access.provider.title}:"
         f" set {names}.",

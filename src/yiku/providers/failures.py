@@ -100,7 +100,12 @@ def is_overflow(error: BaseException, status: int | None, overflow: Overflow) ->
 
 def key_refused(target: Target, status: int | None, said: str) -> ProviderRefused:
     access = target.access
-    if access.key is None:
+    if access.key_variable is None:
+        todo = (
+            "It wants an API key: name a variable for it, as `keys` of"
+            f" [provider.{access.name}] in providers.toml"
+        )
+    elif access.key is None:
         todo = f"It wants an API key: set {access.key_variable}"
     else:
         todo = f"It does not accept the API key: set {access.key_variable} to a valid one"

@@ -11,10 +11,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from yiku.core.errors import Invalid, SettingInvalid
+from yiku.core.errors import Invalid, ProviderError, SettingInvalid
 from yiku.core.model import ModelCard
 from yiku.core.ports import LanguageModel
-from yiku.providers.access import Access, Reach, Target, split_handle
+from yiku.providers.access import Access, Reach, Target, need_key, split_handle
 from yiku.providers.catalog import Catalog, Provider
 from yiku.providers.direct import PATIENCE, DirectModel
 from yiku.providers.listing import Found, Listed, list_models
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LIST_KEPT_S = 60.0
+QUIET_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ class Models:
         self._making = threading.Lock()
         self._listed: tuple[float, Listed] | None = None
         self._listing = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._warming: asyncio.Task[None] | None = None
         if choice.default is not None:
             self._check_default(choice.default)
 
@@ -92,6 +95,16 @@ class Models:
             )
         return made
 
+    def demand_provider(self, handle: str) -> None:
+        """Whether such a model could be asked once its key is there; which models a provider has
+        is seen when one is asked.
+
+        Raises: Invalid where there is no such provider, naming those there are.
+        """
+        if handle != OFFLINE:
+            name, _ = split_handle(handle)
+            _ = self._catalog.find(name) or self._unknown(name)
+
     async def warm(self, handle: str | None = None) -> None:
         """Make a model ready to be asked, so that the first call doesn't wait for imports.
 
@@ -100,6 +113,30 @@ class Models:
         model = self.get(handle)
         if isinstance(model, DirectModel):
             await model.warm()
+
+    def warm_soon(self, handle: str | None) -> None:
+        """Warm a model in a quiet moment: its agent was made or looked at, and may be spoken to.
+
+        Not when a server starts: what is imported takes 47 MB, which one without agents can do
+        without. And not while requests about agents come: imports would slow them down, since
+        threads of Python share one processor.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._warming is None or self._warming.done():
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(QUIET_S, self._warm_now, handle)
+
+    def _warm_now(self, handle: str | None) -> None:
+        self._warming = asyncio.create_task(self._warm_up(handle), name="yiku-warm-models")
+
+    async def _warm_up(self, handle: str | None) -> None:
+        try:
+            if (handle or self.default) != OFFLINE:
+                need_key(self._target(handle or self.default))
+            await self.warm(handle)
+        except (Invalid, ProviderError, SettingInvalid):
+            logger.debug("a model can't be warmed", exc_info=True)  # who asks it is told
 
     def card(self, handle: str) -> ModelCard:
         """What is known of a model, whether it has been listed or not. Raises: as `get`."""
@@ -137,6 +174,10 @@ class Models:
         }
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
         if self._backends_made is not None:
             await self._backends_made.close()
 

@@ -17,6 +17,7 @@ from yiku.core import errors
 from yiku.server import memory, roles
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
+from yiku.server.v1 import unbuilt
 from yiku.server.wire import HealthOut
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.StoreError: 500,
     errors.ProviderUnavailable: 503,
     errors.ProviderError: 502,
-    errors.ModelNotFound: 503,
+    errors.ModelNotFound: 502,
     errors.PromptTooLong: 422,
     errors.SandboxUnavailable: 503,
     errors.RunFailed: 500,
@@ -110,11 +111,18 @@ def wrong(path: str, where: tuple[str, ...], words: str) -> JSONResponse:
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    path = request.url.path
     if error.status_code == 400:  # of a body that no JSON parser takes: not UTF-8, nested too deep
-        return unreadable(request.url.path, error.__cause__ or error)
+        return unreadable(path, error.__cause__ or error)
+    later = unbuilt.answer_to(path) if v1_errors.is_v1(path) else None
+    if later is not None and error.status_code in (404, 405):
+        return JSONResponse(v1_errors.body_of("NotBuilt", later), 501, v1_errors.ONCE)
     names = {404: "NotFound", 405: "MethodNotAllowed", 413: "RequestTooLarge"}
     name = names.get(error.status_code, "Invalid")
-    found = refusal(request.url.path, error.status_code, name, str(error.detail))
+    words = str(error.detail)
+    if words in ("Not Found", "Method Not Allowed"):  # the framework's own
+        words = f"There is no {request.method} {path[:200]} here."
+    found = refusal(path, error.status_code, name, words)
     found.headers.update(error.headers or {})
     return found
 

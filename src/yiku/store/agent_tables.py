@@ -196,6 +196,7 @@ run = Table(
     Column("ttft_ns", BigInteger),
     Column("duration_ns", BigInteger),
     Column("cancel_asked", Boolean, nullable=False),
+    Column("resumptions", Integer, nullable=False),
     Column("metadata", Document, nullable=False),
     Index("ix_run_organization_id_seq", "organization_id", "seq"),
     Index("ix_run_agent_id_seq", "agent_id", "seq"),

@@ -43,6 +43,7 @@ CHANGING = (
     "completed_at",
     "ttft_ns",
     "duration_ns",
+    "resumptions",
     "metadata",
 )
 """What becomes of a run. That somebody asked to cancel it is never taken back."""

@@ -47,6 +47,8 @@ def check(draft: ToolDraft) -> Told:
     if draft.args_json_schema is not None:
         given = draft.args_json_schema
         made["parameters"] = checked("args_json_schema", lambda: schema.checked_parameters(given))
+    if draft.source_type is SourceType.PYTHON:
+        made["parameters"] = schema.without_agent(made["parameters"])
     if draft.description:
         made["description"] = draft.description
     return Told(made["name"], made["description"], made)

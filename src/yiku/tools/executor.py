@@ -146,7 +146,9 @@ async def run_action(desk: Desk, action: Action) -> ToolReturn:
 async def run_custom(desk: Desk, action: Action) -> ToolReturn:
     """Raises: InvalidTool, SandboxUnavailable, NotAllowed."""
     tool = action.tool
-    ran = await desk.toolbox.run(desk.actor, tool, action.arguments, desk.environment)
+    ran = await desk.toolbox.run(
+        desk.actor, tool, action.arguments, desk.environment, agent=desk.state
+    )
     if isinstance(ran.outcome, Returned):
         value = ran.outcome.value
         text = "None" if value is None else text_of(value)

@@ -78,11 +78,15 @@ def called(request: dict[str, Any]) -> dict[str, Any]:
     """The answer: `returned`, or `raised`."""
     module = type(sys)("tool")
     module.__dict__["__builtins__"] = builtins
+    if request["takes_agent"]:
+        module.__dict__["AgentState"] = Shown  # what the parameter is annotated with
     sys.modules["tool"] = module
     try:
         exec(compile(request["source"], FILE, "exec"), module.__dict__)
         function = module.__dict__[request["function"]]
         arguments = converted(function, request["arguments"])
+        if request["takes_agent"]:
+            arguments["agent_state"] = agent_state(request["agent"])
         value = function(**arguments)
         if hasattr(value, "__await__"):
             import asyncio
@@ -108,6 +112,45 @@ def converted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[s
         name: TypeAdapter(hints[name]).validate_python(value) if name in hints else value
         for name, value in arguments.items()
     }
+
+
+class Shown(dict["str", "Any"]):  # in quotes: `Any` is for those who read types only
+    """An object of the agent's, to be read by attribute or by key; lists in it are copies."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            known = ", ".join(self)
+            raise AttributeError(f"agent_state has no {name!r} here; there are {known}") from None
+
+    def refuse(self, *given: object, **named: object) -> None:
+        raise TypeError("agent_state can be read only: change an agent by its tools, or the API")
+
+    __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = refuse  # type: ignore[assignment]
+
+
+class Memory(Shown):
+    """The blocks, as Letta's own class has them."""
+
+    def get_block(self, label: str) -> Shown:
+        for block in self["blocks"]:
+            if block["label"] == label:
+                return block
+        known = ", ".join(self.list_block_labels()) or "none"
+        raise KeyError(f"the agent has no block {label!r}; its blocks: {known}")
+
+    def list_block_labels(self) -> list[str]:
+        return [block["label"] for block in self["blocks"]]
+
+
+def agent_state(told: dict[str, Any] | None) -> Shown | None:
+    """None: the tool is called by no agent."""
+    if told is None:
+        return None
+    found = json.loads(json.dumps(told), object_hook=Shown)
+    return Shown(found, memory=Memory(blocks=found["blocks"]))
 
 
 def raised(error: BaseException, source: str) -> dict[str, Any]:

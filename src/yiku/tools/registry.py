@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from yiku.core.agent import AgentState
 from yiku.core.errors import InvalidTool
 from yiku.core.ids import ToolId, new_id
 from yiku.core.ports import Sandbox
@@ -33,6 +34,7 @@ from yiku.memory.text import tokens
 from yiku.store import tools
 from yiku.store.database import Database, Tx, demand, now_utc
 from yiku.tools import draft as drafts
+from yiku.tools import schema
 from yiku.tools.packages import Packages
 from yiku.tools.portable import Portable
 
@@ -154,14 +156,18 @@ class Toolbox:
         one: Tool,
         arguments: Mapping[str, Any],
         environment: Mapping[str, str] | None = None,
+        *,
+        agent: AgentState | None = None,
     ) -> Ran:
         """Call a custom tool's code; no transaction is open meanwhile.
+
+        `agent`: whose call it is, for tools that ask to be shown it.
 
         Raises: NotAllowed, InvalidTool where it can't be called like this, SandboxUnavailable.
         """
         demand(actor, Scope.WRITE)
         drafts.check_arguments(one, arguments)
-        code = code_of(one, arguments, environment or {})
+        code = code_of(one, arguments, environment or {}, agent)
         if not (one.pip_requirements or one.npm_requirements):
             return await self.sandbox.run(code)
         if self.packages is None:
@@ -182,7 +188,12 @@ class Toolbox:
         return one, await self.run(actor, one, arguments, environment)
 
 
-def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Code:
+def code_of(
+    one: Tool,
+    arguments: Mapping[str, Any],
+    environment: Mapping[str, str],
+    agent: AgentState | None = None,
+) -> Code:
     """Raises: InvalidTool."""
     if one.source_type is not SourceType.PYTHON or one.source_code is None:
         raise InvalidTool(f"`{one.name}` has no Python code here: the client runs it.")
@@ -190,12 +201,47 @@ def code_of(one: Tool, arguments: Mapping[str, Any], environment: Mapping[str, s
         if not name or "=" in name or "\0" in name + value:
             words = f"{name!r:.80} can't be an environment variable of this value."
             raise InvalidTool(words, field="env_vars")
+    takes_agent = schema.takes_agent(one.source_code, one.name)
     return Code(
         source=one.source_code,
         function=one.name,
         arguments=arguments,
         environment=environment,
+        takes_agent=takes_agent,
+        agent=shown_to_code(agent) if takes_agent and agent is not None else None,
     )
+
+
+def shown_to_code(state: AgentState) -> dict[str, Any]:
+    """What a tool's code sees of its agent, named as in the v1 API; secrets are in its environment.
+
+    Small: it is sent with each call.
+    """
+    config = state.agent.config
+    blocks = [
+        {
+            "id": one.id,
+            "label": one.label,
+            "value": one.value,
+            "description": one.content.description,
+            "limit": one.content.limit,
+            "read_only": one.content.read_only,
+        }
+        for one in state.blocks
+    ]
+    return {
+        "id": state.agent.id,
+        "name": config.name,
+        "agent_type": config.kind.value,
+        "description": config.description,
+        "system": config.system,
+        "model": config.model,
+        "timezone": config.timezone,
+        "tags": [*config.tags],
+        "metadata": dict(config.metadata),
+        "tools": [one.name for one in state.tools],
+        "blocks": blocks,
+    }
 
 
 def new_tool(actor: Actor, now: datetime, draft: ToolDraft, told: drafts.Told) -> Tool:

@@ -190,6 +190,8 @@ class ChildSandbox:
                 "source": code.source,
                 "function": code.function,
                 "arguments": code.arguments,
+                "takes_agent": code.takes_agent,
+                "agent": code.agent,
                 "environment": environment(code, self._way.shares_processes),
                 "path": path,
                 "timeout_s": self._limits.timeout_s,

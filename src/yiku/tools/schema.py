@@ -14,6 +14,8 @@ from yiku.tools import docstring
 Schema = dict[str, Any]
 
 MAX_SOURCE = 1_000_000
+AGENT = "agent_state"
+"""The parameter that the server fills, as in Letta: models aren't told of it."""
 PLAIN: Mapping[str, Schema] = {
     "str": {"type": "string"},
     "int": {"type": "integer"},
@@ -100,6 +102,8 @@ def of_function(module: Source, function: Function) -> Schema:
     required: list[str] = []
     for argument, default in parameters(function, where):
         name = argument.arg
+        if name == AGENT:
+            continue
         here = f"{where}, parameter `{name}`"
         if argument.annotation is None:
             raise InvalidTool(
@@ -119,6 +123,21 @@ def of_function(module: Source, function: Function) -> Schema:
             required.append(name)
     arguments = {"type": "object", "properties": properties, "required": required}
     return {"name": function.name, "description": told.description, "parameters": arguments}
+
+
+def takes_agent(source: str, name: str) -> bool:
+    """Whether a tool's function wants to be shown its agent. Raises: InvalidTool."""
+    if AGENT not in source:  # of nearly all, and parsing takes its time
+        return False
+    function = function_of(parse(source), name)
+    return any(one.arg == AGENT for one in (*function.args.args, *function.args.kwonlyargs))
+
+
+def without_agent(given: Schema) -> Schema:
+    """Parameters that somebody described, without the one that models can't fill."""
+    properties = {name: one for name, one in given["properties"].items() if name != AGENT}
+    required = [name for name in given["required"] if name != AGENT]
+    return {**given, "properties": properties, "required": required}
 
 
 def parameters(function: Function, where: str) -> Iterator[tuple[ast.arg, ast.expr | None]]:

@@ -271,6 +271,21 @@ async def test_an_approval_can_be_denied_or_changed(talk: Driver, model: Scripte
     assert "北京" in await value_of(talk, agent_id)
 
 
+async def test_an_approval_that_answers_nothing_is_refused_in_words(
+    talk: Driver, model: ScriptedChat
+) -> None:
+    for more in ({"approvals": []}, {"approvals": None}, {}):
+        agent_id = await made(talk)
+        approval = {"type": "approval", **more}
+        error = await talk.fails(
+            letta_client.UnprocessableEntityError,
+            lambda c, a=agent_id, m=approval: c.agents.messages.create(a, messages=[m]),
+        )
+        [problem] = error.body["detail"]
+        assert problem["loc"] == ["body", "messages"]
+        assert "`approvals` has an answer to each" in problem["msg"]
+
+
 async def test_an_approval_request_is_streamed_whole(talk: Driver, model: ScriptedChat) -> None:
     model.respond = Script(Says(calls=(APPEND,), piece=4))
     agent_id = await asking(talk)
@@ -333,6 +348,36 @@ async def test_images_reach_the_model(talk: Driver, model: ScriptedChat) -> None
     assert any(DOT in str(part) for part in content)
     listed = await talk.all(lambda c: c.agents.messages.list(agent_id, order="asc"))
     assert [part.type for part in listed[1].content] == ["text", "image"]
+
+
+async def test_a_model_that_isnt_there_is_not_asked_for_again_and_again(
+    talk: Driver, model: ScriptedChat
+) -> None:
+    """Such an error lasts, and the client repeats 5xx."""
+    model.respond = Script(then=Fails(status=404, message="No such model."))
+    agent_id = await made(talk)
+    error = await talk.fails(
+        letta_client.InternalServerError, lambda c: c.agents.messages.create(agent_id, input="x")
+    )
+    assert (error.status_code, error.body["error"]) == (502, "ModelNotFound")
+    assert error.response.headers["X-Should-Retry"] == "false"
+    assert len(model.asked) == 1
+
+
+async def test_a_model_of_nobodys_is_refused_for_one_message(
+    talk: Driver, model: ScriptedChat
+) -> None:
+    agent_id = await made(talk)
+    error = await talk.fails(
+        letta_client.UnprocessableEntityError,
+        lambda c: c.agents.messages.create(agent_id, input="x", override_model="nosuch/model"),
+    )
+    assert "`nosuch`" in str(error.body)
+    assert model.asked == []
+    assert all(
+        one.message_type == "system_message"
+        for one in await talk.all(lambda c: c.agents.messages.list(agent_id))
+    )
 
 
 async def test_a_provider_that_fails_is_an_error_and_the_message_is_kept_once(

@@ -201,3 +201,61 @@ async def test_an_agent_begins_with_the_messages_it_is_given(letta: Driver) -> N
         ("user_message", "你好"),
         ("assistant_message", "你好，我是小忆。"),
     ]
+
+
+ABOUT = '''
+def about(label: str, agent_state: "AgentState") -> dict:
+    """Tell of the agent.
+
+    Args:
+        label: Of a block
+    """
+    try:
+        agent_state.memory.get_block(label).value = "changed"
+    except TypeError as error:
+        refused = str(error)
+    return {
+        "id": agent_state.id,
+        "name": agent_state["name"],
+        "value": agent_state.memory.get_block(label).value,
+        "labels": [one["label"] for one in agent_state.blocks],
+        "team": agent_state.metadata["team"],
+        "tags": agent_state.tags,
+        "refused": refused,
+    }
+'''
+
+
+async def test_a_tool_is_shown_the_agent_that_calls_it(letta: Driver) -> None:
+    """As with Letta, `agent_state` is the server's to fill: no model is told of it."""
+    told = {"name": "about", "parameters": {"type": "object", "properties": {}, "required": []}}
+    told["parameters"]["properties"] = {"label": {"type": "string"}, "agent_state": {}}
+    told["parameters"]["required"] = ["label", "agent_state"]
+    for more in ({}, {"json_schema": told}):
+        tool = await letta(lambda c, m=more: c.tools.upsert(source_code=ABOUT, **m))
+        assert list(tool.json_schema["parameters"]["properties"]) == ["label"]
+        assert tool.json_schema["parameters"]["required"] == ["label"]
+    made = await letta(
+        lambda c: c.agents.create(
+            name="小明的助理",
+            include_base_tools=False,
+            memory_blocks=[HUMAN],
+            tool_ids=[tool.id],
+            metadata={"team": "a"},
+            tags=["x"],
+        )
+    )
+    ran = await letta(
+        lambda c: c.agents.tools.run("about", agent_id=made.id, args={"label": "human"})
+    )
+    assert ran.status == "success", ran
+    refused = ran.func_return.pop("refused")
+    assert "read only" in refused
+    assert ran.func_return == {
+        "id": made.id,
+        "name": "小明的助理",
+        "value": HUMAN["value"],
+        "labels": ["human"],
+        "team": "a",
+        "tags": ["x"],
+    }

@@ -572,3 +572,21 @@ async def test_a_listing_that_can_not_be_meant_is_refused(asgi: FastAPI, query: 
     ) as http:
         answer = await http.get(f"/v1/agents/?{query}")
         assert answer.status_code == 422, answer.text
+
+
+async def test_a_model_of_an_unknown_provider_is_refused(letta: Driver) -> None:
+    """A provider that is known and has no key yet is fine."""
+    made = await letta(lambda c: c.agents.create(model="anthropic/claude-x"))
+    compaction = {"model": "nosuch/model"}
+    for field, method in (
+        ("model", lambda c: c.agents.create(model="nosuch/model")),
+        ("model", lambda c: c.agents.update(made.id, model="nosuch/model")),
+        ("compaction_settings", lambda c: c.agents.create(compaction_settings=compaction)),
+        ("compaction_settings", lambda c: c.agents.update(made.id, compaction_settings=compaction)),
+    ):
+        error = await letta.fails(letta_client.UnprocessableEntityError, method)
+        [problem] = error.body["detail"]
+        assert problem["loc"] == ["body", field]
+        assert "`nosuch`" in problem["msg"]
+        assert "anthropic" in problem["msg"]
+    assert (await letta(lambda c: c.agents.retrieve(made.id))).model == "anthropic/claude-x"

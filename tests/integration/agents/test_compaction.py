@@ -11,11 +11,14 @@ import pytest
 from tests.fixtures.gates import Meets
 from tests.fixtures.running import Talk, append, events, first_piece, returned, spoken, summarises
 from tests.servers.scripted_chat import Answer, Call, Fails, Says, Script
+from yiku.agents import compaction
 from yiku.agents import talk as conversations
+from yiku.context.compact import Split
 from yiku.core.agent import AgentState, Compaction
 from yiku.core.block import BlockContent
 from yiku.core.errors import AgentBusy
-from yiku.core.message import Summary
+from yiku.core.ids import MessageId
+from yiku.core.message import Message, MessageRole, Summary, Text
 from yiku.core.run import Compacted, RunStatus, StopReason
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.core.tokens import estimated_tokens
@@ -251,3 +254,48 @@ async def test_a_message_larger_than_the_window_is_refused_and_holds_nobody_up(t
     assert run.failure is not None
     assert "Send it in parts" in run.failure.message
     assert (await talk.send(agent, "And now?")).status is RunStatus.COMPLETED
+
+
+async def test_what_a_summary_takes_is_in_the_runs_usage(talk: Talk) -> None:
+    """And in no step's: that tells what its prompt took of the window."""
+    talk.model.respond = Model(Says(text="A summary.", completion_tokens=500))
+    agent = await filled(talk)
+    compacted: list[Compacted] = []
+    n = 0
+    while not compacted:
+        told = await say(talk, agent, n)
+        compacted = [one for one in told if isinstance(one, Compacted)]
+        n += 1
+    run = await talk.run(told[-1].run.id)
+    [step] = await talk.steps(run)
+    assert run.usage.completion_tokens == step.usage.completion_tokens + 500
+    assert run.usage.prompt_tokens > step.usage.prompt_tokens == run.context_tokens
+
+
+async def test_the_excerpt_of_a_long_history_keeps_nobody_waiting(talk: Talk) -> None:
+    agent = await talk.agent(model="yiku/offline", blocks=())
+    text = "I will meet Alice on 3 May 2026 in Bergen, and she promised tea. " * 400
+    one = Message(
+        role=MessageRole.USER,
+        parts=(Text(text),),
+        id=MessageId("message-1"),
+        organization_id=LOCAL_ACTOR.organization_id,
+        agent_id=agent.agent.id,
+        created_at=agent.agent.created_at,
+        created_by=LOCAL_ACTOR.user_id,
+    )
+    gone = tuple(replace(one, seq=n) for n in range(100))
+    window = compaction.Window(
+        state=agent,
+        messages=gone,
+        summary=None,
+        handle=talk.app.agents.models.get("yiku/offline").model,
+    )
+    there = Split(gone=gone, kept=(), quoted="")
+    made = asyncio.create_task(compaction.summarised(talk.app.agents, window, there))
+    turns = 0
+    while not made.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert "Alice" in (await made)[0].text
+    assert turns > 5

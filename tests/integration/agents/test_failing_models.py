@@ -1,13 +1,16 @@
 """Whatever the model's provider does, the user's message is kept and the agent works afterwards."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.fixtures.running import Opener, Talk, append, events, spoken, summarises
 from tests.servers.scripted_chat import Fails, Says, Script
+from yiku.core.errors import Invalid
 from yiku.core.run import RunStatus, Said, StepStatus, StopReason
+from yiku.store import agents
 
 TOO_LONG = Fails(
     status=400,
@@ -127,10 +130,51 @@ async def test_a_prompt_that_stays_too_long_fails_and_the_next_may_do(
     assert (await talk.send(agent, "y")).status is RunStatus.COMPLETED
 
 
-async def test_an_unknown_provider_is_an_error_of_the_run(talk: Talk) -> None:
+async def test_a_provider_that_is_gone_is_an_error_of_the_run(talk: Talk) -> None:
+    """It was there when the agent was made: the table in providers.toml was taken out since."""
     agent = await talk.agent()
-    run = await talk.send(agent, "x", model="nobody/nothing")
+    gone = replace(agent.agent.config, model="nobody/nothing")
+    await talk.write(agents.change, agent.agent, gone)
+    run = await talk.send(agent, "x")
     assert run.status is RunStatus.FAILED
     assert run.failure is not None
     assert "nobody" in run.failure.message
-    assert (await talk.send(agent, "y")).status is RunStatus.COMPLETED
+    assert (await talk.send(agent, "y", model="yiku/offline")).status is RunStatus.COMPLETED
+    with pytest.raises(Invalid, match="`nobody`"):
+        await talk.send(agent, "z", model="nobody/nothing")
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_message_that_the_provider_refuses_does_not_poison_the_agent(
+    talk: Talk, status: int
+) -> None:
+    """It stays in the history, and leaves the context; 413 is too long a prompt, so what
+    was said before is summarised first."""
+
+    def respond(request: dict[str, Any]) -> Any:
+        refused = any("forbidden" in str(one["content"]) for one in request["messages"])
+        return Fails(status=status, message="Not this.") if refused else "Fine."
+
+    talk.model.respond = respond
+    agent = await talk.agent()
+    await talk.send(agent, "Hello.")
+    run = await talk.send(agent, "Something forbidden.")
+    assert run.status is RunStatus.FAILED
+    run = await talk.send(agent, "And now?")
+    assert run.status is RunStatus.COMPLETED
+    told = [text for _, text in talk.texts(len(talk.model.asked) - 1)]
+    assert told[-1] == "And now?"
+    assert not any("forbidden" in text for text in told)
+    assert any("Fine." in text for text in told)
+    users = ["Hello.", "Something forbidden.", "And now?"]
+    assert spoken(await talk.said(agent), "user") == users
+
+
+async def test_a_refusal_after_the_model_has_acted_takes_nothing_from_the_context(
+    talk: Talk,
+) -> None:
+    talk.model.respond = Script(Says(calls=(append("住在上海"),)), Fails(status=400), "Fine.")
+    agent = await talk.agent("core_memory_append")
+    await talk.send(agent, "我住在上海")
+    await talk.send(agent, "y")
+    assert [text for role, text in talk.texts(2) if role == "user"][-2:] == ["我住在上海", "y"]

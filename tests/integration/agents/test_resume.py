@@ -255,3 +255,36 @@ async def test_a_lease_is_one_runs_at_a_time(talk: Talk) -> None:
     assert await talk.write(leases.take, mine, now)
     assert await talk.write(leases.take, yours, now)  # it had expired
     assert not await talk.write(leases.renew, mine)
+
+
+async def test_a_run_that_ends_its_server_each_time_is_given_up(
+    talk: Talk, goes_on: threading.Event
+) -> None:
+    """After a step it may try as often again."""
+    hangs = Says(text=STORY, piece=5, goes_on=goes_on)
+    talk.model.respond = Script(hangs, hangs, Says(calls=(append("a"),)), then=hangs)
+    agent = await talk.agent("core_memory_append")
+    async with talk.another_process(drain_s=0) as one:
+        active = await one.start(agent, "Tell me a story.")
+        await asked(talk, 1)
+    for begun in (2, 4, 5, 6, 7):
+        async with talk.another_process(drain_s=0) as one:
+            await one.runner.open()
+            await asked(talk, begun)
+    assert (await talk.run(active.run.id)).resumptions == 3
+
+    await talk.runner.open()
+    assert await ended_elsewhere(talk, active.run.id) is RunStatus.FAILED
+    run = await talk.run(active.run.id)
+    assert run.failure is not None
+    assert "given up" in run.failure.message
+    assert (len(talk.model.asked), run.step_count) == (7, 1)
+    talk.model.respond = Script("Here I am.")
+    assert (await talk.send(agent, "And now?")).status is RunStatus.COMPLETED
+
+
+async def asked(talk: Talk, count: int) -> None:
+    """When the model was asked so often."""
+    async with asyncio.timeout(20):
+        while len(talk.model.asked) < count:  # noqa: ASYNC110 - it has nobody to tell
+            await asyncio.sleep(0.01)

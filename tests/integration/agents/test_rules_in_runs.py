@@ -6,6 +6,7 @@ from tests.fixtures.running import Talk, append, note, returned
 from tests.servers.scripted_chat import Call, Says, Script
 from yiku.core.message import MessageRole
 from yiku.core.rule import (
+    AnyRule,
     ApprovalRule,
     ChildArguments,
     ChildRule,
@@ -163,11 +164,23 @@ async def test_a_run_does_not_end_before_a_required_tool_was_called(talk: Talk) 
     assert f"`{APPEND}`" in told
 
 
-async def test_a_model_that_never_calls_what_is_required_stops_at_the_limit(talk: Talk) -> None:
+@pytest.mark.parametrize("rule", [RequiredBeforeExitRule(tool=APPEND), InitRule(tool=APPEND)])
+async def test_a_model_that_only_talks_is_told_twice_and_then_the_run_ends(
+    talk: Talk, rule: AnyRule
+) -> None:
     talk.model.respond = Script(then="Bye.")
-    agent = await talk.agent(*TOOLS, tool_rules=(RequiredBeforeExitRule(tool=APPEND),))
-    run = await talk.send(agent, "x", max_steps=4)
-    assert (run.stop_reason, run.step_count) == (StopReason.MAX_STEPS, 4)
+    agent = await talk.agent(*TOOLS, tool_rules=(rule,))
+    run = await talk.send(agent, "x")
+    assert (run.stop_reason, run.step_count) == (StopReason.NO_TOOL_CALL, 3)
+    choices = [body["tool_choice"] for body in talk.model.bodies()]
+    forced = {"type": "function", "function": {"name": APPEND}}
+    assert choices == [forced if isinstance(rule, InitRule) else "auto"] * 3
+    notes = [one for one in await talk.said(agent, run) if one.role is MessageRole.SYSTEM]
+    assert len(notes) == 2
+
+    talk.model.respond = Script("Bye.", says(append("a")), "x", "y", "Bye.")
+    run = await talk.send(agent, "again")
+    assert (run.stop_reason, run.step_count) == (StopReason.END_TURN, 3)
 
 
 async def test_a_terminal_tool_does_not_end_a_run_that_lacks_a_required_one(talk: Talk) -> None:

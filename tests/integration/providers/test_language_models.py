@@ -331,6 +331,35 @@ async def test_a_refused_key_is_told_without_the_key(handle: str) -> None:
     assert SECRET not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("handle", "chosen", "variables", "named"),
+    [
+        ("openai-compatible/x", {"default": "openai-compatible/x"}, (), "YIKU_MODEL_API_KEY"),
+        ("openai-compatible/x", {"default": "vllm/x"}, (), "YIKU_MODEL_API_KEY"),
+        ("mine/x", {"default": "mine/x"}, (), "YIKU_MODEL_API_KEY"),
+        ("openai-compatible/x", None, ("OPENAI_COMPATIBLE_BASE_URL",), "OPENAI_COMPATIBLE_API_KEY"),
+        ("vllm/x", None, ("VLLM_BASE_URL",), "VLLM_API_KEY"),
+        ("ollama/x", None, ("OLLAMA_BASE_URL",), "`keys` of [provider.ollama]"),
+    ],
+)
+async def test_a_key_is_asked_for_where_it_would_be_read(
+    handle: str, chosen: dict[str, str] | None, variables: tuple[str, ...], named: str
+) -> None:
+    """Beside the address that was given; what isn't read for this provider isn't named."""
+    with ScriptedChat(Fails(status=401, message="Who are you?")) as server:
+        given = {} if chosen is None else {**chosen, "base_url": server.url}
+        made = Models(ModelsChoice(**given, variables=dict.fromkeys(variables, server.url)))
+        try:
+            with pytest.raises(errors.ProviderRefused) as caught:
+                await made.get(handle).complete(asked("", "hello"))
+        finally:
+            await made.close()
+    assert f"It wants an API key: {'name' if '[' in named else 'set'}" in caught.value.message
+    assert named in caught.value.message
+    others = {"YIKU_MODEL_API_KEY", "OPENAI_COMPATIBLE_API_KEY", "VLLM_API_KEY"} - {named}
+    assert not any(one in caught.value.message for one in others)
+
+
 async def test_without_a_key_nobody_is_asked() -> None:
     with ScriptedChat() as server:
         async with models(server, "kimi/kimi-k3", key=None) as made:

@@ -35,7 +35,9 @@ router = Routes("agents")
 @router.post("/v1/agents/", response_model=wire.AgentOut)
 async def create(body: wire.AgentIn, app: Here, actor: Asks) -> Response:
     """Create an agent."""
-    return await told(app, actor, await make.create(app.agents, actor, new_agent(body)))
+    made = await make.create(app.agents, actor, new_agent(body))
+    app.models.warm_soon(made.agent.config.model)
+    return await told(app, actor, made)
 
 
 @router.get("/v1/agents/", response_model=list[wire.AgentOut])
@@ -68,6 +70,7 @@ async def retrieve(
         return state, *around(tx, state)
 
     state, ids, pending = await app.database.read(actor, unit)
+    app.models.warm_soon(state.agent.config.model)
     view = view_of(app.agents, actor, relations_of(query))
     return tagged(answer(agent_out(state, view, ids, pending)), state.agent.version)
 

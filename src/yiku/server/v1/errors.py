@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from yiku.core.errors import YikuError
+from yiku.core.errors import DimensionMismatch, ModelNotFound, ProviderRefused, YikuError
 
 PREFIX = "/v1/"
 HEADERS = {409: {"X-Should-Retry": "false"}}
 """The client tries a conflict again by itself, which would only repeat it."""
-OF_A_RUN = {"X-Should-Retry": "false"}
-"""It also tries again where a provider failed. But what a run began with is stored: sent again by
-itself, it would be said twice."""
+ONCE = {"X-Should-Retry": "false"}
+"""It also tries all of 500 and above again. But what a run began with is stored: sent again by
+itself, it would be said twice. And what a provider refuses, it refuses the next time too."""
+LASTING = (ProviderRefused, ModelNotFound, DimensionMismatch)
 
 
 def is_v1(path: str) -> bool:
@@ -40,7 +41,7 @@ def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
 
 
 def headers_of_error(error: YikuError) -> dict[str, str]:
-    return OF_A_RUN if "run_id" in error.facts else {}
+    return ONCE if "run_id" in error.facts or isinstance(error, LASTING) else {}
 
 
 def body_of_problems(problems: Sequence[Any], name: str = "Invalid") -> dict[str, Any]:

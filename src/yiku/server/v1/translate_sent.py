@@ -132,22 +132,26 @@ def image_in(one: wire.ImageIn) -> Image:
 
 def approvals_in(one: wire.ApprovalIn, pending: Message | None) -> list[Part]:
     """Raises: Invalid, NothingToApprove."""
+    if not one.approvals and one.approve is None:
+        raise Invalid(
+            "An approval answers the calls that wait: `approvals` has an answer to each, by its"
+            " `tool_call_id`, or `approve` one to all of them; here is neither.",
+            field="messages",
+        )
     asked = one.approval_request_id
     if asked is not None and (pending is None or asked != pending.id):
         raise NothingToApprove(f"The agent doesn't wait for an answer to {asked!r}.")
-    if one.approvals is not None:
+    if one.approvals:
         return [
             return_in(each, pending)
             if isinstance(each, wire.ToolReturnIn)
             else approval_in(each, one.reason)
             for each in one.approvals
         ]
-    if one.approve is None:
-        raise Invalid("An approval says `approvals`, or `approve` for all calls.", field="messages")
     waiting = [] if pending is None else [c for c in pending.calls if c.waits == "approval"]
     if not waiting:
         raise NothingToApprove
-    return [Approval(call_id=c.id, approve=one.approve, reason=one.reason) for c in waiting]
+    return [Approval(call_id=c.id, approve=bool(one.approve), reason=one.reason) for c in waiting]
 
 
 def approval_in(one: wire.ApprovalOfCallIn, reason: str | None) -> Approval:

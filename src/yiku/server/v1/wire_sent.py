@@ -132,7 +132,7 @@ AnswerIn = Annotated[
 class ApprovalIn(In):
     """Answers to calls that wait; without `approvals`, one answer to all of them."""
 
-    approvals: list[AnswerIn] | None = Field(default=None, min_length=1)
+    approvals: list[AnswerIn] | None = None
     approve: bool | None = None
     approval_request_id: str | None = None
     reason: Words | None = None

@@ -238,6 +238,7 @@ def upgrade() -> None:
         sa.Column("ttft_ns", sa.BigInteger(), nullable=True),
         sa.Column("duration_ns", sa.BigInteger(), nullable=True),
         sa.Column("cancel_asked", sa.Boolean(), nullable=False),
+        sa.Column("resumptions", sa.Integer(), nullable=False),
         sa.Column("metadata", DOCUMENT, nullable=False),
         sa.ForeignKeyConstraint(
             ["agent_id"], ["agent.id"], name=op.f("fk_run_agent_id"), ondelete="CASCADE"
