@@ -74,6 +74,8 @@ class Open:
     """With the id each was stored with."""
     returns: dict[str, ToolReturn] = field(default_factory=dict[str, ToolReturn])
     """By the id they were stored with, as the approvals."""
+    told: Message | None = None
+    """The last message that returns of them came in."""
     approvals: dict[str, Approval] = field(default_factory=dict[str, Approval])
 
 
@@ -185,9 +187,14 @@ def add_assistant(made: Conversation, one: Message) -> None:
     if calls:
         close(made)
         made.open = Open(len(made.shown) + 1, calls)
-    made.shown.append(Utterance(MessageRole.ASSISTANT, tuple(kept)))
+    made.shown.append(itself(one, tuple(kept)))
     if calls:
         made.shown.append(Utterance(MessageRole.TOOL, ()))  # its place; `close` fills it
+
+
+def itself(one: Message, parts: tuple[Part, ...]) -> Utterance:
+    """The message, where all of it is shown: what is made of it need not be made again."""
+    return one if one.parts == parts else Utterance(one.role, parts)
 
 
 def sound(call: ToolCall, taken: set[str]) -> ToolCall:
@@ -208,6 +215,8 @@ def sound(call: ToolCall, taken: set[str]) -> ToolCall:
 def add_answers(made: Conversation, one: Message) -> None:
     """Returns and approvals belong to the last calls; those of others are left out."""
     if made.open is not None:
+        if one.role is MessageRole.TOOL:
+            made.open.told = one
         for part in one.parts:
             if isinstance(part, ToolReturn):
                 made.open.returns.setdefault(part.call_id, part)
@@ -223,7 +232,9 @@ def close(made: Conversation) -> None:
     if made.open is None:
         return
     returns = tuple(return_of(made, made.open, id, call) for id, call in made.open.calls)
-    made.shown[made.open.place] = Utterance(MessageRole.TOOL, returns)
+    told = made.open.told
+    whole = Utterance(MessageRole.TOOL, returns) if told is None else itself(told, returns)
+    made.shown[made.open.place] = whole
     made.open = None
 
 

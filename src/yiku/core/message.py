@@ -101,9 +101,12 @@ class Approval:
 Part = Text | Image | Reasoning | ToolCall | ToolReturn | Approval
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Utterance:
-    """One entry of a conversation, as a model is shown it."""
+    """One entry of a conversation, as a model is shown it.
+
+    Things made of it are kept as long as it is, so it can be referred to weakly.
+    """
 
     role: MessageRole
     parts: tuple[Part, ...]

@@ -13,6 +13,7 @@ from pydantic_ai.models import Model
 from yiku.core.model import Answer, Piece, Prompt
 from yiku.providers.access import Target
 from yiku.providers.catalog import Overflow
+from yiku.providers.chat import Chat
 from yiku.providers.failures import TROUBLE, Failure, failure_of
 from yiku.providers.incoming import Pieces, answer_of
 from yiku.providers.outgoing import Call, call_of
@@ -23,12 +24,13 @@ class Asking:
         self._target = target
         self._model = model
         self._overflow = overflow
+        self._chat = Chat(target)
 
     trouble = TROUBLE
     """What `pieces` raises."""
 
     def call(self, prompt: Prompt) -> Call:
-        return call_of(prompt, self._target)
+        return call_of(prompt, self._target, self._chat)
 
     async def pieces(self, call: Call) -> AsyncGenerator[Piece | Answer]:
         pieces = Pieces()

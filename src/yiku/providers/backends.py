@@ -5,11 +5,11 @@ Imported before the first call of a model only.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import httpx2
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, AsyncStream, NotGiven, Omit, RequestOptions
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
 from openai.types.chat import ChatCompletionChunk
@@ -24,6 +24,7 @@ from pydantic_ai.settings import ModelSettings
 from yiku.core.errors import ProviderRefused
 from yiku.providers.access import Access, Target
 from yiku.providers.catalog import Quirks
+from yiku.providers.chat import body_of
 
 if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
@@ -145,17 +146,24 @@ class Backends:
 
 
 class PlainCompletions(AsyncCompletions):
-    """Sends messages and tools as they are.
+    """Sends a request's fields as they are.
 
-    They are plain JSON. The library looks at every value of them in case it is of a type that must
-    be changed first, which takes 9 ms for a conversation of 40 messages and 12 tools.
+    They are plain JSON, the messages even written already. The library looks at every value in
+    case it is of a type that must be changed first: 9 ms for 40 messages and 12 tools.
     """
 
     async def create(self, **given: Any) -> Any:
-        plain = {name: given.pop(name) for name in ("messages", "tools") if given.get(name)}
-        body: dict[str, Any] = plain | (given.pop("extra_body", None) or {})
-        send = cast("Callable[..., Awaitable[Any]]", super().create)
-        return await send(messages=[], extra_body=body, **given)
+        headers: dict[str, str] = given.pop("extra_headers")
+        more: dict[str, Any] = given.pop("extra_body") or {}
+        fields = {n: one for n, one in given.items() if not isinstance(one, Omit | NotGiven)}
+        return await self._client.post(
+            "/chat/completions",
+            content=body_of({**fields, **more}),
+            options=RequestOptions(headers=headers),
+            cast_to=ChatCompletionChunk,
+            stream=True,
+            stream_cls=AsyncStream[ChatCompletionChunk],
+        )
 
 
 class PlainChat(AsyncChat):

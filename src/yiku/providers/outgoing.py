@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -42,12 +41,13 @@ from yiku.core.message import (
 )
 from yiku.core.model import Prompt, ToolSpec
 from yiku.providers.access import Target
+from yiku.providers.chat import OPENING, Chat
 from yiku.providers.incoming import OF_CALL
 from yiku.providers.sampling import chosen_tools, settings_of, structured
-from yiku.providers.text import replace_surrogates
+from yiku.providers.text import object_of, replace_surrogates
 
-OPENING = "(The conversation goes on.)"
-"""What the user is made to say first, where an API insists that the user begins."""
+UNSEEN: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(OPENING.text)])]
+"""For OpenAI's API: the conversation goes beside pydantic-ai, in the request's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,17 @@ class Call:
     parameters: ModelRequestParameters
 
 
-def call_of(prompt: Prompt, target: Target) -> Call:
+def call_of(prompt: Prompt, target: Target, chat: Chat) -> Call:
     specs, choice = chosen_tools(prompt, target.quirks)
     settings = settings_of(prompt.sampling, target)
     if specs and choice != "auto":
         settings["tool_choice"] = choice if choice in ("required", "none") else [choice]
     parameters = ModelRequestParameters(function_tools=[definition(spec) for spec in specs])
-    if target.access.provider.api != "openai":
-        structured(prompt.sampling.response_format, parameters)
+    if target.access.provider.api == "openai":
+        more = cast("dict[str, Any]", settings.get("extra_body") or {})
+        settings["extra_body"] = {"messages": chat.messages(prompt), **more}
+        return Call(UNSEEN, settings, parameters)
+    structured(prompt.sampling.response_format, parameters)
     return Call(messages_of(prompt, target), settings, parameters)
 
 
@@ -80,9 +83,10 @@ def definition(spec: ToolSpec) -> ToolDefinition:
 
 
 def messages_of(prompt: Prompt, target: Target) -> list[ModelMessage]:
-    """Neighbours of one side become one message: some APIs insist that the sides take turns."""
+    """Neighbours of one side become one message: APIs insist that the sides take turns, and that
+    the user begins.
+    """
     system = replace_surrogates(prompt.system) or None
-    alternates = target.quirks.alternates
     made: list[ModelMessage] = []
     for utterance in prompt.messages:
         if utterance.role is MessageRole.ASSISTANT:
@@ -93,35 +97,15 @@ def messages_of(prompt: Prompt, target: Target) -> list[ModelMessage]:
         asked = tuple(request_parts(utterance))
         last = made[-1] if made else None
         if asked and isinstance(last, ModelRequest):
-            last.parts = merged([*last.parts, *asked], alternates)
+            last.parts = [*last.parts, *asked]
         elif asked:
             made.append(ModelRequest(parts=asked, instructions=system))
-    begins_with_user = alternates or target.access.provider.api != "openai"
-    if not made or (begins_with_user and isinstance(made[0], ModelResponse)):
-        made.insert(0, ModelRequest(parts=[UserPromptPart(OPENING)], instructions=system))
+    if not made or isinstance(made[0], ModelResponse):
+        made.insert(0, ModelRequest(parts=[UserPromptPart(OPENING.text)], instructions=system))
     for message in made:
         if isinstance(message, ModelRequest):
             message.instructions = system
     return made
-
-
-def merged(parts: list[ModelRequestPart], alternates: bool) -> list[ModelRequestPart]:
-    """Where the sides must take turns, texts of the user that follow each other become one."""
-    if not alternates:
-        return parts
-    joined: list[ModelRequestPart] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        if (
-            isinstance(part, UserPromptPart)
-            and isinstance(last, UserPromptPart)
-            and isinstance(part.content, str)
-            and isinstance(last.content, str)
-        ):
-            joined[-1] = UserPromptPart(f"{last.content}\n\n{part.content}")
-        else:
-            joined.append(part)
-    return joined
 
 
 def request_parts(utterance: Utterance) -> Iterator[ModelRequestPart]:
@@ -163,7 +147,7 @@ def response_parts(utterance: Utterance, provider: str) -> Iterator[ModelRespons
             case ToolCall():
                 yield ToolCallPart(
                     part.name,
-                    sound(part.arguments),
+                    object_of(part.arguments),
                     tool_call_id=part.id,
                     provider_name=provider if part.id in details else None,
                     provider_details=details.get(part.id),
@@ -182,18 +166,6 @@ def thinking(part: Reasoning) -> ThinkingPart:
         provider_name=part.provider,
         provider_details=dict(part.details) or None,
     )
-
-
-def sound(arguments: str) -> str:
-    """Arguments that every API takes back: a JSON object. What the model broke is quoted in one."""
-    if not arguments.strip():
-        return "{}"
-    try:
-        if isinstance(json.loads(arguments), dict):
-            return replace_surrogates(arguments)
-    except ValueError:
-        return json.dumps({"broken_json": replace_surrogates(arguments)}, ensure_ascii=False)
-    return json.dumps({"arguments": json.loads(arguments)}, ensure_ascii=False)
 
 
 def image(part: Image) -> UserContent:
