@@ -231,6 +231,7 @@ STATES = frozenset(
 )
 INFLECTED = re.compile(r"[a-z]+(?:ed|ing|able|ible|ly|ful|less|ous|ive)")
 """How a password is, not what it is."""
+ADDRESS = re.compile(r"[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}", re.IGNORECASE)
 COUNTED = re.compile(r"[ \t]?(?:次|位|个|年|天|分钟|小时|字符|遍|times|digits|characters|chars)")
 
 
@@ -253,7 +254,7 @@ def of_said(plain: str, match: re.Match[str]) -> Secret | None:
 def is_value(value: str, match: re.Match[str], after: str) -> bool:
     if value[:1] in "[<{*" or len(value) < (8 if match["key"] else 4) or COUNTED.match(after):
         return False
-    if "://" in value or "@" in value[1:-1] and "." in value.rpartition("@")[2]:
+    if "://" in value or ADDRESS.fullmatch(value):
         return False
     link = match["link"].strip().lower()
     if looks_secret(value):
