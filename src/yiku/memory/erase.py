@@ -13,7 +13,7 @@ from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.changes import apply
 from yiku.memory.reindex import Found, made_findable
-from yiku.store import archives, history, passages, roles
+from yiku.store import archives, encodings, history, passages, roles
 from yiku.store.database import Tx
 
 TRIES = 3
@@ -35,6 +35,7 @@ class Erased:
     """What a deletion did."""
 
     deleted: int
+    """Of those that were named."""
     ended: tuple[PassageId, ...]
     """Passages that what was deleted had superseded. They stay ended: what was true of them until
     then is not for a deletion to say. `undo` takes the superseding back."""
@@ -43,7 +44,8 @@ class Erased:
 async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[PassageId]) -> Erased:
     """Erase passages for good: text, vectors, tokens, history, repetitions.
 
-    What was indexed with one of them as its context is indexed without it. All or none: one
+    What was indexed with one of them as its context is indexed without it. What a skill made it
+    from goes, too: the original text, and the superseded passage that holds it. All or none: one
     unknown id erases nothing. Raises: PassageNotFound.
     """
     ids = list(dict.fromkeys(passage_ids))
@@ -56,7 +58,9 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
                 f"There is no passage {', '.join(missing[:5])}; nothing was deleted.",
                 passage_ids=missing,
             )
-        orphans = [p for p in passages.followers(tx, ids) if p.id not in known]
+        raw = encodings.originals(tx, [one.seq for one in known.values()])
+        known |= passages.get_by_id(tx, raw)
+        orphans = [p for p in passages.followers(tx, list(known)) if p.id not in known]
         return list(known.values()), orphans
 
     gone: list[Passage] = []
@@ -88,7 +92,7 @@ async def delete(memory: ArchivalMemory, actor: Actor, passage_ids: Sequence[Pas
         others = [one.seq for one in orphans if one.archive_id == archive_id]
         await asyncio.to_thread(memory.indexes.erase, archive_id, version, seqs, others)
     await memory.database.scrub()
-    return Erased(len(gone), tuple(done.ended))
+    return Erased(len(ids), tuple(done.ended))
 
 
 def erase(
@@ -100,6 +104,7 @@ def erase(
     for one in gone:
         by_archive.setdefault(one.archive_id, []).append(one)
     ids = {one.id for one in gone}
+    encodings.erase_of(tx, [one.seq for one in gone])
     for part in by_archive.values():
         archive = archives.bump(tx, part[0].archive_id)
         here = [one for one in orphans if one.archive_id == archive.id]

@@ -12,7 +12,7 @@ from yiku.core.block import Block
 from yiku.core.errors import StaleAgent
 from yiku.core.ids import AgentId, ArchiveId, BlockId, new_id
 from yiku.core.run import Run
-from yiku.store import agent_config, agent_rows, archives, attachments, blocks, tools
+from yiku.store import agent_config, agent_rows, archives, attachments, blocks, lookups, tools
 from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
 from yiku.store.agent_rows import Links
@@ -213,6 +213,7 @@ def remove(tx: Tx, agent_id: AgentId) -> list[ArchiveId]:
     block_ids = attachments.owned_alone(tx, BLOCK, agent_id)
     archive_ids = attachments.owned_alone(tx, ARCHIVE, agent_id)
     recall = archives.find(tx, RECALL, agent_id)
+    lookups.erase_of_agent(tx, agent_id)
     tx.connection.execute(delete(agent).where(agent.c.id == agent_id))  # its rows go with it
     for block_id in block_ids:
         blocks.remove(tx, BlockId(block_id))

@@ -185,6 +185,8 @@ memory_feedback = Table(
     UniqueConstraint("organization_id", "key"),
     Index("ix_memory_feedback_skill_id_seq", "skill_id", "seq"),
     Index("ix_memory_feedback_passage_seq", "passage_seq"),
+    Index("ix_memory_feedback_encoding_id", "encoding_id"),
+    Index("ix_memory_feedback_lookup_id", "lookup_id"),
     sqlite_autoincrement=True,
 )
 

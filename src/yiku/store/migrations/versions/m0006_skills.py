@@ -287,6 +287,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("memory_feedback", schema=None) as batch_op:
+        batch_op.create_index("ix_memory_feedback_encoding_id", ["encoding_id"], unique=False)
+        batch_op.create_index("ix_memory_feedback_lookup_id", ["lookup_id"], unique=False)
         batch_op.create_index("ix_memory_feedback_passage_seq", ["passage_seq"], unique=False)
         batch_op.create_index("ix_memory_feedback_skill_id_seq", ["skill_id", "seq"], unique=False)
 
