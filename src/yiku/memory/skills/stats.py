@@ -12,7 +12,7 @@ ALPHA = 0.05
 MIN_PAIRS = 8
 """Fewer tell nothing, whatever they show."""
 MIN_DIFFERENT = 5
-"""Pairs of unlike scores without which no sign test can show anything: 1/2⁴ is more than `ALPHA`."""
+"""Unlike pairs that a sign test needs to show anything: 1/2⁴ is more than `ALPHA`."""
 RESAMPLES = 2000
 SEED = 5
 TIE = 1e-9
