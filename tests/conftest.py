@@ -9,6 +9,6 @@ pytest_plugins = (
     "tests.fixtures.network",
     "tests.fixtures.no_skips",
     "tests.fixtures.pairs",
-    "tests.fixtures.skilled",
+    "tests.fixtures.judging",
     "tests.fixtures.talking",
 )

@@ -19,6 +19,8 @@ from yiku.memory.gloss import Gloss
 from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.roles.gatings import GateLog
 from yiku.memory.roles.pool import RolePool
+from yiku.memory.skills.shared import Policy as SkillPolicy
+from yiku.memory.skills.shared import Skills
 from yiku.memory.text import forget_chunks
 from yiku.providers.cache import CachedEmbedder
 from yiku.providers.choose import EmbedderChoice, embedder
@@ -45,6 +47,7 @@ class App:
     """What agents think with."""
     model: LanguageModel | None
     """The default one; None: none is configured."""
+    skills: Skills
     tools: Toolbox
     agents: Agents
     runner: Runner
@@ -91,39 +94,17 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
     """
     settings.make_home()
     async with AsyncExitStack() as opened:  # closed in the opposite order
-        made = embedder(embedder_choice(settings))
-        opened.push_async_callback(made.close)
         models = Models(models_choice(settings))
         opened.push_async_callback(models.close)
-        indexes = IndexPool(settings.index_memory_mb, index_files(settings))
-        opened.push_async_callback(asyncio.to_thread, indexes.close)
-        database = await open_database(
-            settings.database,
-            busy_timeout_s=settings.busy_timeout_s,
-            auto_migrate=settings.auto_migrate,
-        )
-        opened.push_async_callback(database.close)
-        gloss = gloss_for(made, settings)
-        gatings = GateLog(database)
-        opened.push_async_callback(gatings.close)
-        roles = RolePool(database, made, gloss, settings.home_dir / "cache")
-        opened.push_async_callback(roles.close)
+        memory = await archival_memory(settings, opened)
         box = sandbox(settings.sandbox, sandbox_limits(settings))
         opened.push_async_callback(asyncio.to_thread, box.close)
-        memory = ArchivalMemory(
-            database=database,
-            embedder=made,
-            indexes=indexes,
-            gloss=gloss,
-            forget_cached=forgetting(made),
-            policy=policy_of(settings),
-            roles=roles,
-            gatings=gatings,
-        )
-        tools = toolbox(settings, database, box)
+        skills = skills_of(settings, memory, models)
+        tools = toolbox(settings, memory.database, box)
         agents = Agents(
-            database=database,
+            database=memory.database,
             memory=memory,
+            skills=skills,
             tools=tools,
             models=models,
             recall=RecallIndexer(memory),
@@ -133,14 +114,43 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         opened.push_async_callback(runner.close)
         yield App(
             settings=settings,
-            database=database,
+            database=memory.database,
             memory=memory,
             models=models,
             model=None if settings.model is None else models.get(),
+            skills=skills,
             tools=tools,
             agents=agents,
             runner=runner,
         )
+
+
+async def archival_memory(settings: Settings, opened: AsyncExitStack) -> ArchivalMemory:
+    made = embedder(embedder_choice(settings))
+    opened.push_async_callback(made.close)
+    indexes = IndexPool(settings.index_memory_mb, index_files(settings))
+    opened.push_async_callback(asyncio.to_thread, indexes.close)
+    database = await open_database(
+        settings.database,
+        busy_timeout_s=settings.busy_timeout_s,
+        auto_migrate=settings.auto_migrate,
+    )
+    opened.push_async_callback(database.close)
+    gloss = gloss_for(made, settings)
+    gatings = GateLog(database)
+    opened.push_async_callback(gatings.close)
+    roles = RolePool(database, made, gloss, settings.home_dir / "cache")
+    opened.push_async_callback(roles.close)
+    return ArchivalMemory(
+        database=database,
+        embedder=made,
+        indexes=indexes,
+        gloss=gloss,
+        forget_cached=forgetting(made),
+        policy=policy_of(settings),
+        roles=roles,
+        gatings=gatings,
+    )
 
 
 def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:
@@ -165,6 +175,22 @@ def policy_of(settings: Settings) -> Policy:
         duplicates=settings.duplicates,
         echo_guard=timedelta(hours=settings.echo_guard_hours),
         max_text_bytes=settings.max_text_bytes,
+    )
+
+
+def skills_of(settings: Settings, memory: ArchivalMemory, models: Models) -> Skills:
+    return Skills(
+        database=memory.database,
+        memory=memory,
+        models=models,
+        policy=SkillPolicy(
+            encoding=settings.skill_encoding,
+            secrets=settings.secrets,
+            choose_with_model=settings.memskill_use_llm_selection,
+            designer_model=settings.designer_llm_model,
+            designer_base_url=settings.designer_llm_base_url,
+        ),
+        folder=settings.skills_dir or settings.home_dir / "skills",
     )
 
 

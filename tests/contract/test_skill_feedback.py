@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.fixtures.skilled import Skilled
+from tests.fixtures.judging import Skilled
 from yiku.core.ids import AgentId, RunId
 from yiku.core.message import ToolCall
 from yiku.core.run import RunStatus

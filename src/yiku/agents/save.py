@@ -116,6 +116,7 @@ def desk_of(work: Work, outcome: Outcome, now: datetime) -> Desk:
         n=work.run.step_count if row is None else row.n,
         now=now,
         memory=work.agents.memory,
+        skills=work.agents.skills,
         toolbox=work.agents.tools,
     )
 

@@ -9,6 +9,7 @@ from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.recall_indexer import RecallIndexer
+from yiku.memory.skills.shared import Skills
 from yiku.providers.models import Models
 from yiku.store.contexts import Contexts
 from yiku.store.database import Database
@@ -21,6 +22,7 @@ class Agents:
 
     database: Database
     memory: ArchivalMemory
+    skills: Skills
     tools: Toolbox
     models: Models
     recall: RecallIndexer

@@ -70,6 +70,7 @@ def desk_of(agents: Agents, actor: Actor, state: AgentState) -> Desk:
         n=1,
         now=now_utc(),
         memory=agents.memory,
+        skills=agents.skills,
         toolbox=agents.tools,
         call_id=new_id("call"),
     )

@@ -38,7 +38,10 @@ NAMES = tuple(f.name for f in fields(Encoding))
 COLUMNS = [table.c[name] for name in NAMES]
 
 RAW = "raw"
-"""The item that is the passage with the text as it came; others are named as `Op`."""
+"""The item that is the passage with the text as it came; what was written is named as its `Op`,
+and so is what was forgotten."""
+SUPERSEDED = "superseded"
+"""The item that is a known memory which what was written stands in the place of."""
 
 AGAINST = [kind.value for kind in FeedbackKind if not kind.positive]
 

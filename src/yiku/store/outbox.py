@@ -11,7 +11,18 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from yiku.core.memory import Json
 from yiku.core.skill import Job
@@ -19,6 +30,7 @@ from yiku.store import hot
 from yiku.store.database import Tx
 from yiku.store.forms import Form
 from yiku.store.skill_tables import outbox as table
+from yiku.store.tables import Moment
 
 FORM = Form(table)
 NAMES = tuple(f.name for f in fields(Job))
@@ -126,7 +138,7 @@ def failed(tx: Tx, job: Job, problem: str, due_at: datetime, holder: str | None 
         .where(same(job, holder))
         .values(
             tries=case((asked_again, table.c.tries), else_=table.c.tries + 1),
-            due_at=case((asked_again, table.c.due_at), else_=due_at),
+            due_at=case((asked_again, table.c.due_at), else_=literal(due_at, Moment)),
             problem=problem,
             holder=None,
             held_until=None,

@@ -133,8 +133,9 @@ memory_encoding_item = Table(
     Column("change_id", String(64)),
     Index("ix_memory_encoding_item_passage_seq", "passage_seq"),
 )
-"""Which passages an encoding touched. `op`: `raw`, `add`, `supersede`, `delete`; `change_id`: the
-entry of the passage's history, where it is a change."""
+"""Which passages an encoding touched. `op`: `raw`, `add`, `supersede` (what was written),
+`superseded`, `delete` (what it was written instead of, or was forgotten); `change_id`: the entry of
+the passage's history, where it is a change."""
 
 memory_lookup = Table(
     "memory_lookup",

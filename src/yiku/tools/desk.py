@@ -14,6 +14,7 @@ from yiku.core.ids import AgentId, RunId, StepId
 from yiku.core.tenant import Actor
 from yiku.core.tool import DEFAULT_RETURN_CHAR_LIMIT, ToolType
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.skills.shared import Skills
 from yiku.store.database import Database, Tx
 from yiku.tools.registry import Toolbox
 
@@ -33,6 +34,7 @@ class Desk:
     """Of the step in its run."""
     now: datetime
     memory: ArchivalMemory
+    skills: Skills
     toolbox: Toolbox
     call_id: str = ""
     blocks: dict[str, Block | None] = field(default_factory=dict[str, Block | None])

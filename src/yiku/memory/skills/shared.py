@@ -8,6 +8,7 @@ from typing import Literal
 
 from yiku.core.ids import OrganizationId
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.skills.controller import Controllers
 from yiku.memory.skills.files import Shelf
 from yiku.providers.models import Models
 from yiku.store.database import Database
@@ -42,6 +43,8 @@ class Skills:
         init=False, default_factory=dict[OrganizationId, int]
     )
     """Whose rows say what the files say, and as of which of the shelf's editions."""
+
+    controllers: Controllers = field(init=False, default_factory=Controllers)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shelf", Shelf(self.folder))
