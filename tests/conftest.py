@@ -9,6 +9,7 @@ pytest_plugins = (
     "tests.fixtures.network",
     "tests.fixtures.no_skips",
     "tests.fixtures.pairs",
+    "tests.fixtures.judging",
     "tests.fixtures.sides",
     "tests.fixtures.talking",
 )
