@@ -109,6 +109,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             models=models,
             recall=RecallIndexer(memory),
             default_embedding=settings.embedding,
+            compact_threshold=settings.compact_threshold,
         )
         runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
         opened.push_async_callback(runner.close)

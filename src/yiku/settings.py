@@ -196,6 +196,11 @@ class Settings(BaseSettings):
         validation_alias=either("COMPACT_THRESHOLD"),
         description="Messages in a conversation beyond which all but the last five are summarised.",
     )
+    worker: bool = Field(
+        default=True,
+        description="Whether a server, and a memory opened in a program, carries out background"
+        " jobs; `yiku worker` does in any case.",
+    )
     host: str = Field(default="127.0.0.1", description="Address `yiku serve` listens on.")
     port: int = Field(
         default=8283, ge=0, le=65_535, description="Port `yiku serve` listens on; 0: any free one."

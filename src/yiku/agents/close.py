@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from yiku.agents import lease
+from yiku.agents import afterwards, lease
 from yiku.agents.answers import answered_in
 from yiku.agents.begin import LAST
 from yiku.agents.work import Work
@@ -29,8 +29,17 @@ def status_of(stop: StopReason) -> RunStatus:
     return RunStatus.FAILED if stop.failed else RunStatus.COMPLETED
 
 
-def close(tx: Tx, work: Work, run: Run, stop: StopReason, failure: Failure | None = None) -> Run:
-    """Close a run's row, note it with its agent, give the lease back; archive what isn't kept."""
+def close(
+    tx: Tx,
+    work: Work,
+    run: Run,
+    stop: StopReason,
+    *,
+    said: Sequence[Message] = (),
+    failure: Failure | None = None,
+) -> Run:
+    """Close a run's row, note it with its agent, give the lease back; archive what isn't kept, and
+    ask for what follows. `said`: what the same transaction has stored."""
     run = replace(
         run,
         status=status_of(stop),
@@ -45,6 +54,7 @@ def close(tx: Tx, work: Work, run: Run, stop: StopReason, failure: Failure | Non
     if stop is not StopReason.REQUIRES_APPROVAL and not work.keeps_messages:
         kept = work.messages[0].seq  # the instructions
         messages.archive(tx, run.agent_id, run.conversation_id, LAST, after_seq=kept)
+    afterwards.ask(tx, work, run, said)
     return run
 
 
@@ -107,7 +117,8 @@ def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Clo
         row = replace(begun_row(work), status=cut, stop_reason=stop, failure=failure)
         rows.append(steps.add(tx, row))
     said = messages.add(tx, last_words(work, tx))
-    return Closed(run=close(tx, work, run, stop, failure), messages=tuple(said), steps=tuple(rows))
+    run = close(tx, work, run, stop, said=said, failure=failure)
+    return Closed(run=run, messages=tuple(said), steps=tuple(rows))
 
 
 def begun_row(work: Work) -> Step:

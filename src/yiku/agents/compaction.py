@@ -18,8 +18,8 @@ from yiku.context.compact import Split, language_in, shortened, split, summary_t
 from yiku.context.compile import Asking, prompt, zone_of
 from yiku.context.summary import excerpt, portions, self_prompt, summary_prompt
 from yiku.core.agent import AgentState, Compaction
-from yiku.core.errors import Conflict, PromptTooLong, ProviderError
-from yiku.core.ids import new_id
+from yiku.core.errors import AgentBusy, Conflict, PromptTooLong, ProviderError
+from yiku.core.ids import MessageId, new_id
 from yiku.core.language import Language
 from yiku.core.message import Message, Summary
 from yiku.core.model import Prompt, Usage
@@ -115,12 +115,33 @@ async def compact(work: Work, made: Prompt, trigger: Trigger) -> bool:
         async with work.cancellable():
             new, spent = await summarised(work.agents, window, there)
         run = replace(work.run, usage=work.run.usage + spent)
-        work.run = await work.agents.database.write(
-            work.actor, lambda tx: keep(tx, work, there, new, run)
-        )
+        try:
+            work.run = await work.agents.database.write(
+                work.actor, lambda tx: keep(tx, work, there, new, run)
+            )
+        except AgentBusy:
+            raise
+        except Conflict:
+            work.run = run  # it was paid for
+            await catch_up(work)
+            return budget.messages_tokens(work.messages) <= goal or await compact(
+                work, made, trigger
+            )
         work.messages, work.summary = list(there.kept), new
         work.active.tell(told(window, there, new, trigger))
     return shorten(work, goal) or there is not None
+
+
+async def catch_up(work: Work) -> None:
+    """Go on from what somebody else's compaction has left in the context."""
+
+    def unit(tx: Tx) -> tuple[Summary | None, set[MessageId]]:
+        agent_id, conversation_id = work.run.agent_id, work.run.conversation_id
+        found = messages.in_context(tx, agent_id, conversation_id)
+        return messages.summary(tx, agent_id, conversation_id), {one.id for one in found}
+
+    work.summary, left = await work.agents.database.read(work.actor, unit)
+    work.messages = [one for one in work.messages if one.id in left]
 
 
 def window_of(work: Work) -> Window:
@@ -153,16 +174,25 @@ def shorten(work: Work, goal: int) -> bool:
 
 def keep(tx: Tx, work: Work, there: Split, new: Summary, run: Run) -> Run:
     """The summary, and the run with what it cost: who pays for a run is told all of it. No step's
-    usage has it, since that tells what a prompt took of the window. Raises: AgentBusy."""
+    usage has it, since that tells what a prompt took of the window.
+
+    Raises: AgentBusy; Conflict where somebody else has compacted meanwhile.
+    """
     hold(tx, work)
     store(tx, there, new)
     return runs.update(tx, run)
 
 
 def store(tx: Tx, there: Split, new: Summary) -> None:
-    """The messages leave the context, and the summary is there, in one transaction."""
+    """The messages leave the context, and the summary is there, in one transaction.
+
+    Raises: Conflict where one of them had left it already, or was erased: what a summary tells of
+    is told by no other one, and no message is left out between two.
+    """
     first = there.gone[0].seq - 1
-    messages.archive(tx, new.agent_id, new.conversation_id, new.last_seq, after_seq=first)
+    gone = messages.archive(tx, new.agent_id, new.conversation_id, new.last_seq, after_seq=first)
+    if gone != len(there.gone):
+        raise meanwhile()
     messages.add_summary(tx, new)
 
 
@@ -171,7 +201,11 @@ def demand_unchanged(tx: Tx, window: Window, there: Split) -> None:
     first = there.gone[0]
     now = messages.summary(tx, first.agent_id, first.conversation_id)
     if (now and now.id) != (window.summary and window.summary.id):
-        raise Conflict("The conversation was compacted by somebody else meanwhile.")
+        raise meanwhile()
+
+
+def meanwhile() -> Conflict:
+    return Conflict("The conversation was compacted, or erased, by somebody else meanwhile.")
 
 
 async def summarised(agents: Agents, window: Window, there: Split) -> tuple[Summary, Usage]:
@@ -193,20 +227,24 @@ async def summarised(agents: Agents, window: Window, there: Split) -> tuple[Summ
         quote = partial(excerpt, there.gone, language, previous=previous, zone=zone)
         large = sum(len(one.text) for one in there.gone) > LARGE
         said, model = (await asyncio.to_thread(quote) if large else quote()), None
+    return summary_of(window, there, said, model), sum(spent, Usage())
+
+
+def summary_of(window: Window, there: Split, said: str, model: str | None) -> Summary:
+    """What is stored of what a model said of the messages that go, or of an excerpt (None)."""
     first, last = there.gone[0], there.gone[-1]
     before = window.summary
-    new = Summary(
+    return Summary(
         id=new_id("summary"),
         agent_id=first.agent_id,
         conversation_id=first.conversation_id,
-        text=summary_text(said, there, settings, language),
+        text=summary_text(said, there, window.settings, language_in(there.gone)),
         first_seq=first.seq if before is None else before.first_seq,
         last_seq=last.seq,
         count=len(there.gone) + (0 if before is None else before.count),
         created_at=last.created_at,
         model=model,
     )
-    return new, sum(spent, Usage())
 
 
 async def written(

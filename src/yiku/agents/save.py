@@ -93,7 +93,7 @@ def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
         run = runs.update(tx, run)
         stop = StopReason.CANCELLED if run.cancel_asked else None
     if stop is not None:
-        run = close(tx, work, run, stop)
+        run = close(tx, work, run, stop, said=said)
     state = with_blocks(tx, work.state, desk.blocks, goes_on=stop is None)
     changed = state is not work.state
     return Saved(

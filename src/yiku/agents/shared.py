@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from yiku.context.budget import Calibration
+from yiku.context.compact import THRESHOLD
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.memory.archival import ArchivalMemory
@@ -28,6 +29,8 @@ class Agents:
     recall: RecallIndexer
     default_embedding: str
     """The handle of what makes all vectors, whatever an agent names."""
+    compact_threshold: int = THRESHOLD
+    """Messages of a conversation beyond which a run asks for session compaction."""
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
     contexts: Contexts = field(default_factory=Contexts)

@@ -46,6 +46,7 @@ COMMANDS = {
     "model": ("model:model", "List and try models; fetch and find local embedding models."),
     "key": ("key:key", "Make, list and revoke API keys."),
     "serve": ("serve:serve", "Serve memory and agents over HTTP."),
+    "worker": ("worker:worker", "Carry out background jobs, without serving."),
     "demo": ("demo.command:demo", "Remember a conversation and ask about it."),
     "bench": ("bench:bench", "Measure the quality of retrieval on a data set."),
 }

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import click
@@ -25,6 +25,7 @@ from yiku.server.http import build_asgi
 from yiku.settings import Settings
 from yiku.store import tenants
 from yiku.store.database import now_utc
+from yiku.worker import working
 
 GRACE_S = 10
 BACKLOG = 2048
@@ -33,15 +34,18 @@ BACKLOG = 2048
 @click.command(cls=Command)
 @click.option("--host", help="Address to listen on; default: YIKU_HOST, 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="0: any free one.")
+@click.option(
+    "--no-worker", is_flag=True, help="Leave background jobs to `yiku worker` or another server."
+)
 @click.pass_obj
-def serve(asked: Asked, host: str | None, port: int | None) -> None:
+def serve(asked: Asked, host: str | None, port: int | None, no_worker: bool) -> None:
     """Serve memory and agents over HTTP, until Ctrl+C or SIGTERM.
 
     An address that others reach needs an API key (`yiku key create`), or
     YIKU_REQUIRE_KEY=never.
     """
-    listening = {name: v for name, v in (("host", host), ("port", port)) if v is not None}
-    settings = local_settings(asked, **listening)
+    given: dict[str, Any] = {"host": host, "port": port, "worker": False if no_worker else None}
+    settings = local_settings(asked, **{n: v for n, v in given.items() if v is not None})
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -50,7 +54,8 @@ def serve(asked: Asked, host: str | None, port: int | None) -> None:
 
 
 async def run(settings: Settings, asked: Asked) -> None:
-    async with build(settings) as app:
+    async with AsyncExitStack() as opened:
+        app = await opened.enter_async_context(build(settings))
         await check_reachable(app)
         config = uvicorn.Config(
             build_asgi(app),
@@ -63,6 +68,8 @@ async def run(settings: Settings, asked: Asked) -> None:
         )
         with listening_on(settings.host, settings.port) as sock:
             await app.runner.open()
+            if settings.worker:
+                await opened.enter_async_context(working(app))
             await Server(config, asked).serve([sock])
 
 

@@ -102,6 +102,10 @@ class Connection:
         from yiku.app import build
         from yiku.server.http import build_asgi
         from yiku.settings import load
+        from yiku.worker import POLL_S, working
 
         settings = load(**{"require_key": "never", **self._settings})
-        return build_asgi(await self._stack.enter_async_context(build(settings)))
+        app = await self._stack.enter_async_context(build(settings))
+        if settings.worker:
+            await self._stack.enter_async_context(working(app, after_s=POLL_S))
+        return build_asgi(app)

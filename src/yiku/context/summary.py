@@ -13,7 +13,7 @@ from datetime import UTC, tzinfo
 from yiku.context.compact import QUOTED, clipped
 from yiku.context.conversation import HEADING, time_of
 from yiku.core.agent import Compaction
-from yiku.core.language import Language
+from yiku.core.language import HAN, WORD, Language, language_of
 from yiku.core.message import Image, Message, MessageRole, Text, ToolCall, ToolReturn, said
 from yiku.core.model import Prompt
 from yiku.core.tokens import estimated_tokens
@@ -28,6 +28,8 @@ EXCERPT = 4_000
 """Characters of an excerpt."""
 LINE = 300
 """Characters of one quoted sentence."""
+UNSAID = 1_500
+"""Characters quoted at most of what a summary has left out."""
 
 ASKS: Mapping[Language, str] = {
     "en": """\
@@ -93,6 +95,15 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "self": "以上消息即将离开你的视野。现在不要回答它们，也不要调用工具，"
         "而是做下面这件事：\n\n",
     },
+}
+AGAIN: Mapping[Language, str] = {
+    "en": "That can't be used: write the summary in the language of the conversation, and nothing"
+    " else.",
+    "zh": "这不能用：请用对话所用的语言（中文）写摘要，只写摘要本身。",
+}
+ALSO: Mapping[Language, str] = {
+    "en": "Also said, word for word:",
+    "zh": "另外说过（原话）：",
 }
 MARKS: Mapping[Language, str] = {
     "en": "(An excerpt: no language model could write a summary. These sentences are quoted.)",
@@ -174,6 +185,52 @@ def lines_of(messages: Sequence[Message], language: Language, zone: tzinfo) -> I
             yield f"[{time_of(one.created_at, zone, language)}] {told}"
 
 
+def in_language(said: str, language: Language) -> bool:
+    """Whether a summary is in the conversation's language: names of another one may be in it."""
+    if language == "en":  # or any other than Chinese
+        return language_of([said], language) == language
+    return 3 * len(HAN.findall(said)) >= len(WORD.findall(said))
+
+
+def asked_again(asked: Prompt, said_before: str, language: Language) -> Prompt:
+    """What a summariser is asked that wrote nothing, or in the wrong language."""
+    before = [said(MessageRole.ASSISTANT, said_before)] if said_before else []
+    again = said(MessageRole.USER, AGAIN[language])
+    return replace(asked, messages=(*asked.messages, *before, again))
+
+
+def with_unsaid(
+    told: str, messages: Sequence[Message], language: Language, zone: tzinfo = UTC
+) -> str:
+    """A summary, and under it word for word what was said with names, dates or numbers that it
+    doesn't have: a model that leaves them out can't lose them."""
+    known = plain(told)
+    left = UNSAID
+    chosen: list[Sentence] = []
+    sentences = list(sentences_of(messages, language, zone))
+    for one in sorted(sentences, key=lambda one: -one.worth):
+        missing = [fact for fact in facts_in(one.line) if fact not in known]
+        if missing and len(one.line) < left:
+            chosen.append(one)
+            known += f" {plain(one.line)}"
+            left -= len(one.line) + 1
+    if not chosen:
+        return told
+    lines = [one.line for one in sentences if one in chosen]
+    return "\n".join([told, "", ALSO[language], *lines])
+
+
+def facts_in(line: str) -> set[str]:
+    """What of a quoted sentence can't be told in other words."""
+    found = FACT.finditer(line.partition(": ")[2])
+    return {plain(next(group for group in (*one.groups(), one[0]) if group)) for one in found}
+
+
+def plain(text: str) -> str:
+    """As facts are compared: `12,000` is `12000`."""
+    return re.sub(r"(?<=\d)[,，](?=\d)", "", text).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     line: str
@@ -238,6 +295,12 @@ def sentences_of(
 
 
 SENTENCE_END = re.compile(r"(?<=[。！？\n])|(?<=[.!?])\s+")
+FACT = re.compile(
+    r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+|\d[\d.,:/-]*\d"
+    r"|(?<=[a-z,;] )[A-Z][a-z]{2,}\b"
+    r"|(?:我叫|名叫|叫做|名字是|名字叫)([\u4e00-\u9fff]{2,4})(?=[，。！？、；\s]|$)|《([^》]{1,60})》"
+)
+"""Addresses, numbers and dates, names."""
 TELLING = (
     re.compile(r"\d|[一二两三四五六七八九十百千万][年月日号点元块个岁]"),
     re.compile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -24,6 +24,8 @@ class Tx:
     connection: Connection
     actor: Actor
     now: datetime
+    jobs: list[str] = field(default_factory=list[str])
+    """Kinds of the jobs that were put into the outbox: told to who listens, after the commit."""
 
     @property
     def postgres(self) -> bool:
@@ -52,6 +54,11 @@ class Database(Protocol):
         """
         ...
 
+    def listen(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """`tell` is called, on any thread, after each commit of this process that put a job into
+        the outbox; what is returned ends that."""
+        ...
+
     async def scrub(self) -> None:
         """Leave no copy of deleted rows in the database's own files."""
         ...
@@ -65,6 +72,25 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Listeners:
+    """Who is told of jobs that were put into the outbox. Any thread may tell."""
+
+    def __init__(self) -> None:
+        self._told: tuple[Callable[[], None], ...] = ()
+
+    def add(self, tell: Callable[[], None]) -> Callable[[], None]:
+        self._told = (*self._told, tell)
+
+        def end() -> None:
+            self._told = tuple(one for one in self._told if one is not tell)
+
+        return end
+
+    def tell(self) -> None:
+        for tell in self._told:
+            tell()
 
 
 def now_utc() -> datetime:

@@ -24,7 +24,7 @@ from yiku.core.errors import (
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
-from yiku.store.database import Tx, Unit, demand, now_utc, redacted
+from yiku.store.database import Listeners, Tx, Unit, demand, now_utc, redacted
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, busy_timeout_s: float) -> None:
         self.url = url
+        self._listeners = Listeners()
         self._wait = text(f"SET LOCAL lock_timeout = {round(busy_timeout_s * 1000)}")
         rest = url.split("://", 1)[1]
         self._engine: AsyncEngine = create_async_engine(
@@ -86,13 +87,19 @@ class PostgresDatabase:
             try:
                 async with self._engine.begin() as connection:
                     await connection.execute(self._wait)
-                    return await connection.run_sync(run, actor, unit)
+                    value, jobs = await connection.run_sync(run_and_note, actor, unit)
+                if jobs:
+                    self._listeners.tell()
+                return value
             except (DBAPIError, TimeoutError) as error:
                 again = isinstance(getattr(error, "orig", None), AGAIN)
                 if not again or attempt == TRIES:
                     raise self._translated(error) from None  # its details tell the rows' text
                 await asyncio.sleep(random.uniform(0, 0.05 * attempt))
         raise AssertionError("unreachable")
+
+    def listen(self, tell: Callable[[], None]) -> Callable[[], None]:
+        return self._listeners.add(tell)
 
     async def scrub(self) -> None:
         """Nothing to do: deleted rows leave Postgres's files with its own vacuum."""
@@ -136,6 +143,12 @@ class PostgresDatabase:
 
 def run(connection: Connection, actor: Actor, unit: Unit[T]) -> T:
     return unit(Tx(connection, actor, now_utc()))
+
+
+def run_and_note(connection: Connection, actor: Actor, unit: Unit[T]) -> tuple[T, list[str]]:
+    """What the unit returns, and what it put into the outbox."""
+    tx = Tx(connection, actor, now_utc())
+    return unit(tx), tx.jobs
 
 
 def prepare(connection: Connection, auto_migrate: bool) -> None:

@@ -236,7 +236,7 @@ outbox = Table(
     Column("turn", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),
-    Column("holder", String(64)),
+    Column("holder", Text),
     Column("held_until", Moment),
     Column("problem", Text),
     UniqueConstraint("organization_id", "kind", "key"),

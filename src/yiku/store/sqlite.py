@@ -31,7 +31,7 @@ from yiku.core.errors import (
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
-from yiku.store.database import Tx, Unit, demand, now_utc
+from yiku.store.database import Listeners, Tx, Unit, demand, now_utc
 from yiku.store.sqlite_file import (
     APPLICATION_ID,
     check_file,
@@ -73,6 +73,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
+        self._listeners = Listeners()
         self._engine = engine_of(path, busy_timeout_s)
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="yiku-writer", daemon=True)
@@ -103,6 +104,9 @@ class SqliteDatabase:
         work = Work(actor, unit)
         self._queue.put(work)
         return await asyncio.wrap_future(work.future)
+
+    def listen(self, tell: Callable[[], None]) -> Callable[[], None]:
+        return self._listeners.add(tell)
 
     async def scrub(self) -> None:
         """Move the log into the file, whose freed pages are zeroed (`secure_delete`), and empty it.
@@ -165,17 +169,18 @@ class SqliteDatabase:
     def _write_group(self, connection: Connection, first: Work) -> None:
         taken: list[Work] = [first]
         done: list[tuple[Work, Any]] = []
+        jobs: list[str] = []
         raw = driver(connection)
         try:
             raw.execute("BEGIN IMMEDIATE")
-            self._write_one(connection, first, done)
+            self._write_one(connection, first, done, jobs)
             while len(taken) < GROUP and not self._queue.empty():
                 work = self._queue.get()
                 if work is None:  # told to stop: finish this group first
                     self._queue.put(None)
                     break
                 taken.append(work)
-                self._write_one(connection, work, done)
+                self._write_one(connection, work, done, jobs)
             raw.execute("COMMIT")
         except (DBAPIError, sqlite3.Error) as error:
             fail(raw, taken, translated(error, self.path))
@@ -187,14 +192,23 @@ class SqliteDatabase:
             return
         for work, value in done:
             work.future.set_result(value)
+        if jobs:
+            self._listeners.tell()
 
-    def _write_one(self, connection: Connection, work: Work, done: list[tuple[Work, Any]]) -> None:
+    def _write_one(
+        self,
+        connection: Connection,
+        work: Work,
+        done: list[tuple[Work, Any]],
+        jobs: list[str],
+    ) -> None:
         if not work.future.set_running_or_notify_cancel():
             return
         raw = driver(connection)
         raw.execute("SAVEPOINT unit")
         try:
-            value = work.unit(Tx(connection, work.actor, now_utc()))
+            tx = Tx(connection, work.actor, now_utc())
+            value = work.unit(tx)
         # The writer serves everybody: whatever one unit raises is that unit's own result.
         except BaseException as error:
             ours = (
@@ -211,6 +225,7 @@ class SqliteDatabase:
         else:
             raw.execute("RELEASE unit")
             done.append((work, value))
+            jobs += tx.jobs
 
 
 def fail(raw: sqlite3.Connection, group: list[Work], error: YikuError) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from secrets import token_urlsafe
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from yiku.core.errors import KeyNotFound
 from yiku.core.ids import ApiKeyId, OrganizationId, UserId, new_id
@@ -29,6 +29,12 @@ def add_organization(tx: Tx, name: str) -> Organization:
         insert(organization).values(id=made.id, name=made.name, created_at=made.created_at)
     )
     return made
+
+
+def organizations(connection: Connection) -> list[OrganizationId]:
+    """All there are, the oldest first."""
+    query = select(organization.c.id).order_by(organization.c.created_at, organization.c.id)
+    return [OrganizationId(id) for id in connection.execute(query).scalars()]
 
 
 def add_user(tx: Tx, organization_id: OrganizationId, name: str) -> User:

@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("due_at", MOMENT, nullable=False),
-        sa.Column("holder", sa.String(length=64), nullable=True),
+        sa.Column("holder", sa.Text(), nullable=True),
         sa.Column("held_until", MOMENT, nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,48 @@
+"""`yiku worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+import click
+
+from yiku.app import build
+from yiku.cli import output
+from yiku.cli.options import Asked, Command
+from yiku.cli.running import local_settings
+from yiku.settings import Settings
+from yiku.store.database import redacted
+from yiku.worker import working
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def worker(asked: Asked) -> None:
+    """Carry out background jobs of this database, until Ctrl+C or SIGTERM.
+
+    Every `yiku serve` does so by itself, unless it is told `--no-worker`. Any number of workers may
+    share a database; each job is one worker's at a time.
+    """
+    settings = local_settings(asked)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    asyncio.run(run(settings, asked))
+
+
+async def run(settings: Settings, asked: Asked) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if os.name == "posix":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+    async with build(settings) as app, working(app):
+        where = redacted(app.database.url)
+        if asked.as_json:
+            output.print_json({"database": where, "pid": os.getpid()})
+        else:
+            click.echo(f"Yiku carries out the background jobs of {where}  (Ctrl+C ends)")
+        await stop.wait()
