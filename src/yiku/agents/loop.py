@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from yiku.agents import close, role_memory
 from yiku.agents.step import hear, settle, step
@@ -14,6 +15,7 @@ from yiku.core.errors import (
     StoreError,
     YikuError,
 )
+from yiku.core.language import Language
 from yiku.core.run import Ended, Failure, Stepped, StopReason
 
 logger = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ async def end(work: Work, stop: StopReason, error: Exception | None = None) -> N
 
     Raises: AgentBusy.
     """
-    failure = None if error is None else failure_of(error)
+    failure = None if error is None else failure_of(error, work.language)
     try:
         closed = await close.end(work, stop, failure)
     except StoreError:
@@ -89,9 +91,13 @@ async def end(work: Work, stop: StopReason, error: Exception | None = None) -> N
     work.active.tell(Ended(closed.run))
 
 
-def failure_of(error: Exception) -> Failure:
+BUG: Mapping[Language, str] = {
+    "en": "Something went wrong in Yiku; the server's log says what.",
+    "zh": "Yiku 出了错，详情见服务器日志。",
+}
+
+
+def failure_of(error: Exception, language: Language = "en") -> Failure:
     if isinstance(error, YikuError):
-        return Failure(kind=type(error).__name__, message=error.message)
-    return Failure(
-        kind="InternalError", message="Something went wrong in Yiku; the server's log says what."
-    )
+        return Failure(kind=type(error).__name__, message=error.told(language))
+    return Failure(kind="InternalError", message=BUG[language])

@@ -117,6 +117,7 @@ def desk_of(work: Work, outcome: Outcome, now: datetime) -> Desk:
         now=now,
         memory=work.agents.memory,
         toolbox=work.agents.tools,
+        language=work.language,
     )
 
 
