@@ -1,8 +1,9 @@
 """Our own client of agents, over HTTP and in this process, on both kinds of database."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
@@ -209,18 +210,41 @@ async def test_what_is_not_there_is_told_as_what_it_is(agents: AgentClient) -> N
         await agents.send(ann.id, "hi", max_steps=0)
 
 
-async def test_a_stream_that_breaks_off_is_no_end() -> None:
+@asynccontextmanager
+async def that_breaks_off(*messages: dict[str, str]) -> AsyncIterator[AgentClient]:
+    """Of a server that says these in a stream, and no more."""
+
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        line = 'data: {"message_type": "assistant_message", "id": "m", "content": "He"}\n\n'
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + line.encode())
+        lines = "".join(f"data: {json.dumps(one)}\n\n" for one in messages)
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + lines.encode())
         await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-        stream = AgentClient(http).stream("agent-x", "hi", edits=False)
+        yield AgentClient(http)
+
+
+HE = {"message_type": "assistant_message", "id": "m", "content": "He"}
+BROKEN = {"message_type": "error_message", "error_type": "InternalError", "message": "See the log."}
+
+
+async def test_a_stream_that_breaks_off_is_no_end() -> None:
+    async with that_breaks_off(HE) as agents:
+        stream = agents.stream("agent-x", "hi", edits=False)
         assert await anext(stream) == Text("He", "m")
         with pytest.raises(ProviderUnavailable, match="broke off"):
             await anext(stream)
+
+
+async def test_a_stream_that_says_why_it_breaks_off_has_an_end() -> None:
+    async with that_breaks_off(HE, BROKEN) as agents:
+        found = [event async for event in agents.stream("agent-x", "hi", edits=False)]
+
+    assert found == [
+        Text("He", "m"),
+        Failed("InternalError", "See the log."),
+        Ended(stop_reason="error"),
+    ]

@@ -305,3 +305,28 @@ async def test_deeds_of_a_unit_that_is_run_again_begin_anew(app: App) -> None:
     await blocks.delete(app.database, LOCAL_ACTOR, human.id)
     with pytest.raises(BlockNotFound):
         await blocks.get(app.database, LOCAL_ACTOR, human.id)
+
+
+async def test_a_chinese_agent_is_told_in_chinese_what_was_found(app: App) -> None:
+    desk = replace(await a_desk(app, await a_block(app)), language="zh")
+    nothing = await one_call(app, desk, "archival_memory_search", query="茶")
+    stored = await one_call(
+        app, desk, "archival_memory_insert", content="小明爱喝茶", tags=["饮食"]
+    )
+    again = await one_call(
+        app, replace(desk, n=2), "archival_memory_insert", content="小明爱喝茶", tags=["饮食"]
+    )
+    found = await one_call(app, desk, "archival_memory_search", query="喝茶")
+    said = await one_call(app, desk, "conversation_search", query="茶")
+    wrong = await one_call(app, desk, "archival_memory_search", query="茶", start_datetime="昨天")
+
+    assert nothing.text.startswith("归档记忆中没有找到")
+    assert stored.text == "已存入归档记忆。"
+    assert again.text.startswith("归档记忆中已有这段内容，存于 ")
+    head, facts, text = found.text.splitlines()
+    assert head == "1 条记忆，最相关的在前，附相关程度（0 到 1）；时间为 UTC。"
+    assert "(周" in facts
+    assert "标签：饮食" in facts
+    assert text == "   小明爱喝茶"
+    assert said.text.startswith("没有找到消息")
+    assert "应为日期或时间" in wrong.text

@@ -1,5 +1,6 @@
 """Tools of our own that edit core memory, and how calls are planned and carried out."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,65 @@ async def test_a_refusal_tells_what_to_do_and_changes_nothing(
     assert not answer.ok
     assert words in answer.text
     assert await now(app, block) == block
+
+
+REFUSED_IN_CHINESE = [
+    ("memory_replace", {"old_str": "a", "new_str": "b"}, "出现了 2 次"),
+    ("memory_replace", {"old_str": "x", "new_str": "b"}, "必须与块中完全一致"),
+    ("memory_replace", {"old_str": "1→ a", "new_str": "b"}, "行号"),
+    ("memory_insert", {"new_str": "b", "insert_line": 9}, "有第 1 至 2 行"),
+    ("memory_insert", {"insert_line": 1}, "缺少 `new_str`"),
+    ("core_memory_append", {"content": "x" * 50}, "上限是 20"),
+    ("core_memory_append", {"content": "\0"}, "空字符"),
+    ("memory_rethink", {"new_memory": 5}, "应为字符串"),
+    ("forget_all", {}, "你没有名为 'forget_all' 的工具"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "words"), REFUSED_IN_CHINESE)
+async def test_a_chinese_agent_is_refused_in_chinese(
+    app: App, name: str, arguments: dict[str, object], words: str
+) -> None:
+    block = await a_block(app, value="a\na", limit=20)
+    desk = replace(await a_desk(app, block), language="zh")
+    answer = await one_call(app, desk, name, label="human", **arguments)
+    assert not answer.ok
+    assert words in answer.text
+    assert not re.search("[a-z]{3,} [a-z]{3,}", answer.text)  # no English words
+
+
+async def test_a_chinese_agent_is_told_in_chinese_what_its_edits_did(app: App) -> None:
+    block = await a_block(app, value="喝茶")
+    desk = replace(await a_desk(app, block), language="zh")
+    edits = [
+        call("core_memory_append", label="human", content="住在上海"),
+        call("core_memory_update", label="human", content="喝茶\n住在上海"),
+        call("memory", command="create", path="/memories/笔记", file_text=""),
+        call("memory", command="rename", old_path="/memories/笔记", new_path="/memories/日记"),
+        call("memory", command="delete", path="/memories/日记"),
+        call("memory", command="delete", path="/memories/日记"),
+        call("memory_finish_edits"),
+    ]
+    assert [one.text for one in await called(app, desk, *edits)] == [
+        "记忆块 'human' 已修改（7 / 100,000 个字符）。第 1 至 2 行现在是：\n喝茶\n住在上海",
+        "记忆块 'human' 已经是这样，没有改动。",
+        "已新建记忆块 '笔记'（0 / 100,000 个字符）。",
+        "记忆块 '笔记' 现在名为 '日记'。说明：无",
+        "你已不再有记忆块 '日记'。",
+        "你没有记忆块 '日记'。你的记忆块：human。",
+        "编辑已完成。",
+    ]
+
+
+async def test_a_chinese_agent_sees_in_chinese_what_somebody_else_has_changed(app: App) -> None:
+    block = await a_block(app, value="喝茶")
+    desk = replace(await a_desk(app, block), language="zh")
+    await blocks.update(app.database, LOCAL_ACTOR, block.id, {"value": "喝咖啡"})
+    answer = await one_call(app, desk, "core_memory_append", label="human", content="x")
+    assert answer.text == (
+        "没有改动：记忆块 'human' 在显示给你之后被别人改过（当时是版本 1，现在是 2）。\n"
+        "删去的内容：\n喝茶\n加入的内容：\n喝咖啡\n请在现有内容的基础上重新编辑：\n喝咖啡"
+    )
 
 
 async def test_a_read_only_block_and_an_unknown_one_are_refused(app: App) -> None:

@@ -245,6 +245,27 @@ class TestAtATerminal:
         [human] = cli("agent", "show", "ann", "--json").json["blocks"]
         assert human["value"] == "果汁"
 
+    def test_a_server_that_goes_away_is_told_and_the_chat_goes_on(
+        self, cli: Cli, model: ScriptedChat
+    ) -> None:
+        model.respond = Script(then=Says(text="la " * 400, piece=3, gap_s=0.05))
+        url, server = cli.serve()
+
+        with Terminal(cli.command("--url", url, "chat", "ann"), cli.folder) as shown:
+            shown.expect("› ")
+            shown.type("sing\n")
+            shown.expect("la la la")
+            server.kill()
+            shown.expect("can't be reached")
+            shown.expect("› ")
+            shown.type("again\n")
+            shown.expect("can't be reached")
+            shown.expect("› ")
+            shown.type("/quit\n")
+            assert shown.end() == 0
+
+        assert "Traceback" not in shown.seen
+
     def test_an_error_is_told_and_the_chat_goes_on(
         self, model: ScriptedChat, at_terminal: Terminal
     ) -> None:

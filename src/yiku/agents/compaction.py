@@ -76,6 +76,8 @@ def demand_fit(work: Work, estimated: int) -> None:
             f"The message and what must be shown with it take about {counted:,} tokens; the agent's"
             f" context window is {window:,}. Send it in parts, keep it as archival memory, or give"
             " the agent a larger context_window.",
+            zh=f"这条消息连同必须一起显示的内容约有 {counted:,} 个词元，而智能体的上下文窗口是"
+            f" {window:,}。请分几次发送，或存入归档记忆，或调大 context_window。",
             model=work.handle,
         )
 
@@ -92,6 +94,8 @@ def demand_room(work: Work, made: Prompt) -> None:
         f"The agent's instructions and blocks take about {own:,} tokens and its tools"
         f" {all_of_it - own:,}: no message fits into its context window of {window:,}. Shorten its"
         " blocks or instructions, detach tools, or give it a larger context_window.",
+        zh=f"智能体的指令和记忆块约占 {own:,} 个词元，工具占 {all_of_it - own:,}，上下文窗口"
+        f" {window:,} 装不下任何消息。请缩短记忆块或指令，去掉一些工具，或调大 context_window。",
         model=work.handle,
     )
 

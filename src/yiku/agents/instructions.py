@@ -10,9 +10,23 @@ from yiku.agents.rule_words import texts
 from yiku.context.compile import WindowView, is_instructions, language_for, system_prompt
 from yiku.core.agent import AgentState
 from yiku.core.ids import ConversationId, MessageId, new_id
+from yiku.core.language import Language, language_spoken
 from yiku.core.message import Message, MessageRole, Text
 from yiku.store import messages
 from yiku.store.database import Tx
+
+
+def own_language(state: AgentState) -> Language:
+    """Of what an agent is told, whoever speaks with it: its instructions'."""
+    return language_for(state, WindowView())
+
+
+def language_in(state: AgentState, found: Sequence[Message]) -> Language:
+    """Of our own words in a run: Chinese to an agent whose instructions are, or that was spoken to
+    in Chinese last."""
+    said = (one.text for one in reversed(found) if one.role is MessageRole.USER)
+    own = own_language(state)
+    return own if own == "zh" else language_spoken(said, own)
 
 
 def view_of(state: AgentState) -> WindowView:
@@ -22,7 +36,7 @@ def view_of(state: AgentState) -> WindowView:
     if not found:
         return bare
     names = [tool.name for tool in state.tools]
-    told = texts(found, names, language_for(state, bare))
+    told = texts(found, names, own_language(state))
     return WindowView(numbered=bare.numbered, rules=told)
 
 

@@ -70,7 +70,8 @@ class Sorting:
         """Put a call where it belongs: its arguments may not fit its tool, and then nobody is asked
         whether it may be run. `allowed`: somebody was, and it may."""
         client_tools = self._work.run.request.client_tools
-        planned = executor.plan(self._work.state, client_tools, with_arguments(call, prefill))
+        filled = with_arguments(call, prefill)
+        planned = executor.plan(self._work.state, client_tools, filled, self._work.language)
         tool = self._work.state.tool(call.name)
         match planned:
             case Refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from yiku.agents import close, role_memory
 from yiku.agents.step import hear, settle, step
@@ -15,6 +16,7 @@ from yiku.core.errors import (
     StoreError,
     YikuError,
 )
+from yiku.core.language import Language
 from yiku.core.run import Ended, Failure, Stepped, StopReason
 
 logger = logging.getLogger(__name__)
@@ -98,7 +100,7 @@ async def end(
 
     `refused`: what the model was to be shown was. Raises: AgentBusy.
     """
-    failure = None if error is None else failure_of(error)
+    failure = None if error is None else failure_of(error, work.language)
     try:
         closed = await close.end(work, stop, failure, refused=refused)
     except StoreError:
@@ -112,9 +114,13 @@ async def end(
     work.active.tell(Ended(closed.run))
 
 
-def failure_of(error: Exception) -> Failure:
+BUG: Mapping[Language, str] = {
+    "en": "Something went wrong in Yiku; the server's log says what.",
+    "zh": "Yiku 出了错，详情见服务器日志。",
+}
+
+
+def failure_of(error: Exception, language: Language = "en") -> Failure:
     if isinstance(error, YikuError):
-        return Failure(kind=type(error).__name__, message=error.message)
-    return Failure(
-        kind="InternalError", message="Something went wrong in Yiku; the server's log says what."
-    )
+        return Failure(kind=type(error).__name__, message=error.told(language))
+    return Failure(kind="InternalError", message=BUG[language])

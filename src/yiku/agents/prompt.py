@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from yiku.agents import rules
 from yiku.agents.begin import Begun
-from yiku.agents.instructions import view_of
+from yiku.agents.instructions import own_language, view_of
 from yiku.agents.kinds import KINDS
 from yiku.agents.rules import Progress
 from yiku.agents.work import Work
@@ -17,8 +17,8 @@ from yiku.core.agent import AgentConfig
 from yiku.core.ids import RunId
 from yiku.core.memory import Json
 from yiku.core.message import Message, MessageRole
-from yiku.core.model import Prompt, Sampling, ToolSpec
-from yiku.core.tool import Tool
+from yiku.core.model import Prompt, Sampling
+from yiku.tools.own import told
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 
@@ -26,9 +26,9 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 def prompt_of(work: Work) -> Prompt:
     """What the model is shown now."""
     names = work.tool_names
-    required = work.kind.needs_call
+    required, language = work.kind.needs_call, own_language(work.state)
     asking = Asking(
-        tools=(*map(spec_of, work.state.tools), *work.run.request.client_tools),
+        tools=(*(told(one, language) for one in work.state.tools), *work.run.request.client_tools),
         tool_choice=rules.tool_choice(work.rules, work.progress, names, required=required),
         sampling=sampling_of(work.state.agent.config),
     )
@@ -43,30 +43,20 @@ def prompt_of(work: Work) -> Prompt:
     )
 
 
-def spec_of(tool: Tool) -> ToolSpec:
-    schema = tool.json_schema
-    return ToolSpec(
-        name=tool.name,
-        description=tool.description,
-        parameters=schema.get("parameters") or {"type": "object", "properties": {}},
-        strict=bool(schema.get("strict")),
-    )
-
-
 def sampling_of(config: AgentConfig) -> Sampling:
     """What the agent's model settings say, in the form of v1; else what its kind does."""
-    told = KINDS[config.kind].sampling
+    usual = KINDS[config.kind].sampling
     settings = config.model_settings
     reasoning, thinking = inner(settings, "reasoning"), inner(settings, "thinking")
     effort = reasoning.get("reasoning_effort", settings.get("effort"))
     if thinking.get("type") == "disabled":
         effort = "none"
     return replace(
-        told,
+        usual,
         max_tokens=whole(settings.get("max_output_tokens")),
         temperature=number(settings.get("temperature")),
         parallel_tool_calls=settings.get("parallel_tool_calls"),
-        reasoning_effort=effort if effort in EFFORTS else told.reasoning_effort,
+        reasoning_effort=effort if effort in EFFORTS else usual.reasoning_effort,
         thinking_budget=whole(thinking.get("budget_tokens", thinking.get("thinking_budget"))),
         response_format=config.response_format or settings.get("response_format"),
     )

@@ -12,6 +12,7 @@ from yiku.agents import begin, follow, loop
 from yiku.agents.active import ActiveRun
 from yiku.agents.begin import Begun
 from yiku.agents.holder import new_holder
+from yiku.agents.instructions import language_in
 from yiku.agents.keeper import Keeper
 from yiku.agents.lease import Asked, busy
 from yiku.agents.prompt import progress_in
@@ -20,7 +21,6 @@ from yiku.agents.turns import Turns
 from yiku.agents.work import Work
 from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
-from yiku.core.language import language_of
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
 from yiku.core.tenant import Actor
@@ -257,7 +257,7 @@ class Runner:
             summary=begun.summary,
             steps=list(begun.steps),
             progress=progress_in(begun),
-            language=language_of(one.text for one in begun.incoming),
+            language=language_in(begun.state, begun.messages),
             cancel_asked=begun.run.cancel_asked,
         )
         self._works[begun.run.id] = work

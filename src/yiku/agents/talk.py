@@ -12,9 +12,8 @@ from yiku.agents.compaction import (
     told,
     with_settings,
 )
-from yiku.agents.instructions import system_of, view_of, with_instructions
+from yiku.agents.instructions import own_language, system_of, view_of, with_instructions
 from yiku.agents.lease import demand_idle
-from yiku.agents.prompt import spec_of
 from yiku.agents.shared import Agents
 from yiku.context import budget
 from yiku.context.budget import ContextWindowOverview
@@ -29,6 +28,7 @@ from yiku.memory import recall
 from yiku.store import agents as rows
 from yiku.store import attachments, messages, passages
 from yiku.store.database import Tx
+from yiku.tools import own
 
 
 async def reset(
@@ -133,7 +133,8 @@ async def overview(
         return state, found, told_by, view
 
     state, found, told_by, view = await agents.database.read(actor, unit)
-    asking = Asking(tools=tuple(map(spec_of, state.tools)))
+    language = own_language(state)
+    asking = Asking(tools=tuple(own.told(one, language) for one in state.tools))
     made = prompt(state, view, found, asking, summary=told_by)
     handle = state.agent.config.model or agents.default_model
     calibration = agents.calibration(handle)

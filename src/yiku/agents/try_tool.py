@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from yiku.agents.instructions import own_language
 from yiku.agents.make import no_tool
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState
@@ -46,7 +47,7 @@ async def call(
         ran = await agents.tools.run(actor, tool, arguments, desk.environment, agent=state)
         return Tried(ran)
     asked = ToolCall(id=desk.call_id, name=name, arguments=json.dumps(arguments))
-    planned = executor.plan(state, (), asked)
+    planned = executor.plan(state, (), asked, desk.language)
     match planned:
         case executor.Deed():
             deeds = [planned]
@@ -73,5 +74,6 @@ def desk_of(agents: Agents, actor: Actor, state: AgentState) -> Desk:
         memory=agents.memory,
         skills=agents.skills,
         toolbox=agents.tools,
+        language=own_language(state),
         call_id=new_id("call"),
     )

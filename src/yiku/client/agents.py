@@ -11,7 +11,7 @@ import httpx
 from pydantic import RootModel
 
 from yiku.client.calls import NOT_UNDERSTOOD, Calls, asked_for, part, raise_for
-from yiku.client.events import Call, Edited, Ended, Event, EventReader, Returned, text_of
+from yiku.client.events import Call, Edited, Ended, Event, EventReader, Failed, Returned, text_of
 from yiku.core import errors
 from yiku.server.v1 import wire, wire_agents, wire_messages, wire_runs, wire_tools
 
@@ -212,8 +212,10 @@ class AgentClient(Calls):
                         yield edit
 
     async def _events(self, agent_id: str, body: dict[str, Any]) -> AsyncGenerator[Event]:
-        """Raises: ProviderUnavailable where the stream breaks off before its end."""
-        path, reader, ended = f"{path_of(agent_id)}/messages/stream", EventReader(), False
+        """Raises: ProviderUnavailable where the stream breaks off before its end, and hasn't said
+        why; where it has, that was the end."""
+        path, reader = f"{path_of(agent_id)}/messages/stream", EventReader()
+        last: Event | None = None
         asked = {
             "stream_tokens": True,
             "include_pings": True,  # a long tool is no silence
@@ -227,9 +229,11 @@ class AgentClient(Calls):
                     raise_for(response)
                 async for line in response.aiter_lines():
                     for event in read(reader, line):
-                        ended = isinstance(event, Ended)
+                        last = event
                         yield event
-        if not ended:
+        if isinstance(last, Failed):
+            yield Ended(stop_reason="error")
+        elif not isinstance(last, Ended):
             raise errors.ProviderUnavailable(
                 "The stream broke off; the run may go on, and its messages are kept."
             )

@@ -65,6 +65,8 @@ class BlockContent:
                 f"The value of block {self.label!r} would be {len(self.value):,} characters long;"
                 f" its limit is {self.limit:,}. Shorten it by"
                 f" {len(self.value) - self.limit:,}, or raise the limit.",
+                zh=f"记忆块 {self.label!r} 的内容会有 {len(self.value):,} 个字符，上限是"
+                f" {self.limit:,}。请缩短 {len(self.value) - self.limit:,} 个字符，或提高上限。",
                 field="value",
                 label=self.label,
                 length=len(self.value),

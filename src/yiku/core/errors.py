@@ -73,7 +73,9 @@ HTTP status: `server/http.py` owns that table.
 
 import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from yiku.core.language import Language
 
 T = TypeVar("T")
 
@@ -81,13 +83,21 @@ T = TypeVar("T")
 class YikuError(Exception):
     """Something went wrong in Yiku."""
 
-    def __init__(self, message: str | None = None, **facts: object) -> None:
-        self.facts = facts
+    def __init__(
+        self, message: str | None = None, *, zh: str | None = None, **facts: object
+    ) -> None:
+        """`zh`: the message in Chinese, of errors that agents are told."""
+        self.facts: dict[str, Any] = facts
+        self._zh = zh
         super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
 
     @property
     def message(self) -> str:
         return str(self.args[0])
+
+    def told(self, language: Language) -> str:
+        """The message in this language; in English, where it is in no other."""
+        return self._zh if language == "zh" and self._zh is not None else self.message
 
 
 class NotFound(YikuError):

@@ -16,6 +16,15 @@ WORD = re.compile("[^\\W\\d_\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003134f]+")
 """A word of a script that puts spaces between them."""
 
 
+def language_spoken(newest_first: Iterable[str], default: Language = "en") -> Language:
+    """That of the newest text with a word in it: an emoji, a number or "……" changes no language."""
+    for text in newest_first:
+        head = text[:READ]
+        if WORD.search(head) or HAN.search(head):
+            return language_of([text])
+    return default
+
+
 def language_of(texts: Iterable[str], default: Language = "en") -> Language:
     """Chinese, where the texts together have as many Chinese characters as other words.
 

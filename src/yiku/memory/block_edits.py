@@ -46,6 +46,8 @@ def memory_insert(block: Block, new_str: str, insert_line: int = END) -> str:
             f"Nothing was inserted: block {block.label!r} has lines 1 to {len(lines)}, so"
             f" insert_line is 0 (before the first) to {len(lines)} (after the last), or -1 for the"
             f" end; it was {insert_line}.",
+            zh=f"没有插入：记忆块 {block.label!r} 有第 1 至 {len(lines)} 行，insert_line 应为 0"
+            f"（首行之前）至 {len(lines)}（末行之后），或 -1 表示末尾；给出的是 {insert_line}。",
             field="insert_line",
             label=block.label,
         )
@@ -73,6 +75,9 @@ def memory_replace(block: Block, old_str: str, new_str: str) -> str:
             f"Nothing was replaced: old_str {shown(old_str)} stands {len(places)} times in block"
             f" {block.label!r}, in {where}. Give more of the text around the place you mean,"
             " so that it stands there once.",
+            zh=f"没有替换：old_str {shown(old_str)} 在记忆块 {block.label!r} 中出现了"
+            f" {len(places)} 次，在第 {'、'.join(map(str, lines))} 行。"
+            "请带上更多上下文，使它只出现一次。",
             field="old_str",
             label=block.label,
             lines=lines,
@@ -104,6 +109,7 @@ def check_editable(block: Block) -> None:
         raise BlockReadOnly(
             f"Block {block.label!r} is read-only: you can read it and not edit it. Put what you"
             " want to keep into another block.",
+            zh=f"记忆块 {block.label!r} 是只读的：可以看，不能改。要保留的内容请写入别的记忆块。",
             label=block.label,
         )
 
@@ -114,6 +120,7 @@ def check_given(field: str, text: str) -> None:
         raise EditRefused(
             f"Nothing was replaced: {field} is empty. Give the text that is to be replaced; to add"
             " text, insert or append it.",
+            zh=f"没有替换：{field} 是空的。请给出要替换的文字；要添加文字，请用插入或追加。",
             field=field,
         )
 
@@ -123,9 +130,12 @@ def check_plain(field: str, text: str) -> None:
     found = NUMBER.search(text)
     if found or any(note in text for note in NUMBERS_NOTES.values()):
         what = f"a line number ({found[0].strip()!r})" if found else "the note on line numbers"
+        was = f"行号（{found[0].strip()!r}）" if found else "关于行号的说明"
         raise EditRefused(
             f"Nothing was changed: {field} contains {what}, which is shown to help you edit and is"
             " not in the block. Give the text alone.",
+            zh=f"没有改动：{field} 中有{was}，那只是为方便编辑而显示的，"
+            "不在记忆块里。请只给出正文。",
             field=field,
         )
 
@@ -134,6 +144,8 @@ def missing(block: Block, field: str, text: str) -> EditRefused:
     return EditRefused(
         f"Nothing was replaced: {field} {shown(text)} does not stand in block {block.label!r}."
         " It must be given exactly as it is there, with spaces, punctuation and line breaks.",
+        zh=f"没有替换：记忆块 {block.label!r} 中没有 {field} {shown(text)}。"
+        "必须与块中完全一致，包括空格、标点和换行。",
         field=field,
         label=block.label,
     )

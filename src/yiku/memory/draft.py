@@ -34,13 +34,17 @@ TIME_WORDS = 2
 def check_text(text: str, max_bytes: int) -> None:
     """Raises: InvalidText, naming what is wrong and where."""
     if not text.strip():
-        raise InvalidText("The text is empty; a memory needs at least one visible character.")
+        raise InvalidText(
+            "The text is empty; a memory needs at least one visible character.",
+            zh="内容是空的；一条记忆至少要有一个可见字符。",
+        )
     check_characters("The text", text)
     size = len(text) if text.isascii() else len(text.encode())
     if size > max_bytes:
         raise InvalidText(
             f"The text is {size:,} bytes long; {max_bytes:,} are allowed (YIKU_MAX_TEXT_BYTES)."
-            " Split it into several passages."
+            " Split it into several passages.",
+            zh=f"内容有 {size:,} 字节，上限是 {max_bytes:,}（YIKU_MAX_TEXT_BYTES）。请分成几条。",
         )
 
 
@@ -49,7 +53,10 @@ def check_characters(what: str, text: str) -> None:
     if text.isprintable():
         return  # neither a NUL nor half a character is
     if "\0" in text:
-        raise InvalidText(f"{what} has a NUL character at position {text.index(chr(0))}.")
+        raise InvalidText(
+            f"{what} has a NUL character at position {text.index(chr(0))}.",
+            zh=f"内容的第 {text.index(chr(0))} 个位置有空字符（NUL），不能存储。",
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -64,9 +71,14 @@ def check_name(what: str, name: str | None, longest: int = MAX_NAME) -> None:
     if name is None:
         return
     if not name.strip():
-        raise Invalid(f"{what} is empty; leave it out or name it.")
+        raise Invalid(
+            f"{what} is empty; leave it out or name it.", zh="名称或标签是空的；请省略它或写上。"
+        )
     if len(name) > longest:
-        raise Invalid(f"{what} is {len(name)} characters long; {longest} are allowed.")
+        raise Invalid(
+            f"{what} is {len(name)} characters long; {longest} are allowed.",
+            zh=f"名称或标签有 {len(name)} 个字符，上限是 {longest}。",
+        )
     check_characters(what, name)
 
 
@@ -100,7 +112,10 @@ def check_moment(what: str, moment: datetime | None) -> None:
 def check_tags(tags: Sequence[str]) -> None:
     """Raises: Invalid."""
     if len(tags) > MAX_TAGS:
-        raise Invalid(f"A passage has at most {MAX_TAGS} tags, not {len(tags)}.")
+        raise Invalid(
+            f"A passage has at most {MAX_TAGS} tags, not {len(tags)}.",
+            zh=f"一条记忆最多有 {MAX_TAGS} 个标签，而不是 {len(tags)} 个。",
+        )
     for tag in tags:
         check_name("A tag", tag)
 

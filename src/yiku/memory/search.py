@@ -102,9 +102,17 @@ async def demand_roles(
 def check_query(query: str, limit: int) -> None:
     """Raises: Invalid."""
     if not query.strip():
-        raise Invalid("The query is empty; ask with at least one visible character.", field="query")
+        raise Invalid(
+            "The query is empty; ask with at least one visible character.",
+            zh="查询是空的，至少要有一个可见字符。",
+            field="query",
+        )
     if len(query.encode("utf-8", "surrogatepass")) > MAX_QUERY_BYTES:
-        raise Invalid(f"The query is longer than {MAX_QUERY_BYTES:,} bytes.", field="query")
+        raise Invalid(
+            f"The query is longer than {MAX_QUERY_BYTES:,} bytes.",
+            zh=f"查询超过了 {MAX_QUERY_BYTES:,} 字节。",
+            field="query",
+        )
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid(f"`limit` is 1 to {MAX_LIMIT}, not {limit}.")
 
@@ -112,7 +120,7 @@ def check_query(query: str, limit: int) -> None:
 def check_filter(wanted: Filter) -> None:
     """Raises: InvalidFilter."""
     if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
-        raise InvalidFilter("`since` must come before `until`.")
+        raise InvalidFilter("`since` must come before `until`.", zh="起始时间必须早于结束时间。")
 
 
 def targets_of(tx: Tx, memory: ArchivalMemory, places: Sequence[Place | ArchiveId]) -> list[Target]:

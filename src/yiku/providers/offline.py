@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from yiku.core.language import Language
+from yiku.core.language import Language, language_of, language_spoken
 from yiku.core.message import MessageRole, Part, Text, ToolCall, ToolReturn, Utterance
 from yiku.core.model import (
     Answer,
@@ -33,7 +33,6 @@ from yiku.providers.offline_reading import (
     is_question,
     name_told,
     name_written,
-    spoken,
 )
 from yiku.providers.offline_words import HOW, WORDS, Words
 
@@ -285,7 +284,7 @@ def turn_of(messages: Sequence[Utterance], system: str) -> Turn:
         for place in range(len(messages) - 1, -1, -1)
         if messages[place].role is MessageRole.USER and (text := user_text(messages[place]))
     }
-    language = spoken(said.values(), system)
+    language = language_spoken(said.values(), language_of([system]))
     if not said:
         return Turn("", language, (), ())
     start = max(said)

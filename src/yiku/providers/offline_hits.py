@@ -32,7 +32,7 @@ ENTRY = re.compile(r"\d+\. (?P<date>\d{4}-\d\d-\d\d) (?P<facts>[^\n]*)")
 INDENT = "   "
 FACTS = " · "
 SCORE = re.compile(r"\d\.\d+")
-ROLES = ("user", "assistant")
+ROLES = {"user": "user", "assistant": "assistant", "用户": "user", "助手": "assistant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def numbered(returned: str) -> Iterator[Quoted]:
         if head is not None:
             facts = head["facts"].split(FACTS)[1:]
             score = next((float(one) for one in facts[-1:] if SCORE.fullmatch(one)), None)
-            role = next((one for one in facts if one in ROLES), "")
+            role = next((ROLES[one] for one in facts if one in ROLES), "")
             yield Quoted("\n".join(text), head["date"], role, score)
         head, text = ENTRY.fullmatch(line), []
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from yiku.core.language import Language, language_of
+from yiku.core.language import Language
 
 Courtesy = Literal["hello", "thanks", "bye", "fine"]
 
@@ -82,15 +82,6 @@ WRITTEN_NAMES: tuple[re.Pattern[str], ...] = (
 ASKS_FOR_NAME = re.compile(
     r"\b(my name|who am i|what am i called)\b|我叫什么|我的名字|我是谁|我名字", re.I
 )
-
-
-def spoken(texts: Iterable[str], system: str) -> Language:
-    """The language somebody speaks who has said these, the newest first; `system`: what decides
-    where there are no words in them, as in an emoji."""
-    for text in texts:
-        if not NO_WORD.fullmatch(text) and not text.isdecimal():
-            return language_of([text])
-    return language_of([system])
 
 
 def courtesy(text: str) -> Courtesy | None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from yiku.core.errors import InvalidTool
+from yiku.core.language import Language
 
 Schema = Mapping[str, Any]
 
@@ -32,12 +35,83 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def read(name: str, written: str, parameters: Schema) -> dict[str, Any]:
+WORDS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "needs": "`{tool}` needs {names}. {takes}",
+        "unknown": "`{tool}` has no parameter `{name}`. {takes}",
+        "wrong": "`{tool}` was not called: {wrong}. {takes}",
+        "no_json": "`{tool}` was not called: its arguments are not valid JSON ({error}). {takes}",
+        "no_object": "`{tool}` was not called: its arguments must be one JSON object, not {kind}."
+        " {takes}",
+        "half": "`{tool}` was not called: its arguments hold half a character (a lone surrogate).",
+        "empty": "Call `{tool}` with {{}}.",
+        "takes": "Call it with {{{each}}}.",
+        "optional": " (optional)",
+        "any": "any value",
+        "disallowed": "{at} is not allowed",
+        "type": "{at} must be {types}, not {kind} ({value})",
+        "enum": "{at} must be one of {allowed}, not {value}",
+        "const": "{at} must be {wanted}, not {value}",
+        "bound": "{at} {must}; it was {value}",
+        "lacks": "{at} needs {names}",
+        "minimum": "must be at least {}",
+        "maximum": "must be at most {}",
+        "exclusiveMinimum": "must be above {}",
+        "exclusiveMaximum": "must be below {}",
+        "minLength": "needs {} characters",
+        "maxLength": "may have {} characters",
+        "minItems": "needs {} entries",
+        "maxItems": "may have {} entries",
+        "or": " or ",
+        "and": ", ",
+    },
+    "zh": {
+        "needs": "`{tool}` 缺少 {names}。{takes}",
+        "unknown": "`{tool}` 没有参数 `{name}`。{takes}",
+        "wrong": "没有调用 `{tool}`：{wrong}。{takes}",
+        "no_json": "没有调用 `{tool}`：参数不是有效的 JSON（{error}）。{takes}",
+        "no_object": "没有调用 `{tool}`：参数应为一个 JSON 对象，而不是{kind}。{takes}",
+        "half": "没有调用 `{tool}`：参数中有半个字符（孤立的代理码元）。",
+        "empty": "请用 {{}} 调用 `{tool}`。",
+        "takes": "调用格式：{{{each}}}。",
+        "optional": "（可选）",
+        "any": "任意值",
+        "disallowed": "不允许有 {at}",
+        "type": "{at} 应为{types}，而不是{kind}（{value}）",
+        "enum": "{at} 应为 {allowed} 之一，而不是 {value}",
+        "const": "{at} 应为 {wanted}，而不是 {value}",
+        "bound": "{at} {must}，给出的是 {value}",
+        "lacks": "{at} 缺少 {names}",
+        "minimum": "至少为 {}",
+        "maximum": "至多为 {}",
+        "exclusiveMinimum": "应大于 {}",
+        "exclusiveMaximum": "应小于 {}",
+        "minLength": "至少要有 {} 个字符",
+        "maxLength": "至多有 {} 个字符",
+        "minItems": "至少要有 {} 项",
+        "maxItems": "至多有 {} 项",
+        "or": "或",
+        "and": "、",
+    },
+}
+KINDS_ZH: Mapping[str, str] = {
+    "null": "空值",
+    "boolean": "布尔值",
+    "integer": "整数",
+    "number": "数字",
+    "string": "字符串",
+    "array": "列表",
+    "object": "对象",
+}
+
+
+def read(name: str, written: str, parameters: Schema, language: Language = "en") -> dict[str, Any]:
     """The arguments of a call of the tool `name`.
 
     Raises: InvalidTool, telling the model what is wrong and what would be right.
     """
-    given = parsed(name, written, parameters)
+    given, words = parsed(name, written, parameters, language), WORDS[language]
+    right = partial(takes, name, parameters, language)
     known = properties_of(parameters)
     required = set(parameters.get("required", ()))
     kept = {
@@ -48,68 +122,66 @@ def read(name: str, written: str, parameters: Schema) -> dict[str, Any]:
     }
     missing = [key for key in parameters.get("required", ()) if key not in kept]
     if missing:
-        raise InvalidTool(f"`{name}` needs {listed(missing)}. {takes(name, parameters)}")
+        names = listed(missing, language)
+        raise InvalidTool(words["needs"].format(tool=name, names=names, takes=right()))
     if parameters.get("additionalProperties") is not True:
         unknown = [key for key in kept if key not in known]
         if unknown:
-            raise InvalidTool(
-                f"`{name}` has no parameter `{unknown[0]}`. {takes(name, parameters)}"
-            )
+            raise InvalidTool(words["unknown"].format(tool=name, name=unknown[0], takes=right()))
     found: dict[str, Any] = {}
+    reader = Reader(parameters, language)
     for key, value in kept.items():
         if key not in known:
             found[key] = value
             continue
         value = mended(value, known[key], parameters)
-        wrong = problem(value, known[key], f"`{key}`", parameters)
+        wrong = reader.problem(value, known[key], f"`{key}`")
         if wrong:
-            raise InvalidTool(f"`{name}` was not called: {wrong}. {takes(name, parameters)}")
+            raise InvalidTool(words["wrong"].format(tool=name, wrong=wrong, takes=right()))
         found[key] = value
     return found
 
 
-def parsed(name: str, written: str, parameters: Schema) -> dict[str, Any]:
+def parsed(
+    name: str, written: str, parameters: Schema, language: Language = "en"
+) -> dict[str, Any]:
     """Raises: InvalidTool."""
     if not written.strip():
         return {}
+    words = WORDS[language]
     try:
         # Providers let models write line breaks into strings as they are.
         value = json.loads(written, strict=False)
     except (ValueError, RecursionError) as error:
-        raise InvalidTool(
-            f"`{name}` was not called: its arguments are not valid JSON ({error})."
-            f" {takes(name, parameters)}"
-        ) from error
+        right = takes(name, parameters, language)
+        raise InvalidTool(words["no_json"].format(tool=name, error=error, takes=right)) from error
     if not isinstance(value, dict):
-        raise InvalidTool(
-            f"`{name}` was not called: its arguments must be one JSON object, not"
-            f" {kind_of(value)}. {takes(name, parameters)}"
-        )
-    check_characters(name, value)
+        kind, right = kind_of(value, language), takes(name, parameters, language)
+        raise InvalidTool(words["no_object"].format(tool=name, kind=kind, takes=right))
+    check_characters(name, value, language)
     return cast("dict[str, Any]", value)
 
 
-def check_characters(name: str, value: Any) -> None:
+def check_characters(name: str, value: Any, language: Language) -> None:
     """Raises: InvalidTool where a text holds what no database keeps."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise InvalidTool(
-            f"`{name}` was not called: its arguments hold half a character (a lone surrogate)."
-        ) from error
+        raise InvalidTool(WORDS[language]["half"].format(tool=name)) from error
 
 
-def takes(name: str, parameters: Schema) -> str:
+def takes(name: str, parameters: Schema, language: Language = "en") -> str:
     """What a right call looks like."""
-    known = properties_of(parameters)
+    known, words = properties_of(parameters), WORDS[language]
     if not known:
-        return f"Call `{name}` with {{}}."
+        return words["empty"].format(tool=name)
     required = set(parameters.get("required", ()))
     each = [
-        f'"{key}": {type_words(schema, parameters)}{"" if key in required else " (optional)"}'
+        f'"{key}": {type_words(schema, parameters, language)}'
+        f"{'' if key in required else words['optional']}"
         for key, schema in known.items()
     ]
-    return f"Call it with {{{', '.join(each)}}}."
+    return words["takes"].format(each=", ".join(each))
 
 
 def properties_of(parameters: Schema) -> Mapping[str, Schema]:
@@ -117,17 +189,17 @@ def properties_of(parameters: Schema) -> Mapping[str, Schema]:
     return cast("Mapping[str, Schema]", found)
 
 
-def type_words(schema: Schema, root: Schema) -> str:
+def type_words(schema: Schema, root: Schema, language: Language) -> str:
     schema = resolved(schema, root)
     if "enum" in schema:
         return " | ".join(json.dumps(one, ensure_ascii=False) for one in schema["enum"])
     unions = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if unions:
-        return " | ".join(dict.fromkeys(type_words(one, root) for one in unions))
+        return " | ".join(dict.fromkeys(type_words(one, root, language) for one in unions))
     names = types_of(schema)
     if names == ("array",) and isinstance(schema.get("items"), Mapping):
-        return f"[{type_words(schema['items'], root)}, …]"
-    return " | ".join(names) or "any value"
+        return f"[{type_words(schema['items'], root, language)}, …]"
+    return " | ".join(names) or WORDS[language]["any"]
 
 
 def types_of(schema: Schema) -> tuple[str, ...]:
@@ -192,93 +264,107 @@ def is_type(value: Any, name: str) -> bool:
     return isinstance(value, TYPES.get(name, (object,)))
 
 
-def problem(value: Any, schema: Any, at: str, root: Schema, depth: int = 0) -> str | None:
-    """What is wrong with a value; None: nothing."""
-    if schema is True or not isinstance(schema, Mapping) or depth > DEEPEST:
-        return f"{at} is not allowed" if schema is False else None
-    schema = resolved(cast(Schema, schema), root)
-    names = types_of(schema)
-    if names and not any(is_type(value, name) for name in names):
-        return f"{at} must be {' or '.join(map(a, names))}, not {kind_of(value)} ({shown(value)})"
-    if "enum" in schema and value not in schema["enum"]:
-        allowed = ", ".join(json.dumps(one, ensure_ascii=False) for one in schema["enum"])
-        return f"{at} must be one of {allowed}, not {shown(value)}"
-    if "const" in schema and value != schema["const"]:
-        return f"{at} must be {shown(schema['const'])}, not {shown(value)}"
-    return (
-        of_unions(value, schema, at, root, depth)
-        or of_bounds(value, schema, at)
-        or of_members(value, schema, at, root, depth)
-    )
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Tells what is wrong with values."""
+
+    root: Schema
+    """What references lead into."""
+    language: Language = "en"
+
+    def problem(self, value: Any, schema: Any, at: str, depth: int = 0) -> str | None:
+        """What is wrong with a value; None: nothing."""
+        words = WORDS[self.language]
+        if schema is True or not isinstance(schema, Mapping) or depth > DEEPEST:
+            return words["disallowed"].format(at=at) if schema is False else None
+        schema = resolved(cast(Schema, schema), self.root)
+        names = types_of(schema)
+        if names and not any(is_type(value, name) for name in names):
+            types = words["or"].join(a(name, self.language) for name in names)
+            kind = kind_of(value, self.language)
+            return words["type"].format(at=at, types=types, kind=kind, value=shown(value))
+        if "enum" in schema and value not in schema["enum"]:
+            allowed = ", ".join(json.dumps(one, ensure_ascii=False) for one in schema["enum"])
+            return words["enum"].format(at=at, allowed=allowed, value=shown(value))
+        if "const" in schema and value != schema["const"]:
+            wanted = shown(schema["const"])
+            return words["const"].format(at=at, wanted=wanted, value=shown(value))
+        return (
+            self._of_unions(value, schema, at, depth)
+            or self._of_bounds(value, schema, at)
+            or self._of_members(value, schema, at, depth)
+        )
+
+    def _of_unions(self, value: Any, schema: Schema, at: str, depth: int) -> str | None:
+        for one in schema.get("allOf", ()):
+            if wrong := self.problem(value, one, at, depth + 1):
+                return wrong
+        for name in ("anyOf", "oneOf"):
+            options = cast("Sequence[Any]", schema.get(name, ()))
+            wrongs = [self.problem(value, one, at, depth + 1) for one in options]
+            if options and all(wrongs):
+                return " / ".join(dict.fromkeys(one for one in wrongs if one))
+        return None
+
+    def _of_bounds(self, value: Any, schema: Schema, at: str) -> str | None:
+        words = WORDS[self.language]
+        for name, fits, broken in BOUNDS:
+            bound = schema.get(name)
+            # Draft 4 has `exclusiveMinimum: true` beside `minimum`.
+            is_bound = isinstance(bound, int | float) and not isinstance(bound, bool)
+            if is_bound and fits(value) and broken(value, bound):
+                must = words[name].format(bound)
+                return words["bound"].format(at=at, must=must, value=shown(value))
+        return None
+
+    def _of_members(self, value: Any, schema: Schema, at: str, depth: int) -> str | None:
+        if isinstance(value, list) and "items" in schema:
+            for i, one in enumerate(cast("list[Any]", value)):
+                if wrong := self.problem(one, schema["items"], f"{at}[{i}]", depth + 1):
+                    return wrong
+        if not isinstance(value, dict):
+            return None
+        members = cast("dict[str, Any]", value)
+        known = properties_of(schema)
+        missing = [key for key in schema.get("required", ()) if key not in members]
+        if missing:
+            names = listed(missing, self.language)
+            return WORDS[self.language]["lacks"].format(at=at, names=names)
+        others = schema.get("additionalProperties", True)
+        for key, one in members.items():
+            if wrong := self.problem(one, known.get(key, others), f"{at}.{key}", depth + 1):
+                return wrong
+        return None
 
 
-def of_unions(value: Any, schema: Schema, at: str, root: Schema, depth: int) -> str | None:
-    for one in schema.get("allOf", ()):
-        if wrong := problem(value, one, at, root, depth + 1):
-            return wrong
-    for name in ("anyOf", "oneOf"):
-        options = cast("Sequence[Any]", schema.get(name, ()))
-        wrongs = [problem(value, one, at, root, depth + 1) for one in options]
-        if options and all(wrongs):
-            return " / ".join(dict.fromkeys(one for one in wrongs if one))
-    return None
-
-
-BOUNDS: Sequence[tuple[str, Callable[[Any], bool], Callable[[Any, Any], bool], str]] = (
-    ("minimum", lambda v: is_type(v, "number"), lambda v, b: v < b, "must be at least {}"),
-    ("maximum", lambda v: is_type(v, "number"), lambda v, b: v > b, "must be at most {}"),
-    ("exclusiveMinimum", lambda v: is_type(v, "number"), lambda v, b: v <= b, "must be above {}"),
-    ("exclusiveMaximum", lambda v: is_type(v, "number"), lambda v, b: v >= b, "must be below {}"),
-    ("minLength", lambda v: isinstance(v, str), lambda v, b: len(v) < b, "needs {} characters"),
-    ("maxLength", lambda v: isinstance(v, str), lambda v, b: len(v) > b, "may have {} characters"),
-    ("minItems", lambda v: isinstance(v, list), lambda v, b: len(v) < b, "needs {} entries"),
-    ("maxItems", lambda v: isinstance(v, list), lambda v, b: len(v) > b, "may have {} entries"),
+BOUNDS: Sequence[tuple[str, Callable[[Any], bool], Callable[[Any, Any], bool]]] = (
+    ("minimum", lambda v: is_type(v, "number"), lambda v, b: v < b),
+    ("maximum", lambda v: is_type(v, "number"), lambda v, b: v > b),
+    ("exclusiveMinimum", lambda v: is_type(v, "number"), lambda v, b: v <= b),
+    ("exclusiveMaximum", lambda v: is_type(v, "number"), lambda v, b: v >= b),
+    ("minLength", lambda v: isinstance(v, str), lambda v, b: len(v) < b),
+    ("maxLength", lambda v: isinstance(v, str), lambda v, b: len(v) > b),
+    ("minItems", lambda v: isinstance(v, list), lambda v, b: len(v) < b),
+    ("maxItems", lambda v: isinstance(v, list), lambda v, b: len(v) > b),
 )
 
 
-def of_bounds(value: Any, schema: Schema, at: str) -> str | None:
-    for name, fits, broken, words in BOUNDS:
-        bound = schema.get(name)
-        # Draft 4 has `exclusiveMinimum: true` beside `minimum`.
-        is_bound = isinstance(bound, int | float) and not isinstance(bound, bool)
-        if is_bound and fits(value) and broken(value, bound):
-            return f"{at} {words.format(bound)}; it was {shown(value)}"
-    return None
+def listed(names: Sequence[str], language: Language) -> str:
+    return WORDS[language]["and"].join(f"`{name}`" for name in names)
 
 
-def of_members(value: Any, schema: Schema, at: str, root: Schema, depth: int) -> str | None:
-    if isinstance(value, list) and "items" in schema:
-        for i, one in enumerate(cast("list[Any]", value)):
-            if wrong := problem(one, schema["items"], f"{at}[{i}]", root, depth + 1):
-                return wrong
-    if not isinstance(value, dict):
-        return None
-    members = cast("dict[str, Any]", value)
-    known = properties_of(schema)
-    missing = [key for key in schema.get("required", ()) if key not in members]
-    if missing:
-        return f"{at} needs {listed(missing)}"
-    others = schema.get("additionalProperties", True)
-    for key, one in members.items():
-        if wrong := problem(one, known.get(key, others), f"{at}.{key}", root, depth + 1):
-            return wrong
-    return None
-
-
-def listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def a(name: str) -> str:
+def a(name: str, language: Language) -> str:
+    if language == "zh":
+        return KINDS_ZH.get(name, name)
     return {"null": "null", "array": "a list"}.get(
         name, f"an {name}" if name[0] in "aeio" else f"a {name}"
     )
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Any, language: Language) -> str:
     for name in ("null", "boolean", "integer", "number", "string", "array", "object"):
         if is_type(value, name):
-            return a(name)
+            return a(name, language)
     return type(value).__name__
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from yiku.core.agent import AgentState
 from yiku.core.block import Block
 from yiku.core.errors import BlockNotFound
 from yiku.core.ids import AgentId, RunId, StepId
+from yiku.core.language import Language
 from yiku.core.tenant import Actor
 from yiku.core.tool import DEFAULT_RETURN_CHAR_LIMIT, ToolType
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.skills.shared import Skills
 from yiku.store.database import Database, Tx
+from yiku.tools.own_words import WORDS
 from yiku.tools.registry import Toolbox
-
-Language = Literal["en", "zh"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,15 @@ class Desk:
     memory: ArchivalMemory
     skills: Skills
     toolbox: Toolbox
+    language: Language = "en"
+    """In which the agent is told what its calls have done."""
     call_id: str = ""
     blocks: dict[str, Block | None] = field(default_factory=dict[str, Block | None])
     """By label, those that deeds of this step have changed, as they are now; None: gone."""
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        return WORDS[self.language]
 
     @property
     def agent_id(self) -> AgentId:
@@ -67,6 +73,7 @@ class Desk:
         if found is None:
             raise BlockNotFound(
                 f"You have no block {label!r}. Your blocks: {', '.join(self.labels()) or 'none'}.",
+                zh=f"你没有记忆块 {label!r}。你的记忆块：{'、'.join(self.labels()) or '无'}。",
                 label=label,
             )
         return found

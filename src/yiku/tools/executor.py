@@ -10,6 +10,7 @@ from typing import Any
 
 from yiku.core.agent import AgentState
 from yiku.core.errors import Conflict, Invalid, NotAllowed, NotFound, YikuError
+from yiku.core.language import Language
 from yiku.core.message import ToolCall, ToolReturn
 from yiku.core.model import ToolSpec
 from yiku.core.tool import Returned, SourceType, Tool, ToolType
@@ -64,32 +65,46 @@ class Refused:
 Planned = Deed | Action | Waits | Refused
 
 
-def plan(state: AgentState, client_tools: Sequence[ToolSpec], call: ToolCall) -> Planned:
-    """What is to be done about a call (pure). Rules and approvals are for the caller to look at."""
+def plan(
+    state: AgentState,
+    client_tools: Sequence[ToolSpec],
+    call: ToolCall,
+    language: Language = "en",
+) -> Planned:
+    """What is to be done about a call (pure). Rules and approvals are for the caller to look at.
+
+    `language`: in which the model is told why it can't be carried out.
+    """
     try:
         theirs = next((one for one in client_tools if one.name == call.name), None)
         if theirs is not None:
-            parsed(call.name, call.arguments, theirs.parameters)
+            parsed(call.name, call.arguments, theirs.parameters, language)
             return Waits(call)
-        return planned(state, call)
+        return planned(state, call, language)
     except YikuError as error:
-        return Refused(call, failed(call, error.message))
+        return Refused(call, failed(call, error.told(language)))
 
 
-def planned(state: AgentState, call: ToolCall) -> Planned:
+def planned(state: AgentState, call: ToolCall, language: Language) -> Planned:
     """Raises: NotFound, InvalidTool."""
     tool = state.tool(call.name)
     if tool is None:
-        names = ", ".join(one.name for one in state.tools) or "none"
-        raise NotFound(f"You have no tool {call.name!r:.80}. Your tools: {names}.")
-    arguments = read(tool.name, call.arguments, tool.json_schema.get("parameters", {}))
+        names = [one.name for one in state.tools]
+        raise NotFound(
+            f"You have no tool {call.name!r:.80}. Your tools: {', '.join(names) or 'none'}.",
+            zh=f"你没有名为 {call.name!r:.80} 的工具。你的工具：{'、'.join(names) or '无'}。",
+        )
+    arguments = read(tool.name, call.arguments, tool.json_schema.get("parameters", {}), language)
     ours = own_tool(tool)
     if ours is not None and ours.deed is not None:
         return Deed(call, tool, arguments, ours.deed)
     if ours is not None:
         return Action(call, tool, arguments, ours.action)
     if tool.tool_type is not ToolType.CUSTOM:
-        raise NotFound(f"The tool `{tool.name}` ({tool.tool_type}) is not there in this version.")
+        raise NotFound(
+            f"The tool `{tool.name}` ({tool.tool_type}) is not there in this version.",
+            zh=f"此版本中没有工具 `{tool.name}`（{tool.tool_type}）。",
+        )
     if tool.source_type is SourceType.JSON:
         return Waits(call)
     return Action(call, tool, arguments, None)
@@ -108,8 +123,8 @@ def performed(tx: Tx, desk: Desk, deed: Deed) -> ToolReturn:
     try:
         text = deed.work(tx, desk, deed.arguments)
     except (NotFound, Invalid, Conflict, NotAllowed) as error:
-        return failed(deed.call, error.message, deed.tool)
-    return succeeded(deed.call, text, deed.tool)
+        return failed(deed.call, error.told(desk.language), deed.tool, desk.language)
+    return succeeded(deed.call, text, deed.tool, desk.language)
 
 
 async def run_actions(desk: Desk, actions: Sequence[Action]) -> list[ToolReturn]:
@@ -132,15 +147,17 @@ async def run_action(desk: Desk, action: Action) -> ToolReturn:
         if action.work is None:
             return await run_custom(here, action)
         async with asyncio.timeout(ACTION_TIMEOUT_S):
-            return succeeded(call, await action.work(here, action.arguments), tool)
+            text = await action.work(here, action.arguments)
+            return succeeded(call, text, tool, desk.language)
     except TimeoutError:
-        return failed(call, f"`{tool.name}` took longer than {ACTION_TIMEOUT_S:g} s.", tool)
+        late = desk.words["late"].format(tool=tool.name, seconds=ACTION_TIMEOUT_S)
+        return failed(call, late, tool)
     except YikuError as error:
-        return failed(call, error.message, tool)
+        return failed(call, error.told(desk.language), tool, desk.language)
     except Exception as error:
         logger.exception("a tool failed", extra={"tool": tool.name, "run": desk.run_id})
-        words = f"`{tool.name}` failed by an error of the server ({type(error).__name__}), which is"
-        return failed(call, f"{words} in its log. Go on without it, or try it otherwise.", tool)
+        kind = type(error).__name__
+        return failed(call, desk.words["bug"].format(tool=tool.name, kind=kind), tool)
 
 
 async def run_custom(desk: Desk, action: Action) -> ToolReturn:
@@ -152,9 +169,10 @@ async def run_custom(desk: Desk, action: Action) -> ToolReturn:
     if isinstance(ran.outcome, Returned):
         value = ran.outcome.value
         text = "None" if value is None else text_of(value)
-        made = succeeded(action.call, text, tool)
+        made = succeeded(action.call, text, tool, desk.language)
     else:
-        made = failed(action.call, f"`{tool.name}` failed: {reason(ran)}", tool)
+        why = desk.words["failed"].format(tool=tool.name, why=reason(ran, desk.language))
+        made = failed(action.call, why, tool, desk.language)
     return replace(made, stdout=printed(ran.stdout), stderr=printed(ran.stderr))
 
 
@@ -162,11 +180,13 @@ def printed(text: str) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def succeeded(call: ToolCall, text: str, tool: Tool) -> ToolReturn:
-    told = cut(text, tool.return_char_limit)
+def succeeded(call: ToolCall, text: str, tool: Tool, language: Language = "en") -> ToolReturn:
+    told = cut(text, tool.return_char_limit, language)
     return ToolReturn(call_id=call.id, name=call.name, ok=True, text=told)
 
 
-def failed(call: ToolCall, text: str, tool: Tool | None = None) -> ToolReturn:
-    told = text if tool is None else cut(text, tool.return_char_limit)
+def failed(
+    call: ToolCall, text: str, tool: Tool | None = None, language: Language = "en"
+) -> ToolReturn:
+    told = text if tool is None else cut(text, tool.return_char_limit, language)
     return ToolReturn(call_id=call.id, name=call.name, ok=False, text=told)

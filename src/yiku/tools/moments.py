@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from yiku.core.errors import Invalid
+from yiku.core.language import Language
 from yiku.memory.draft import EARLIEST, LATEST
+from yiku.tools.own_words import DAYS
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOMENT = timedelta(microseconds=1)
 
 
@@ -20,9 +21,9 @@ def zone(name: str) -> tzinfo:
         return UTC
 
 
-def told(moment: datetime, where: tzinfo) -> str:
+def told(moment: datetime, where: tzinfo, language: Language = "en") -> str:
     there = moment.astimezone(where)
-    return f"{there:%Y-%m-%d %H:%M} ({DAYS[there.weekday()]})"
+    return f"{there:%Y-%m-%d %H:%M} ({DAYS[language][there.weekday()]})"
 
 
 def first(field: str, text: str | None, where: tzinfo) -> datetime | None:
@@ -57,6 +58,8 @@ def read(field: str, text: str, where: tzinfo) -> tuple[datetime, datetime]:
         raise Invalid(
             f"`{field}` is a day or a moment, like 2026-05-07 or 2026-05-07T14:30, not"
             f" {text!r:.60}.",
+            zh=f"`{field}` 应为日期或时间，如 2026-05-07 或 2026-05-07T14:30，"
+            f"而不是 {text!r:.60}。",
             field=field,
         ) from error
     return begins.astimezone(UTC), ends.astimezone(UTC)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
+from yiku.core.language import Language
 from yiku.core.model import ToolSpec
 from yiku.core.tool import Tool
 from yiku.tools import own_builtin, own_memory, own_omni, own_search
-from yiku.tools.desk import Language, OwnTool
+from yiku.tools.desk import OwnTool
 
 OWN: Mapping[str, OwnTool] = {
     one.name: one
@@ -29,13 +31,18 @@ def told(tool: Tool, language: Language = "en") -> ToolSpec:
     """A tool as a model is told of it: ours in the agent's language, others as they are."""
     ours = own_tool(tool)
     if ours is not None:
-        return ToolSpec(
-            name=ours.name,
-            description=ours.description(language),
-            parameters=ours.parameters(language),
-        )
+        return of_ours(ours.name, language)
     return ToolSpec(
         name=tool.name,
         description=tool.description,
-        parameters=tool.json_schema.get("parameters", {"type": "object", "properties": {}}),
+        parameters=tool.json_schema.get("parameters") or {"type": "object", "properties": {}},
+        strict=bool(tool.json_schema.get("strict")),
+    )
+
+
+@cache
+def of_ours(name: str, language: Language) -> ToolSpec:
+    ours = OWN[name]
+    return ToolSpec(
+        name=name, description=ours.description(language), parameters=ours.parameters(language)
     )

@@ -36,7 +36,7 @@ OUR_FRAME = re.compile(r'  File "<tool>", line \d+, in run\n(    .*\n(    [\^~ ]
 
 def send_message(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
     """The door shows the message as the assistant's own."""
-    return "Sent"
+    return desk.words["sent"]
 
 
 async def run_code(desk: Desk, given: Mapping[str, Any]) -> str:
@@ -45,17 +45,19 @@ async def run_code(desk: Desk, given: Mapping[str, Any]) -> str:
     if language.lower() not in PYTHON:
         raise InvalidTool(
             f"run_code runs Python only, not {language!r:.40}. Write it in Python, or let the user"
-            " run it."
+            " run it.",
+            zh=f"run_code 只能运行 Python，不能运行 {language!r:.40}。"
+            "请改用 Python，或让用户自己运行。",
         )
     demand(desk.actor, Scope.WRITE)
     ran = await ran_code(desk, given["code"])
     told = [ran.stdout.rstrip("\n"), f"stderr:\n{ran.stderr.rstrip()}" if ran.stderr else ""]
     if not isinstance(ran.outcome, Returned):
-        why = OUR_FRAME.sub("", reason(ran))
+        why = OUR_FRAME.sub("", reason(ran, desk.language))
         raise InvalidTool("\n".join(filter(None, [*told, why])))
     value = ran.outcome.value
     told.append("" if value is None else str(value))
-    return "\n".join(filter(None, told)) or "The code ran, and printed nothing."
+    return "\n".join(filter(None, told)) or desk.words["silent"]
 
 
 async def ran_code(desk: Desk, code: str) -> Ran:
@@ -85,7 +87,10 @@ async def web_search(desk: Desk, given: Mapping[str, Any]) -> str:
         "There is no web search here: no search provider is configured on this server, and this"
         " version of Yiku brings none. Whoever runs the server can add a custom tool that asks one"
         " (`yiku tool add`, with YIKU_SANDBOX_NETWORK=true). If you know a page's address,"
-        " fetch_webpage reads it. Don't try web_search again; tell the user."
+        " fetch_webpage reads it. Don't try web_search again; tell the user.",
+        zh="这里不能搜索网页：服务器没有配置搜索服务，此版本的 Yiku 也不自带。运行服务器的人"
+        "可以添加一个会搜索的自定义工具（`yiku tool add`，并设置 YIKU_SANDBOX_NETWORK=true）。"
+        "如果知道网页地址，可用 fetch_webpage 读取。不要再试 web_search，请告诉用户。",
     )
 
 
@@ -96,7 +101,7 @@ async def fetch_webpage(desk: Desk, given: Mapping[str, Any]) -> str:
     demand(desk.actor, Scope.WRITE)
     page = await fetch(given["url"])
     head = f"{page.title}\n{page.url}" if page.title else page.url
-    return f"{head}\n\n{page.text or '(The page has no text.)'}"
+    return f"{head}\n\n{page.text or desk.words['no_text']}"
 
 
 TOOLS = (

@@ -11,12 +11,14 @@ from typing import Any
 
 from yiku.core.block import Block
 from yiku.core.errors import BlockNotFound, StaleBlock
+from yiku.core.language import Language
 from yiku.core.tool import ToolType
 from yiku.memory import block_edits, blocks
 from yiku.memory.blocks import Edit
 from yiku.store import blocks as rows
 from yiku.store.database import Tx
 from yiku.tools.desk import TEXT, Desk, OwnTool, Param
+from yiku.tools.own_words import some
 
 AROUND = 2
 """Lines shown before and after those that an edit changed."""
@@ -38,46 +40,80 @@ def edit(tx: Tx, desk: Desk, label: str, made: Edit, tool: str) -> str:
     except BlockNotFound as error:
         raise BlockNotFound(
             f"Nothing was edited: somebody has deleted block {label!r} since it was shown to you.",
+            zh=f"没有改动：记忆块 {label!r} 在显示给你之后被别人删除了。",
             label=label,
         ) from error
     desk.blocks[label] = now
-    return edited(shown, now)
+    return edited(shown, now, desk.words)
 
 
-def edited(before: Block, after: Block) -> str:
+def edited(before: Block, after: Block, words: Mapping[str, str]) -> str:
     """What an edit did, for the model that asked for it."""
+    label = after.label
     if before.version == after.version:
-        return f"Block {after.label!r} says this already; nothing was changed."
-    size = f"{len(after.value):,} of {after.content.limit:,} characters"
-    old, new = before.value.split("\n"), after.value.split("\n")
-    first, _, last = difference(old, new)
+        return words["same"].format(label=label)
     if not after.value:
-        return f"Block {after.label!r} is edited and empty now."
+        return words["emptied"].format(label=label)
+    new = after.value.split("\n")
+    first, _, last = difference(before.value.split("\n"), new)
     start, end = max(0, first - AROUND), min(len(new), last + AROUND)
-    where = f"line {start + 1}" if end - start == 1 else f"lines {start + 1} to {end}"
-    return f"Block {after.label!r} is edited ({size}). Its {where} now:\n{part(new[start:end])}"
+    where = words[some("line", "lines", end - start)].format(first=start + 1, last=end)
+    shown = part(new[start:end])
+    return words["edited"].format(label=label, size=size_of(after, words), where=where, part=shown)
+
+
+def size_of(block: Block, words: Mapping[str, str]) -> str:
+    return words["size"].format(count=len(block.value), limit=block.content.limit)
 
 
 def conflict(shown: Block, present: Block) -> StaleBlock:
     """Tells the model what somebody else has made of the block meanwhile."""
+    return StaleBlock(
+        conflict_words(shown, present, CONFLICT["en"]),
+        zh=conflict_words(shown, present, CONFLICT["zh"]),
+        block_id=present.id,
+        seen=shown.version,
+        label=shown.label,
+    )
+
+
+CONFLICT: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "changed": "Nothing was edited: somebody else has changed block {label!r} since it was"
+        " shown to you (version {seen}; it is {now} now).",
+        "same": "Its text is the same; its settings have changed.",
+        "out": "Taken out:\n{part}",
+        "in": "Put in:\n{part}",
+        "label": "Its label is {label!r} now.",
+        "again": "Make your edit again, on what it says now:",
+    },
+    "zh": {
+        "changed": "没有改动：记忆块 {label!r} 在显示给你之后被别人改过"
+        "（当时是版本 {seen}，现在是 {now}）。",
+        "same": "它的文字没有变，变的是设置。",
+        "out": "删去的内容：\n{part}",
+        "in": "加入的内容：\n{part}",
+        "label": "它的标签现在是 {label!r}。",
+        "again": "请在现有内容的基础上重新编辑：",
+    },
+}
+
+
+def conflict_words(shown: Block, present: Block, words: Mapping[str, str]) -> str:
     old, new = shown.value.split("\n"), present.value.split("\n")
     first, last_old, last_new = difference(old, new)
-    told = [
-        f"Nothing was edited: somebody else has changed block {shown.label!r} since it was shown"
-        f" to you (version {shown.version}; it is {present.version} now)."
-    ]
+    changed = words["changed"]
+    told = [changed.format(label=shown.label, seen=shown.version, now=present.version)]
     if old == new:
-        told.append("Its text is the same; its settings have changed.")
-    else:
-        told.append(f"Taken out:\n{part(old[first:last_old])}" if last_old > first else "")
-        told.append(f"Put in:\n{part(new[first:last_new])}" if last_new > first else "")
+        told.append(words["same"])
+    if last_old > first:
+        told.append(words["out"].format(part=part(old[first:last_old])))
+    if last_new > first:
+        told.append(words["in"].format(part=part(new[first:last_new])))
     if present.label != shown.label:
-        told.append(f"Its label is {present.label!r} now.")
-    told.append("Make your edit again, on what it says now:")
-    told.append(present.value)
-    return StaleBlock(
-        "\n".join(filter(None, told)), block_id=present.id, seen=shown.version, label=shown.label
-    )
+        told.append(words["label"].format(label=present.label))
+    told += [words["again"], present.value]
+    return "\n".join(filter(None, told))
 
 
 def difference(old: list[str], new: list[str]) -> tuple[int, int, int]:
@@ -139,7 +175,7 @@ def rethink_user_memory(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
 
 
 def finished(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
-    return "Your edits are done."
+    return desk.words["finished"]
 
 
 EDITS = (

@@ -17,7 +17,7 @@ from yiku.store import agents, attachments
 from yiku.store import blocks as rows
 from yiku.store.database import Tx
 from yiku.tools.desk import TEXT, Desk, OwnTool, Param
-from yiku.tools.own_memory import conflict, edit
+from yiku.tools.own_memory import conflict, edit, size_of
 
 FOLDER = "/memories"
 NAME = "memory"
@@ -34,10 +34,12 @@ def view(tx: Tx, desk: Desk, given: Given) -> str:
     label = label_in(given.get("path", ""))
     if label:
         block = desk.block(label)
-        return f"{path_of(label)} ({size(block)}):\n{numbered(block.value)}"
-    each = [desk.block(one) for one in desk.labels()]
-    lines = [f"{path_of(one.label)} ({size(one)}) {one.content.description or ''}" for one in each]
-    return "\n".join(line.rstrip() for line in lines) or "You have no blocks."
+        return f"{path_of(label)} ({size_of(block, desk.words)}):\n{numbered(block.value)}"
+    lines = [
+        f"{path_of(one.label)} ({size_of(one, desk.words)}) {one.content.description or ''}"
+        for one in map(desk.block, desk.labels())
+    ]
+    return "\n".join(line.rstrip() for line in lines) or desk.words["no_blocks"]
 
 
 def create(tx: Tx, desk: Desk, given: Given) -> str:
@@ -51,7 +53,7 @@ def create(tx: Tx, desk: Desk, given: Given) -> str:
     made = rows.add(tx, content, NAME)
     agents.attach_block(tx, desk.agent_id, made.id, owned=True)
     desk.blocks[label] = made
-    return f"Block {label!r} is made ({size(made)})."
+    return desk.words["made"].format(label=label, size=size_of(made, desk.words))
 
 
 def str_replace(tx: Tx, desk: Desk, given: Given) -> str:
@@ -79,7 +81,7 @@ def delete(tx: Tx, desk: Desk, given: Given) -> str:
     block_edits.check_editable(block)
     agents.detach_block(tx, desk.agent_id, block.id)
     desk.blocks[label] = None
-    return f"You have no block {label!r} any more."
+    return desk.words["gone"].format(label=label)
 
 
 def rename(tx: Tx, desk: Desk, given: Given) -> str:
@@ -90,7 +92,10 @@ def rename(tx: Tx, desk: Desk, given: Given) -> str:
     block_edits.check_editable(block)
     description = given.get("description", block.content.description)
     if (new, description) == (old, block.content.description):
-        raise InvalidTool("To rename a block, give new_path; to describe it anew, description.")
+        raise InvalidTool(
+            "To rename a block, give new_path; to describe it anew, description.",
+            zh="重命名记忆块请给出 new_path；修改说明请给出 description。",
+        )
     content = block.content.changed({"label": new, "description": description})
     blocks.check(content)
     if new != old:
@@ -98,7 +103,8 @@ def rename(tx: Tx, desk: Desk, given: Given) -> str:
         attachments.relabel(tx, block.id, new)  # refuses before anything is written
     now = rows.change(tx, block, content, reason=NAME, step_id=desk.step_id)
     desk.blocks.update({old: None, new: now})
-    return f"Block {old!r} is {new!r} now. Its description: {description or 'none'}"
+    words = desk.words
+    return words["renamed"].format(old=old, new=new, description=description or words["none"])
 
 
 COMMANDS: Mapping[str, Callable[[Tx, Desk, Given], str]] = {
@@ -126,13 +132,21 @@ def unchanged(tx: Tx, desk: Desk, label: str) -> Block:
 def demand_free(label: str, taken: Sequence[str]) -> None:
     """Raises: LabelTaken."""
     if label in taken:
-        raise LabelTaken(f"You have a block {label!r} already. Choose another path.", label=label)
+        raise LabelTaken(
+            f"You have a block {label!r} already. Choose another path.",
+            zh=f"你已有记忆块 {label!r}，请换一个 path。",
+            label=label,
+        )
 
 
 def need(given: Given, field: str) -> str:
     """Raises: InvalidTool."""
     if given.get(field) is None:
-        raise InvalidTool(f"The command {given['command']!r} needs `{field}`.", field=field)
+        raise InvalidTool(
+            f"The command {given['command']!r} needs `{field}`.",
+            zh=f"命令 {given['command']!r} 需要 `{field}`。",
+            field=field,
+        )
     return given[field]
 
 
@@ -143,10 +157,6 @@ def label_in(path: str) -> str:
 
 def path_of(label: str) -> str:
     return f"{FOLDER}/{label}"
-
-
-def size(block: Block) -> str:
-    return f"{len(block.value):,} of {block.content.limit:,} characters"
 
 
 def optional(name: str, en: str, zh: str, schema: Mapping[str, Any] = TEXT) -> Param:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Any
 
 from yiku.core.errors import Invalid
@@ -21,6 +21,7 @@ from yiku.store import agents, messages, requests
 from yiku.store.database import Tx
 from yiku.tools import moments
 from yiku.tools.desk import TEXT, TEXTS, Desk, OwnTool, Param
+from yiku.tools.own_words import some
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 50
@@ -75,15 +76,15 @@ async def search_memory(desk: Desk, given: Mapping[str, Any]) -> str:
 
 def recalled(desk: Desk, found: Sequence[Recalled], *, scores: bool) -> str:
     if not found:
-        return "No message was found. Other words, a longer time or fewer conditions may help."
+        return desk.words["no_message"]
     where = moments.zone(desk.state.agent.config.timezone)
-    lines = [f"{counted(len(found), 'message')}, {order(scores)}; times are {where}."]
+    lines = [heading(desk, some("message", "messages", len(found)), len(found), scores=scores)]
     for n, one in enumerate(found, 1):
         said = one.message
-        who = SPEAKERS[said.role] + (f" ({said.name})" if said.name else "")
+        who = desk.words[SPEAKERS[said.role]] + (f" ({said.name})" if said.name else "")
         score = f" · {one.score:.2f}" if scores else ""
-        lines.append(f"{n}. {moments.told(said.created_at, where)} · {who}{score}")
-        lines.append(indented(said_in(said) or ""))
+        lines.append(f"{n}. {moments.told(said.created_at, where, desk.language)} · {who}{score}")
+        lines.append(indented(said_in(said) or "", desk.words))
     return "\n".join(lines)
 
 
@@ -91,17 +92,16 @@ async def archival_memory_insert(desk: Desk, given: Mapping[str, Any]) -> str:
     """Raises: Invalid, InvalidText."""
     draft = Draft(text=given["content"], tags=tuple(given.get("tags", ())))
     [stored] = await kept_once(desk, [draft]) or [None]
+    words = desk.words
     if stored is None:
-        return "Stored in archival memory."
+        return words["stored"]
     if stored.outcome is Outcome.ADDED:
-        roles = f" It belongs to the role {', '.join(stored.roles)}." if stored.roles else ""
-        return f"Stored in archival memory.{roles}"
+        named = words["and"].join(stored.roles)
+        return words["stored"] + (words["roles"].format(roles=named) if named else "")
     where = moments.zone(desk.state.agent.config.timezone)
     known = stored.passage
-    return (
-        f"This is in archival memory already, since {moments.told(known.at, where)}:\n"
-        f"{indented(known.text)}"
-    )
+    at = moments.told(known.at, where, desk.language)
+    return words["known"].format(at=at, text=indented(known.text, words))
 
 
 async def store_memories(desk: Desk, given: Mapping[str, Any]) -> str:
@@ -115,14 +115,17 @@ async def store_memories(desk: Desk, given: Mapping[str, Any]) -> str:
         first, last = chunk["start_index"], chunk["end_index"]
         kept = [lines[n] for n in range(first, last + 1) if n in lines]
         if not kept or first not in lines or last not in lines:
-            there = f"{min(lines)} to {max(lines)}" if lines else "none"
+            there = (min(lines), max(lines)) if lines else None
+            told, zh = ("none", "无") if there is None else ("{} to {}", "{} 至 {}")
             raise Invalid(
                 f"Nothing was stored: there are no lines {first} to {last} in the conversation you"
-                f" were shown; its lines: {there}.",
+                f" were shown; its lines: {told.format(*there or ())}.",
+                zh=f"没有存储：给你看的对话中没有第 {first} 至 {last} 行；"
+                f"它的行：{zh.format(*there or ())}。",
             )
         drafts.append(Draft(text="\n".join([chunk.get("context") or "", *kept]).strip()))
     await kept_once(desk, drafts)
-    return f"{counted(len(drafts), 'part')} of the conversation stored in archival memory."
+    return desk.words[some("part", "parts", len(drafts))].format(count=len(drafts))
 
 
 async def transcript(desk: Desk) -> dict[int, str]:
@@ -189,31 +192,31 @@ async def archival_memory_search(desk: Desk, given: Mapping[str, Any]) -> str:
         else []
     )
     if not hits:
-        return "Nothing was found in archival memory. Other words or fewer conditions may help."
-    lines = [f"{counted(len(hits), 'memory', 'memories')}, {order(True)}; times are {where}."]
+        return desk.words["no_memory"]
+    lines = [heading(desk, some("memory", "memories", len(hits)), len(hits), scores=True)]
     for n, hit in enumerate(hits, 1):
-        lines += [f"{n}. {told(hit, where)}", indented(hit.passage.text)]
+        lines += [f"{n}. {told(hit, desk, where)}", indented(hit.passage.text, desk.words)]
     return "\n".join(lines)
 
 
-def told(hit: Hit, where: Any) -> str:
-    one = hit.passage
-    facts = [moments.told(one.at, where)]
+def told(hit: Hit, desk: Desk, where: tzinfo) -> str:
+    one, words = hit.passage, desk.words
+    facts = [moments.told(one.at, where, desk.language)]
     facts += [one.speaker] if one.speaker else []
-    facts += [f"tags: {', '.join(one.tags)}"] if one.tags else []
+    facts += [words["tags"].format(tags=words["and"].join(one.tags))] if one.tags else []
     return " · ".join([*facts, f"{hit.score:.2f}"])
 
 
-def order(scores: bool) -> str:
-    return "best first, with how well each fits (0 to 1)" if scores else "newest first"
+def heading(desk: Desk, noun: str, count: int, *, scores: bool) -> str:
+    words = desk.words
+    order = words["best" if scores else "newest"]
+    zone = moments.zone(desk.state.agent.config.timezone)
+    return words[noun].format(count=count, order=order, zone=zone)
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
-
-
-def indented(text: str) -> str:
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+def indented(text: str, words: Mapping[str, str]) -> str:
+    if len(text) > LONGEST:
+        text = words["cut"].format(text=text[:LONGEST], count=len(text))
     return "\n".join(f"   {line}" for line in text.split("\n"))
 
 

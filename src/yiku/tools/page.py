@@ -64,12 +64,18 @@ async def fetch(
                     return found
                 url = found
     except TimeoutError as error:
-        raise Invalid(f"{url} took longer than {timeout_s:g} s.") from error
-    except httpx.HTTPError as error:
         raise Invalid(
-            f"{url} could not be fetched: {str(error) or type(error).__name__}."
+            f"{url} took longer than {timeout_s:g} s.", zh=f"{url} 超过了 {timeout_s:g} 秒。"
         ) from error
-    raise Invalid(f"{url} leads on and on: more than {MAX_REDIRECTS} redirects.")
+    except httpx.HTTPError as error:
+        why = str(error) or type(error).__name__
+        raise Invalid(
+            f"{url} could not be fetched: {why}.", zh=f"无法读取 {url}：{why}。"
+        ) from error
+    raise Invalid(
+        f"{url} leads on and on: more than {MAX_REDIRECTS} redirects.",
+        zh=f"{url} 一再跳转：超过 {MAX_REDIRECTS} 次。",
+    )
 
 
 async def once(
@@ -98,12 +104,20 @@ async def once(
         if answer.is_redirect:
             return str(asked.join(answer.headers["location"]))
         if answer.status_code >= 400:
-            raise Invalid(f"{url} answered {answer.status_code} {answer.reason_phrase}.")
+            status = f"{answer.status_code} {answer.reason_phrase}"
+            raise Invalid(f"{url} answered {status}.", zh=f"{url} 返回了 {status}。")
         kind = answer.headers.get("content-type", "text/plain").lower()
         if not TEXTUAL.match(kind):
-            raise Invalid(f"{url} is {kind.partition(';')[0]}, which has no text to read.")
+            named = kind.partition(";")[0]
+            raise Invalid(
+                f"{url} is {named}, which has no text to read.",
+                zh=f"{url} 是 {named}，没有可读的文字。",
+            )
         if answer.headers.get("content-encoding", "identity") != "identity":
-            raise Invalid(f"{url} came packed, though it was asked for plainly.")
+            raise Invalid(
+                f"{url} came packed, though it was asked for plainly.",
+                zh=f"{url} 返回的是压缩内容，尽管要求的是原文。",
+            )
         body, whole = await read(answer)
     finally:
         await answer.aclose()
@@ -115,11 +129,19 @@ def checked(url: str) -> httpx.URL:
     try:
         asked = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise Invalid(f"{url!r:.200} is no address of a page.") from error
+        raise Invalid(
+            f"{url!r:.200} is no address of a page.", zh=f"{url!r:.200} 不是网页地址。"
+        ) from error
     if asked.scheme not in ("http", "https") or not asked.host:
-        raise Invalid(f"{url!r:.200} is no address of a page: it begins with https:// or http://.")
+        raise Invalid(
+            f"{url!r:.200} is no address of a page: it begins with https:// or http://.",
+            zh=f"{url!r:.200} 不是网页地址：应以 https:// 或 http:// 开头。",
+        )
     if asked.userinfo:
-        raise Invalid("A page's address with a user's name or password in it isn't fetched.")
+        raise Invalid(
+            "A page's address with a user's name or password in it isn't fetched.",
+            zh="不读取带有用户名或密码的网页地址。",
+        )
     return asked
 
 
@@ -130,12 +152,16 @@ async def resolved(asked: httpx.URL, allowed: Callable[[Address], bool]) -> Addr
         name = asked.raw_host.decode("ascii").strip("[]")
         rows = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Invalid(f"There is no host {asked.host!r}, or its name can't be resolved.") from error
+        raise Invalid(
+            f"There is no host {asked.host!r}, or its name can't be resolved.",
+            zh=f"没有主机 {asked.host!r}，或无法解析它的名称。",
+        ) from error
     found = [ipaddress.ip_address(str(row[4][0]).partition("%")[0]) for row in rows]
     if not found or not all(map(allowed, found)):
         raise Invalid(
             f"{asked.host!r} is not fetched: it is an address of this machine or its network, and"
-            " only public ones are reached."
+            " only public ones are reached.",
+            zh=f"不读取 {asked.host!r}：那是本机或内网的地址，只能访问公网地址。",
         )
     return found[0]
 

@@ -11,6 +11,7 @@ from typing import Any
 from yiku.core.agent import AgentState
 from yiku.core.errors import InvalidTool
 from yiku.core.ids import ToolId, new_id
+from yiku.core.language import Language
 from yiku.core.ports import Sandbox
 from yiku.core.tenant import Actor, Scope
 from yiku.core.tool import (
@@ -297,26 +298,38 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int, language: Language = "en") -> str:
     if len(text) <= limit:
         return text
+    if language == "zh":
+        return f"{text[:limit]}……（已截断：共 {len(text):,} 个字符，显示 {limit:,} 个）"
     return f"{text[:limit]}… (cut: {len(text):,} characters, {limit:,} are shown)"
 
 
-def reason(ran: Ran) -> str:
+def reason(ran: Ran, language: Language = "en") -> str:
     """Why there is no value."""
+    zh = language == "zh"
     match ran.outcome:
         case Returned():
             return ""
         case Raised(traceback=traceback):
             return traceback.rstrip()
         case TimedOut(timeout_s=seconds):
-            return f"the tool took longer than {seconds:g} s (YIKU_SANDBOX_TIMEOUT_S)"
+            why = f"工具超过了 {seconds:g} 秒" if zh else f"the tool took longer than {seconds:g} s"
+            setting = "YIKU_SANDBOX_TIMEOUT_S"
         case OutOfMemory(memory_mb=memory):
-            return f"the tool used more than {memory} MB (YIKU_SANDBOX_MEMORY_MB)"
+            why = f"工具用了超过 {memory} MB 内存" if zh else f"the tool used more than {memory} MB"
+            setting = "YIKU_SANDBOX_MEMORY_MB"
         case Killed(signal=None, exit_code=code):
+            if zh:
+                return f"工具自行退出，代码 {code}，没有给出结果"
             return f"the tool ended itself with code {code}, without an answer"
         case Killed(signal=number):
-            return f"the tool was ended by signal {number}"
+            return f"工具被信号 {number} 终止" if zh else f"the tool was ended by signal {number}"
         case OutputTooLarge(limit_bytes=limit):
-            return f"the tool gave more than {limit:,} bytes"
+            return (
+                f"工具的输出超过 {limit:,} 字节"
+                if zh
+                else f"the tool gave more than {limit:,} bytes"
+            )
+    return f"{why}（{setting}）" if zh else f"{why} ({setting})"

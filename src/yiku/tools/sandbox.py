@@ -74,7 +74,8 @@ class NoSandbox:
 
     async def run(self, code: Code) -> Ran:
         raise SandboxUnavailable(
-            f"{code.function} was not run: custom tools are switched off (YIKU_SANDBOX=off)."
+            f"{code.function} was not run: custom tools are switched off (YIKU_SANDBOX=off).",
+            zh=f"{code.function} 没有运行：自定义工具已关闭（YIKU_SANDBOX=off）。",
         )
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from tests.fixtures.running import (
 )
 from tests.servers.scripted_chat import Call, Says, Script
 from yiku.core.agent import AgentState
+from yiku.core.block import BlockContent
 from yiku.core.errors import ApprovalPending, Invalid, NothingToApprove
 from yiku.core.message import Approval, Message, ToolCall, ToolReturn
 from yiku.core.model import ToolSpec
@@ -84,6 +85,25 @@ async def test_a_denied_call_is_not_run_and_the_model_hears_why(talk: Talk) -> N
     assert (ok, "not that" in text) == (False, True)
     assert talk.texts(1)[-1] == ("tool", text)
     assert "上海" not in (await talk.block(agent)).value
+
+
+@pytest.mark.parametrize("how", ["instructions", "words"])
+async def test_a_chinese_agent_is_told_of_the_denial_in_chinese(talk: Talk, how: str) -> None:
+    talk.model.respond = Script(Says(calls=(append("住在上海"),)), "好吧。")
+    chinese = how == "instructions"
+    agent = await talk.agent(
+        APPEND,
+        blocks=(BlockContent(label="human", value="A user."),),
+        tool_rules=ASKS,
+        system="你是一个乐于助人的助手。" if chinese else "You help people.",
+    )
+    await talk.send(agent, "x" if chinese else "我住在上海")
+    [call] = await waiting(talk, agent)
+    await talk.send(agent, approval(no(call, "不行")))
+    [(_, _, text)] = returned(await talk.said(agent))
+    assert text == "这次调用没有执行：用户拒绝了。原因：不行"
+    [told] = [tool["function"] for tool in talk.model.bodies()[0]["tools"]]
+    assert ("记忆块" in told["description"]) == chinese
 
 
 async def test_arguments_can_be_edited(talk: Talk) -> None:

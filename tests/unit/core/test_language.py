@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yiku.core.language import language_of
+from yiku.core.language import language_of, language_spoken
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,16 @@ def test_prompts_are_chinese_for_chinese_texts_alone(texts: list[str], language:
 @given(st.text(st.sampled_from("12 ,。-"), max_size=10))
 def test_without_a_word_the_default_holds(text: str) -> None:
     assert language_of([text], "zh") == "zh"
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "language"),
+    [
+        (["👍", "好的", "I like tea."], "zh"),
+        (["123", "……", "I like tea.", "好的"], "en"),
+        (["👍"], "zh"),
+        ([], "zh"),
+    ],
+)
+def test_what_has_no_word_changes_no_language(newest_first: list[str], language: str) -> None:
+    assert language_spoken(newest_first, "zh") == language

@@ -115,6 +115,15 @@ def test_hits_are_quoted_as_the_search_tools_tell_them() -> None:
     ]
 
 
+def test_hits_are_quoted_as_chinese_agents_are_told_them() -> None:
+    said_before = (
+        "1 条消息，最相关的在前，附相关程度（0 到 1）；时间为 UTC。\n"
+        "1. 2026-10-03 08:00 (周六) · 用户 · 0.56\n   不要花生"
+    )
+    answer = respond(after(prompt("我对什么过敏？", CONVERSATION), said_before)).text
+    assert "- 2026-10-03 (你说过)：“不要花生”" in answer
+
+
 def test_nothing_found_in_words_is_said() -> None:
     none = "Nothing was found in archival memory. Other words or fewer conditions may help."
     answer = respond(after(prompt("Who is my dentist?"), none, none)).text

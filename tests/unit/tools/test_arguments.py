@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yiku.core.errors import InvalidTool
-from yiku.tools.arguments import problem, read
+from yiku.tools.arguments import WORDS, Reader, read
 
 PARAMETERS = {
     "type": "object",
@@ -85,6 +85,30 @@ def test_what_does_not_fit_is_refused_with_the_reason(written: str, told: str) -
     assert told in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{}", '`find` 缺少 `query`。调用格式：{"query": string, "limit": integer（可选）'),
+        ("{", "参数不是有效的 JSON"),
+        ("[1]", "应为一个 JSON 对象，而不是列表"),
+        ('{"query": 5}', "`query` 应为字符串，而不是整数（5）"),
+        ('{"query": "a", "limit": 10}', "`limit` 至多为 9，给出的是 10"),
+        ('{"query": "a", "mode": "some"}', '`mode` 应为 "any", "all" 之一，而不是 "some"'),
+        ('{"query": "a", "near": {}}', "`near` 缺少 `x`"),
+        ('{"query": "a", "color": 1}', "没有参数 `color`"),
+        ('{"query": "\\ud800"}', "半个字符"),
+    ],
+)
+def test_a_chinese_agent_is_refused_in_chinese(written: str, told: str) -> None:
+    with pytest.raises(InvalidTool) as refused:
+        read("find", written, PARAMETERS, "zh")
+    assert told in refused.value.message
+
+
+def test_the_words_are_there_in_both_languages() -> None:
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
+
+
 def test_a_refusal_shows_what_a_right_call_is() -> None:
     with pytest.raises(InvalidTool) as refused:
         arguments("{}")
@@ -103,12 +127,12 @@ JSON = st.recursive(
 
 @given(value=JSON, schema=JSON)
 def test_no_value_and_no_schema_is_too_odd(value: Any, schema: Any) -> None:
-    told = problem(value, schema, "`x`", {})
+    told = Reader({}).problem(value, schema, "`x`")
     assert told is None or "`x`" in told
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
     loop = {"$ref": "#/$defs/a"}
-    assert problem(1, loop, "`x`", {"$defs": {"a": loop}}) is None
+    assert Reader({"$defs": {"a": loop}}).problem(1, loop, "`x`") is None
     union: dict[str, Any] = {"anyOf": [{"$ref": "#/$defs/u"}]}
-    assert problem(1, union, "`x`", {"$defs": {"u": union}}) is None
+    assert Reader({"$defs": {"u": union}}).problem(1, union, "`x`") is None
