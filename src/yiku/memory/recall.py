@@ -74,10 +74,10 @@ async def catch_up(
         if not new:
             return True
         step = Step(agent_id, seen, new)
+        drafts = step.drafts()
+        await read_dictionary(memory, drafts)
         try:
-            await ingest.add(
-                own, actor.bookkeeper, place_of(agent_id), step.drafts(), also=step.keep
-            )
+            await ingest.add(own, actor.bookkeeper, place_of(agent_id), drafts, also=step.keep)
         except JobConflict:
             continue  # somebody else has indexed them, or they are gone
         if batches is not None:
@@ -85,6 +85,13 @@ async def catch_up(
         if len(new) < BATCH:
             return True
     return False
+
+
+async def read_dictionary(memory: ArchivalMemory, drafts: Sequence[Draft]) -> None:
+    """The first Chinese text of all takes up to two seconds, of which the loop knows nothing."""
+    chinese = next((one.text for one in drafts if not one.text.isascii()), None)
+    if chinese is not None:
+        await asyncio.to_thread(memory.gloss, chinese)
 
 
 def as_they_are(memory: ArchivalMemory) -> Policy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from yiku.core.errors import Invalid, ProviderRefused, SettingInvalid
 from yiku.providers.catalog import KnownModel, Provider, Quirks
@@ -44,11 +45,11 @@ class Target:
     name: str
     handle: str
 
-    @property
+    @cached_property
     def known(self) -> KnownModel:
         return self.access.provider.known(self.name)
 
-    @property
+    @cached_property
     def quirks(self) -> Quirks:
         return self.access.provider.quirks_of(self.name)
 

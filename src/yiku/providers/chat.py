@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
-from weakref import ref
 
 from yiku.core.message import (
     Image,
@@ -28,6 +27,7 @@ from yiku.core.message import (
 from yiku.core.model import Prompt
 from yiku.providers.access import Target
 from yiku.providers.incoming import OF_CALL
+from yiku.providers.kept import WhileThere
 from yiku.providers.sampling import will_think
 from yiku.providers.text import object_of, replace_surrogates
 
@@ -81,8 +81,8 @@ class Encoded:
 class Chat:
     """The conversations with one model.
 
-    What an utterance is sent as is kept for as long as somebody has the utterance, which never
-    changes: so `store.contexts` bounds it, and what is erased there is erased here.
+    What an utterance is sent as is kept for as long as somebody has the utterance: so
+    `store.contexts` bounds it, and what is erased there is erased here.
     """
 
     def __init__(self, target: Target) -> None:
@@ -91,12 +91,8 @@ class Chat:
         self._field = self._quirks.reasoning_field
         self._fields = frozenset(name for name in (*FIELDS, self._field) if name)
         self._always_in_field = self._quirks.replay == "field" and self._field is not None
-        self._kept: dict[tuple[int, str | None], tuple[ref[Utterance], Encoded]] = {}
-
-    @property
-    def kept(self) -> int:
-        """How many utterances are kept encoded."""
-        return len(self._kept)
+        self._of = WhileThere(self._encoded)
+        self._with_field = WhileThere(partial(self._encoded, empty=self._field))
 
     def messages(self, prompt: Prompt) -> Raw:
         head = [{"role": "system", "content": prompt.system}] if prompt.system else []
@@ -109,20 +105,8 @@ class Chat:
         entries = [one.json for one in found if one.json] or [self._of(OPENING).json]
         return Raw(b"[%s]" % b",".join([*map(encoded, head), *entries]))
 
-    def _of(self, one: Utterance, empty: str | None = None) -> Encoded:
-        """`empty`: a field for reasoning that goes with it, whether there was any or not."""
-        key = (id(one), empty)
-        kept = self._kept.get(key)
-        if kept is not None and kept[0]() is one:
-            return kept[1]
-        made = self._encoded(one, empty)
-        self._kept[key] = (ref(one, partial(self._drop, key)), made)
-        return made
-
-    def _drop(self, key: tuple[int, str | None], _: ref[Utterance]) -> None:
-        self._kept.pop(key, None)
-
-    def _encoded(self, one: Utterance, empty: str | None) -> Encoded:
+    def _encoded(self, one: Utterance, empty: str | None = None) -> Encoded:
+        """`empty`: a field for reasoning that goes with it, though there was none."""
         entries = self._entries(one)
         fields = self._fields.intersection(*entries) if entries else frozenset[str]()
         if empty is not None:
@@ -138,22 +122,21 @@ class Chat:
 
     def _filled(self, prompt: Prompt, found: list[Encoded]) -> list[Encoded]:
         """Those who want reasoning back refuse calls without its field, though it be empty."""
-        field, begins = self._field, 0
         if self._always_in_field:
             thinks = self._quirks.thinks in ("default", "always")
+            begins = 0
             if not thinks and not will_think(prompt.sampling, self._quirks):
                 begins = next((at for at, one in enumerate(found) if one.thought), len(found))
+            fill = self._with_field
         else:
             fields = frozenset[str]().union(*(one.fields for one in found if one.fields))
             if len(fields) != 1:
                 return found
-            [field] = fields
             begins = max((at for at, one in enumerate(found) if one.asked), default=-1) + 1
+            fill = partial(self._encoded, empty=next(iter(fields)))
         return [
-            self._of(prompt.messages[at], field)
-            if at >= begins and one.calls and not one.fields
-            else one
-            for at, one in enumerate(found)
+            fill(shown) if at >= begins and one.calls and not one.fields else one
+            for at, (shown, one) in enumerate(zip(prompt.messages, found, strict=True))
         ]
 
     def _goes_back(self, part: Part) -> bool:

@@ -20,14 +20,14 @@ MESSAGES = 20_000
 """Kept of all conversations together."""
 
 _PARTS = Select(
-    "SELECT seq, id, parts FROM message"
+    "SELECT seq, parts FROM message"
     " WHERE agent_id = :agent AND organization_id = :organization"
     " AND conversation_id = :conversation AND NOT is_archived ORDER BY seq"
 )
 """Of what a message is shown as, only its parts ever change."""
 
-Kept = dict[str, tuple[Any, Message]]
-"""By id: the parts as the driver gave them, and the message."""
+Kept = dict[int, tuple[Any, Message]]
+"""By row number: the parts as the driver gave them, and the message."""
 Place = tuple[str, AgentId, ConversationId | None]
 
 
@@ -47,9 +47,9 @@ class Contexts:
         place = (tx.actor.organization_id, agent_id, conversation_id)
         known = self._kept.get(place, {})
         rows = _PARTS.rows(tx.connection, **messages.place(tx, agent_id, conversation_id))
-        new = [seq for seq, id, parts in rows if id not in known or known[id][0] != parts]
+        new = [seq for seq, parts in rows if seq not in known or known[seq][0] != parts]
         read = messages.get_by_seq(tx, new)
-        kept = {id: (parts, read[seq]) if seq in read else known[id] for seq, id, parts in rows}
+        kept = {seq: (parts, read[seq]) if seq in read else known[seq] for seq, parts in rows}
         self._keep(place, kept)
         return [message for _, message in kept.values()]
 

@@ -1,6 +1,5 @@
 """What a conversation is in OpenAI's words; what vendors want otherwise is tested on the wire."""
 
-import gc
 import json
 from typing import Any
 
@@ -140,20 +139,3 @@ def test_half_a_character_is_replaced() -> None:
 def test_a_body_holds_json_that_is_written_already() -> None:
     body = body_of({"model": "m", "messages": Raw(b"[1]"), "stream": True})
     assert body == b'{"model":"m","messages":[1],"stream":true}'
-
-
-def test_what_is_kept_of_an_utterance_goes_with_it() -> None:
-    chat = chat_with()
-    some = [said(MessageRole.USER, str(number)) for number in range(3)]
-    sent(chat, *some)
-    assert chat.kept == 3
-    del some[:]
-    gc.collect()
-    assert chat.kept == 0
-
-
-def test_an_utterance_is_encoded_once() -> None:
-    chat = chat_with()
-    first = chat.messages(Prompt(system="", messages=[ASK])).json
-    assert chat.messages(Prompt(system="", messages=[ASK])).json == first
-    assert chat.kept == 1
