@@ -100,6 +100,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         box = sandbox(settings.sandbox, sandbox_limits(settings))
         opened.push_async_callback(asyncio.to_thread, box.close)
         skills = skills_of(settings, memory, models)
+        opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
         agents = Agents(
             database=memory.database,

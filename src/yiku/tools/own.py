@@ -8,7 +8,7 @@ from functools import cache
 from yiku.core.language import Language
 from yiku.core.model import ToolSpec
 from yiku.core.tool import Tool
-from yiku.tools import own_builtin, own_memory, own_omni, own_search
+from yiku.tools import own_builtin, own_memory, own_omni, own_search, own_skills
 from yiku.tools.desk import OwnTool
 
 OWN: Mapping[str, OwnTool] = {
@@ -18,6 +18,7 @@ OWN: Mapping[str, OwnTool] = {
         *own_memory.EDITS,
         *own_omni.TOOLS,
         *own_search.TOOLS,
+        *own_skills.TOOLS,
     )
 }
 
