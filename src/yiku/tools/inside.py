@@ -127,8 +127,8 @@ class Shown(dict["str", "Any"]):  # in quotes: `Any` is for those who read types
     def refuse(self, *given: object, **named: object) -> None:
         raise TypeError("agent_state can be read only: change an agent by its tools, or the API")
 
-    __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = refuse  # type: ignore[assignment]
+    __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = refuse  # type: ignore[assignment]  # all of them refuse
+    clear = pop = popitem = setdefault = update = refuse  # type: ignore[assignment]  # all of them refuse
 
 
 class Memory(Shown):

@@ -22,7 +22,8 @@ from yiku.store import agents, changelogs, messages, outbox
 from yiku.store.database import Tx, demand
 from yiku.tools import moments
 from yiku.tools.desk import TEXT, TEXTS, Desk, OwnTool, Param
-from yiku.tools.own_search import DEFAULT_LIMIT, MAX_LIMIT, counted, indented, number, order, told
+from yiku.tools.own_search import DEFAULT_LIMIT, MAX_LIMIT, heading, indented, number, told
+from yiku.tools.own_words import some
 
 logger = logging.getLogger(__name__)
 
@@ -74,16 +75,17 @@ def said_in(tx: Tx, desk: Desk) -> MessageId | None:
 
 
 def saved(desk: Desk, one: Saved) -> str:
-    where = moments.zone(desk.state.agent.config.timezone)
+    words = desk.words
     if one.outcome is not Outcome.ADDED:
-        since = moments.told(one.passage.at, where)
-        return f"This is in memory already, since {since}:\n{indented(one.passage.text)}"
-    lines = ["Saved to memory."]
+        where = moments.zone(desk.state.agent.config.timezone)
+        since = moments.told(one.passage.at, where, desk.language)
+        return words["known_memory"].format(at=since, text=indented(one.passage.text, words))
+    lines = [words["saved"]]
     if one.masked:
-        kinds = ", ".join(dict.fromkeys(kind.value for kind in one.masked))
-        lines.append(f"A secret was left out ({kinds}): secrets are never stored.")
+        kinds = words["and"].join(dict.fromkeys(kind.value for kind in one.masked))
+        lines.append(words["masked"].format(kinds=kinds))
     if one.may_supersede:
-        lines.append("It may replace what is known; forget what no longer holds:")
+        lines.append(words["may_replace"])
         lines += [f"   {known.id} {known.text[:200]}" for known in one.may_supersede]
     return "\n".join(lines)
 
@@ -92,7 +94,7 @@ async def query_memory(desk: Desk, given: Mapping[str, Any]) -> str:
     """Raises: Invalid."""
     archives = await archives_of(desk)
     if not archives:
-        return NOTHING
+        return desk.words["not_found"]
     found = await query.query_memory(
         desk.skills,
         desk.actor,
@@ -104,10 +106,7 @@ async def query_memory(desk: Desk, given: Mapping[str, Any]) -> str:
         run_id=desk.run_id,
         call_id=desk.call_id,
     )
-    return listed(desk, found.hits) if found.hits else NOTHING
-
-
-NOTHING = "Nothing was found in memory. Other words may help."
+    return listed(desk, found.hits) if found.hits else desk.words["not_found"]
 
 
 async def archives_of(desk: Desk) -> Sequence[ArchiveId]:
@@ -118,9 +117,10 @@ async def archives_of(desk: Desk) -> Sequence[ArchiveId]:
 
 def listed(desk: Desk, hits: Sequence[Hit]) -> str:
     where = moments.zone(desk.state.agent.config.timezone)
-    lines = [f"{counted(len(hits), 'memory', 'memories')}, {order(True)}; times are {where}."]
+    lines = [heading(desk, some("memory", "memories", len(hits)), len(hits), scores=True)]
     for n, hit in enumerate(hits, 1):
-        lines += [f"{n}. {told(hit, where)} · {hit.passage.id}", indented(hit.passage.text)]
+        text = indented(hit.passage.text, desk.words)
+        lines += [f"{n}. {told(hit, desk, where)} · {hit.passage.id}", text]
     return "\n".join(lines)
 
 
@@ -134,7 +134,7 @@ async def forget_memory(desk: Desk, given: Mapping[str, Any]) -> str:
         reason=given.get("reason"),
         agent_id=desk.agent_id,
     )
-    return f"Forgotten:\n{indented(gone.text)}"
+    return desk.words["forgotten"].format(text=indented(gone.text, desk.words))
 
 
 def evolve_memory_skills(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
@@ -144,11 +144,7 @@ def evolve_memory_skills(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
     if name is not None:
         demand_active(tx, name)
     outbox.put(tx, EVOLVE, name or ALL, {"name": name})
-    what = f"The memory skill {name!r} is" if name else "The memory skills are"
-    return (
-        f"{what} examined in the background. What comes of it waits for an administrator's decision"
-        " and is shown by list_skill_changelog."
-    )
+    return desk.words["evolving" if name else "evolving_all"].format(name=name)
 
 
 def list_skill_changelog(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
@@ -157,12 +153,13 @@ def list_skill_changelog(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
     where = moments.zone(desk.state.agent.config.timezone)
     found = changelogs.page(tx, given.get("skill") or None, None, given.get("limit", CHANGES))
     if not found:
-        return "No memory skill was changed yet."
-    lines = [f"{counted(len(found), 'change')}, {order(False)}; times are {where}."]
+        return desk.words["unchanged"]
+    lines = [heading(desk, some("change", "changes", len(found)), len(found), scores=False)]
     for n, one in enumerate(found, 1):
-        lines.append(f"{n}. {moments.told(one.created_at, where)} · {one.name} · {one.status}")
+        at = moments.told(one.created_at, where, desk.language)
+        lines.append(f"{n}. {at} · {one.name} · {one.status}")
         reason = one.reason if len(one.reason) <= REASON else f"{one.reason[:REASON]}…"
-        lines.append(indented(f"{one.id}\n{reason}"))
+        lines.append(indented(f"{one.id}\n{reason}", desk.words))
     return "\n".join(lines)
 
 
@@ -184,6 +181,7 @@ def demand_admin(desk: Desk, tool: str) -> None:
         raise NotAllowed(
             f"`{tool}` is for administrators: the key that this run was asked for with may only"
             f" {desk.actor.scope}.",
+            zh=f"`{tool}` 仅限管理员使用：发起这次运行的密钥只有 {desk.actor.scope} 权限。",
             scope=desk.actor.scope,
             needed=Scope.ADMIN,
         ) from None
