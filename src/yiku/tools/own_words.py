@@ -104,7 +104,8 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "known_memory": "记忆中已有这段内容，存于 {at}：\n{text}",
         "not_found": "记忆中没有找到相关内容。可以换些词语。",
         "forgotten": "已忘掉：\n{text}",
-        "evolving": "正在后台检查记忆技能 {name!r}。结果由管理员决定，可用 list_skill_changelog 查看。",
+        "evolving": "正在后台检查记忆技能 {name!r}。"
+        "结果由管理员决定，可用 list_skill_changelog 查看。",
         "evolving_all": "正在后台检查记忆技能。结果由管理员决定，可用 list_skill_changelog 查看。",
         "unchanged": "还没有改动过记忆技能。",
         "change": "{count} 处改动，{order}；时间为 {zone}。",
