@@ -103,6 +103,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         if designers is not None:
             opened.push_async_callback(designers.close)
         skills = skills_of(settings, memory, models, designers)
+        opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
         agents = Agents(
             database=memory.database,

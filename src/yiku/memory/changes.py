@@ -283,11 +283,17 @@ def inherited(draft: Draft, old: Passage) -> Draft:
 
 
 async def forget(
-    memory: ArchivalMemory, actor: Actor, passage_id: PassageId, *, reason: str | None = None
+    memory: ArchivalMemory,
+    actor: Actor,
+    passage_id: PassageId,
+    *,
+    reason: str | None = None,
+    also: Callable[[Tx, Passage], None] | None = None,
 ) -> Passage:
     """Hide a passage: no search finds it, its history stays, `undo` brings it back.
 
-    Forgetting twice changes nothing. Raises: PassageNotFound.
+    Forgetting twice changes nothing. `also` runs in the same transaction, where it is forgotten.
+    Raises: PassageNotFound.
     """
 
     def unit(tx: Tx) -> Passage:
@@ -300,6 +306,8 @@ async def forget(
         history.record(
             tx, archive.id, Action.FORGET, [(seen, {"forgotten_at": None}, values)], reason
         )
+        if also is not None:
+            also(tx, changed)
         return changed
 
     return await memory.database.write(actor, unit)

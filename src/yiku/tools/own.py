@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from yiku.core.model import ToolSpec
 from yiku.core.tool import Tool
-from yiku.tools import own_builtin, own_memory, own_omni, own_search
+from yiku.tools import own_builtin, own_memory, own_omni, own_search, own_skills
 from yiku.tools.desk import Language, OwnTool
 
 OWN: Mapping[str, OwnTool] = {
@@ -16,6 +16,7 @@ OWN: Mapping[str, OwnTool] = {
         *own_memory.EDITS,
         *own_omni.TOOLS,
         *own_search.TOOLS,
+        *own_skills.TOOLS,
     )
 }
 

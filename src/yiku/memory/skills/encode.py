@@ -214,7 +214,7 @@ async def saved_before(skills: Skills, actor: Actor, work: Saving) -> Saved:
     """What the call of this key stored. Raises: IdempotencyConflict, PassageNotFound."""
 
     def unit(tx: Tx) -> Saved:
-        [found] = requests.find(tx, work.key or "", work.content_hash) or ()
+        found = (requests.find(tx, work.key or "", work.content_hash) or [{}])[0]
         passage = passages.get(tx, PassageId(found["id"]))
         own = [one for one, op in encodings.of_passage(tx, passage.id) if op == encodings.RAW]
         outcome = Outcome(found["outcome"])

@@ -10,6 +10,7 @@ from yiku.core.ids import OrganizationId
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.skills.controller import Controllers
 from yiku.memory.skills.files import Shelf
+from yiku.memory.skills.looking import LookupLog
 from yiku.providers.models import Models
 from yiku.store.database import Database
 
@@ -47,6 +48,12 @@ class Skills:
     """Whose rows say what the files say, and as of which of the shelf's editions."""
 
     controllers: Controllers = field(init=False, default_factory=Controllers)
+    looking: LookupLog = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shelf", Shelf(self.folder))
+        object.__setattr__(self, "looking", LookupLog(self.database))
+
+    async def close(self) -> None:
+        """Write what is being noted."""
+        await self.looking.close()
