@@ -244,7 +244,7 @@ def of_said(plain: str, match: re.Match[str]) -> Secret | None:
             whole = len(told.split()) == 1 or match["link"].strip() in (":", "=")
             plausible = told[:1] != "[" and (whole or "phrase" in match[0].lower())
             return Secret(kind, match.start(name), match.end(name)) if plausible else None
-    value = match["bare"].rstrip(ENDS)
+    value = match["bare"].rstrip(ENDS.replace("!", ""))  # which may well be its last sign
     start, end = match.start("bare"), match.start("bare") + len(value)
     if not is_value(value, match, plain[end : end + 12]):
         return None
@@ -259,7 +259,7 @@ def is_value(value: str, match: re.Match[str], after: str) -> bool:
     link = match["link"].strip().lower()
     if looks_secret(value):
         return bool(link) or is_lone(value, match)
-    lower = value.lower()
+    lower = value.lower().rstrip(ENDS)
     if match["key"] or lower in STATES or INFLECTED.fullmatch(lower):
         return False
     if link in (":", "="):
