@@ -82,9 +82,16 @@ def mask(kind: SecretKind, language: Language) -> str:
     return f"[{ZH[kind]}已隐去]" if language == "zh" else f"[{kind.value} removed]"
 
 
+MASKED = re.compile(
+    "|".join(re.escape(mask(kind, each)) for kind in SecretKind for each in ("en", "zh"))
+)
+
+
 def secrets_in(text: str) -> list[Secret]:
     """In order; none within another."""
     plain = text if text.isascii() else text.translate(NARROW)
+    if MASKED.search(plain):  # what stands there is no secret, and ends what was said before it
+        plain = MASKED.sub(lambda mask: "\n" * len(mask[0]), plain)
     if not HINT.search(plain):
         return []
     found = sorted(each(plain), key=lambda one: (one.start, -one.end))
