@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import memory, roles
+from yiku.server import memory, roles, skill_events, skills
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
@@ -179,6 +179,8 @@ def routes() -> FastAPI:
     )
     asgi.include_router(memory.router)
     asgi.include_router(roles.router)
+    asgi.include_router(skill_events.router)  # before a skill of that name
+    asgi.include_router(skills.router)
     for router in v1.build():
         asgi.include_router(router)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
