@@ -2,9 +2,9 @@
 
 Used, cited: what was said after a lookup drew on the memory (`overlap`). Missed: the reply says
 that it doesn't know, though it had been told (`missed`). Forgotten: somebody had the memory
-forgotten. Corrected, contradicted: a later text says that it was wrong (`corrections`). Each
-judgement is a row with what shows it, has a key, and is counted once, in the transaction that
-writes it.
+forgotten (`query.forget_memory`). Corrected, contradicted: a later text says that it was wrong
+(`corrections`). Each judgement is a row with what shows it, has a key, and is counted once, in the
+transaction that writes it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from yiku.core.errors import ProviderError, RunNotFound
-from yiku.core.ids import AgentId, EncodingId, LookupId, PassageId, RunId, SkillId
+from yiku.core.ids import EncodingId, LookupId, PassageId, RunId, SkillId
 from yiku.core.memory import Json, Passage
 from yiku.core.message import Message, MessageFilter, MessagePage
 from yiku.core.run import Run
@@ -234,79 +234,31 @@ def keep(tx: Tx, one: Draft) -> bool:
     )
 
 
-def record(
-    tx: Tx,
-    passage_id: PassageId,
-    kind: FeedbackKind,
-    *,
-    key: str,
-    agent_id: AgentId | None = None,
-    query: str | None = None,
-    evidence: Mapping[str, Json] | None = None,
-) -> int:
-    """Count against the skills behind a memory; returns how many judgements that made.
-
-    Against the version that wrote it; where somebody had it forgotten, also against the one that
-    last found it for this agent. `key`: of the forgetting or the correction, which counts once.
-    """
-    drafts: list[Draft] = []
-    wrote = author(tx, passage_id)
-    shared: dict[str, Any] = {
-        "kind": kind,
-        "evidence": dict(evidence or {}),
-        "passage_id": passage_id,
-    }
-    if wrote is not None:
-        drafts.append(
-            Draft(
-                skill_id=wrote.skill_id,
-                key=f"{kind.value}:wrote:{key}",
-                encoding_id=wrote.id,
-                query=query,
-                **shared,
-            )
-        )
-    looked = lookups.last_with(tx, passage_id, agent_id)
-    if looked is not None and kind is FeedbackKind.FORGOTTEN:
-        drafts.append(
-            Draft(
-                skill_id=looked.skill_id,
-                key=f"{kind.value}:found:{key}",
-                lookup_id=looked.id,
-                query=query or looked.query,
-                **shared,
-            )
-        )
-    return sum(keep(tx, one) for one in drafts)
-
-
-async def corrected(skills: Skills, actor: Actor, encoding_id: EncodingId) -> int:
+def count_corrections(tx: Tx, later: Encoding) -> int:
     """Count against the skills whose memories this text puts right; returns how many.
 
-    Where the text ended memories of its own conversation or agent, and says that they were wrong
-    rather than that things have changed. Again, it changes nothing.
+    Where what was carried out of it ended memories of its own agent, and it says that they were
+    wrong rather than that things have changed. In the transaction that carries it out.
     """
-
-    def unit(tx: Tx) -> int:
-        later = encodings.get(tx, encoding_id)
-        if later is None or later.status is not EncodingStatus.ENCODED:
-            return 0
-        kind = corrections.judgement(later.content)
-        return 0 if kind is None else sum(against(tx, later, kind))
-
-    return await skills.database.write(actor.bookkeeper, unit)
-
-
-def against(tx: Tx, later: Encoding, kind: FeedbackKind) -> list[int]:
-    """Judgements on the memories that `later` ended."""
-    made: list[int] = []
+    kind = corrections.judgement(later.content)
+    if kind is None or later.status is not EncodingStatus.ENCODED:
+        return 0
+    drafts: list[Draft] = []
     for operation in later.operations:
         if operation.target is None or operation.op not in (Op.SUPERSEDE, Op.DELETE):
             continue
         wrote = author(tx, operation.target)
-        if wrote is None or wrote.agent_id != later.agent_id:
-            continue
-        evidence: dict[str, Json] = {"correction": later.content[:QUOTED], "by": later.id}
-        key = f"{later.id}:{operation.target}"
-        made.append(record(tx, operation.target, kind, key=key, evidence=evidence))
-    return made
+        if wrote is not None and wrote.agent_id == later.agent_id:
+            drafts.append(of_correction(later, operation.target, kind, wrote))
+    return sum(keep(tx, one) for one in drafts)
+
+
+def of_correction(later: Encoding, target: PassageId, kind: FeedbackKind, wrote: Encoding) -> Draft:
+    return Draft(
+        skill_id=wrote.skill_id,
+        kind=kind,
+        key=f"{kind.value}:{later.id}:{target}",
+        passage_id=target,
+        encoding_id=wrote.id,
+        evidence={"correction": later.content[:QUOTED], "by": later.id},
+    )
