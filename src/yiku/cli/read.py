@@ -10,7 +10,7 @@ import click
 from yiku.cli import output
 from yiku.cli.options import Asked, Command, place_options
 from yiku.cli.running import with_memory
-from yiku.server.wire import ChangeOut, HistoryOut, MoveOut, SightingOut
+from yiku.server.wire import ChangeOut, HistoryOut, MoveOut, OriginOut, SightingOut
 
 
 @click.command(cls=Command)
@@ -63,6 +63,7 @@ def print_history(found: HistoryOut) -> None:
         *((change.at, row_of(change)) for change in found.changes),
         *((seen.at, row_of_sighting(seen)) for seen in found.sightings),
         *((move.at, row_of_move(move)) for move in found.moves),
+        *((origin.created_at, row_of_origin(origin)) for origin in found.origins),
     ]
     rows = [row for _, row in sorted(happened, key=lambda one: one[0])]  # of one moment, as above
     output.print_table(["when", "what", "before", "after", "why"], rows)
@@ -82,6 +83,15 @@ def row_of_move(move: MoveOut) -> list[str]:
     what = f"came to {move.role_id}" if move.joined else f"left {move.role_id}"
     why = f"{move.why} ({move.detail})" if move.detail else move.why
     return [output.moment(move.at), what, "", "", why]
+
+
+def row_of_origin(origin: OriginOut) -> list[str]:
+    """With the original text as what was before."""
+    by = f"{origin.skill} {origin.skill_version}"
+    what = f"saved as it came, for {by}" if origin.op == "raw" else f"{origin.op} by {by}"
+    told = [origin.encoding_id, origin.status, origin.message_id, origin.problem]
+    why = ", ".join(one for one in told if one)
+    return [output.moment(origin.created_at), what, origin.content, "", why]
 
 
 def fields_of(fields: dict[str, Any] | None) -> str:

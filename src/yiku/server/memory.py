@@ -15,6 +15,7 @@ from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.memory import changes, erase, search
 from yiku.memory.archival import resolve
 from yiku.memory.draft import check_name
+from yiku.memory.skills import lineage
 from yiku.server import wire
 from yiku.server.auth import actor_of
 from yiku.server.idempotent import Step, once, supersede_once
@@ -27,6 +28,7 @@ from yiku.server.translate import (
     erased_out,
     filter_of,
     hit_out,
+    origin_out,
     passage_out,
     place_of,
     places_of,
@@ -156,6 +158,7 @@ async def passage_history(passage_id: str, app: Here, actor: Asks) -> Response:
             sightings=[sighting_out(one) for one in history.sightings_of(tx, found)],
             roles=memberships_out(memberships.of_passages(tx, [found.seq]).get(found.seq, [])),
             moves=moves_out(memberships.moves_of(tx, found.seq)),
+            origins=[origin_out(one) for one in lineage.of_passage(tx, found.id)],
         )
 
     return answer(await app.database.read(actor, unit))

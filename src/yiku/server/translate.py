@@ -22,8 +22,9 @@ from yiku.core.memory import (
 from yiku.memory.archival import Place
 from yiku.server import wire
 
-if TYPE_CHECKING:  # `yiku add` needs these forms, and no deletion
+if TYPE_CHECKING:  # `yiku add` needs these forms, and no deletion or lineage
     from yiku.memory.erase import Erased
+    from yiku.memory.skills.lineage import Origin
 
 CURSOR = re.compile(r".+~([0-9]{1,18})")
 
@@ -154,6 +155,25 @@ def change_out(one: Change) -> wire.ChangeOut:
         undone=one.undone,
         before=readable(one.before),
         after=readable(one.after),
+    )
+
+
+def origin_out(one: Origin) -> wire.OriginOut:
+    return wire.OriginOut(
+        op=one.op,
+        skill=one.skill.name,
+        skill_id=one.skill.id,
+        skill_version=one.skill.version,
+        encoding_id=one.encoding.id,
+        status=one.encoding.status.value,
+        content=one.encoding.content,
+        agent_id=one.encoding.agent_id,
+        run_id=one.encoding.run_id,
+        message_id=one.encoding.message_id,
+        model=one.encoding.model,
+        problem=one.encoding.problem,
+        created_at=one.encoding.created_at,
+        encoded_at=one.encoding.encoded_at,
     )
 
 

@@ -278,6 +278,28 @@ class MoveOut(Out):
     by: str
 
 
+class OriginOut(Out):
+    """What a memory skill had to do with a passage."""
+
+    op: str = Field(
+        description="What it did to it: `add`, `supersede`, `delete` …; `raw`: it is the text as it"
+        " came."
+    )
+    skill: str = Field(description="The skill's name.")
+    skill_id: str
+    skill_version: int
+    encoding_id: str
+    status: Literal["pending", "encoded", "kept", "reverted"]
+    content: str = Field(description="The original text.")
+    agent_id: str | None
+    run_id: str | None
+    message_id: str | None = Field(description="The message it was said in.")
+    model: str | None
+    problem: str | None
+    created_at: datetime
+    encoded_at: datetime | None
+
+
 class HistoryOut(Out):
     passage: PassageOut
     changes: list[ChangeOut] = Field(description="The oldest first.")
@@ -285,6 +307,11 @@ class HistoryOut(Out):
     roles: list[MembershipOut] = Field(default=[], description="The best score first.")
     moves: list[MoveOut] = Field(
         default=[], description="How it came to roles and left them, the oldest first."
+    )
+    origins: list[OriginOut] = Field(
+        default=[],
+        description="Which memory skills made it, and of what; the oldest first. Gone once a memory"
+        " that was made of the same text has been deleted for good.",
     )
 
 

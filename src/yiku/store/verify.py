@@ -27,6 +27,14 @@ from yiku.store.agent_tables import agent, message, run, step
 from yiku.store.block_tables import block
 from yiku.store.index.terms import FORMAT, HEADER, TERM_BYTES
 from yiku.store.role_tables import role, role_embedding, role_passage
+from yiku.store.skill_tables import (
+    memory_encoding,
+    memory_feedback,
+    memory_lookup,
+    memory_skill,
+    memory_skill_changelog,
+    outbox,
+)
 from yiku.store.tables import (
     api_key,
     archive,
@@ -40,6 +48,7 @@ from yiku.store.tables import (
 )
 from yiku.store.tool_tables import tool
 from yiku.store.verify_agents import agent_problems
+from yiku.store.verify_skills import skill_problems
 
 BATCH = 1000
 LISTED = 20
@@ -51,7 +60,16 @@ UNIT = 0.01
 Progress = Callable[[int, int], None]
 COUNTED = (organization, user, api_key, archive, passage, embedding, change, sighting)
 ROLES = (role, role_passage)
+SKILLS = (
+    memory_skill,
+    memory_skill_changelog,
+    memory_encoding,
+    memory_lookup,
+    memory_feedback,
+    outbox,
+)
 AGENTS = (block, tool, agent, message, run, step)
+EACH = (*COUNTED, *ROLES, *AGENTS, *SKILLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +95,15 @@ def check(connection: Connection, progress: Progress = lambda done, total: None)
     problems += reference_problems(connection)
     problems += role_problems(connection)
     problems += agent_problems(connection)
+    problems += skill_problems(connection)
     problems += row_problems(connection, lambda done: progress(done, counts["passage"]))
     return Report(found, counts, problems)
 
 
 def counts_of(connection: Connection) -> dict[str, int]:
     queries = {
-        table.name: select(func.count()).select_from(table) for table in (*COUNTED, *ROLES, *AGENTS)
+        table.name: select(func.count()).select_from(table)
+        for table in (*COUNTED, *ROLES, *AGENTS, *SKILLS)
     }
     for name, column in (("forgotten", "forgotten_at"), ("superseded", "superseded_by")):
         queries[name] = select(func.count()).where(passage.c[column].is_not(None))

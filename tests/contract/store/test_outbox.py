@@ -3,6 +3,8 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.fixtures.agents import Store
 from yiku.app import App
 from yiku.core.skill import Job
@@ -155,9 +157,7 @@ async def test_what_fails_leaves_no_job(app: App) -> None:
         outbox.put(tx, "encode", "a")
         raise ValueError("after it")
 
-    try:
+    with pytest.raises(ValueError, match="after it"):
         await app.database.write(LOCAL_ACTOR, unit)
-    except ValueError as error:
-        assert str(error) == "after it"
 
     assert await app.database.read(LOCAL_ACTOR, outbox.waiting) == []

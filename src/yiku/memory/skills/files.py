@@ -72,8 +72,8 @@ def read(path: Path) -> SkillDraft:
 
 def parse(text: str, source: str = "") -> SkillDraft:
     """The same of a file's text. Raises: InvalidSkill."""
-    lines = text.splitlines()
-    if not lines or lines[0].rstrip() != FENCE:
+    lines = text.replace("\r\n", "\n").split("\n")
+    if lines[0].rstrip() != FENCE:
         refuse(source, 1, "front-matter", f"a skill's file begins with front matter: `{FENCE}`")
     try:
         end = next(n for n, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE)
@@ -120,8 +120,9 @@ def values_of(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
     """The fields, and the line of the file that each begins on. Raises: InvalidSkill."""
     import yaml
 
-    loader: Any = yaml.SafeLoader(text)  # its stubs leave some types open
+    loader: Any = None  # its stubs leave some types open
     try:
+        loader = yaml.SafeLoader(text)
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             refuse(source, 1, "yaml", "the front matter has an alias (`*`), which it can't")
         root = loader.get_single_node()
@@ -145,7 +146,8 @@ def values_of(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         refuse(source, 1, "yaml", f"the front matter is no YAML: {str(error).splitlines()[0]}")
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return values, lines
 
 

@@ -36,7 +36,7 @@ OF_LOOP = ("index", "index0", "first", "last", "length")
 FILTERS = ("trim", "lower", "upper", "length", "truncate", "default")
 TESTS = ("defined", "none")
 
-PLAIN = "Template Output TemplateData Const If CondExpr Compare Operand Not And Or Keyword".split()
+PLAIN = "Template Output TemplateData If CondExpr Compare Operand Not And Or Keyword".split()
 """Nodes that need no look of their own."""
 WORDS: Mapping[str, str] = {
     "Call": "calls",
@@ -53,6 +53,7 @@ WORDS: Mapping[str, str] = {
     "Macro": "macros",
     "FilterBlock": "`filter` blocks",
     "With": "`with`",
+    "Scope": "`autoescape`",
     "List": "lists",
     "Dict": "dictionaries",
     "Tuple": "tuples",
@@ -256,6 +257,12 @@ class Walk:
             there = ", ".join(f"`{one}`" for one in (*self.names, *sorted(inner - {"loop"})))
             refuse(node, "unknown-variable", f"there is no variable `{node.name}`: {there}")
 
+    def of_const(self, node: nodes.Const, inner: frozenset[str], depth: int) -> None:
+        # Jinja2 writes a number into Python as it prints: an endless one is no number there.
+        value: Any = node.value
+        if isinstance(value, float) or (isinstance(value, int) and value > MAX_RENDERED):
+            refuse(node, "number", f"numbers are whole, and {MAX_RENDERED:,} at most")
+
     def of_getattr(self, node: nodes.Getattr, inner: frozenset[str], depth: int) -> None:
         of = getattr(node.node, "name", None)
         if of not in inner:
@@ -294,4 +301,11 @@ class Walk:
 
 
 def refuse(node: nodes.Node, rule: str, words: str) -> NoReturn:
-    raise Refused(node.lineno, rule, words)
+    raise Refused(line_of(node), rule, words)
+
+
+def line_of(node: nodes.Node) -> int:
+    """Some nodes have no line of their own; what stands in them has."""
+    own: int | None = node.lineno
+    inside = (line_of(child) for child in node.iter_child_nodes())
+    return own or next(inside, 1)
