@@ -60,6 +60,13 @@ async def test_what_is_shown_and_not_used_counts_nothing(skilled: Skilled, reply
     assert await counts(skilled, "semantic_search") == (0, 0)
 
 
+async def test_what_was_said_before_in_the_conversation_shows_nothing(skilled: Skilled) -> None:
+    await skilled.told("My sister Mia lives in Oslo", "User's sister Mia lives in Oslo")
+    first = await skilled.judged("My sister Mia lives in Oslo.", "Nice!", shown=[])
+    again = await skilled.judged("Where does my sister live?", "Your sister Mia lives in Oslo.")
+    assert (first.used, again.used) == (0, 0)
+
+
 async def test_a_tool_call_that_acts_on_it_is_a_use(skilled: Skilled) -> None:
     await skilled.told("I wear shoes in size 43", "User's shoe size is 43")
     order = ToolCall(id="c2", name="order", arguments=json.dumps({"item": "Pegasus", "size": 43}))
