@@ -11,8 +11,11 @@ from tests.servers.careless import GOOD, PLAIN, WORSE, Careless
 from tests.servers.scripted_chat import Answer, Fails, Script, ScriptedChat
 from yiku.core.errors import NotAllowed, ProviderError, SkillNotFound
 from yiku.core.ids import PassageId
+from yiku.core.memory import Passage
 from yiku.core.skill import (
     ChangelogStatus,
+    FeedbackKind,
+    Lookup,
     MemorySkill,
     SkillChangelog,
     SkillDraft,
@@ -23,9 +26,9 @@ from yiku.core.skill import (
 )
 from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.memory import erase
-from yiku.memory.skills import designer, promote, registry
+from yiku.memory.skills import canary, designer, promote, registry, samples
 from yiku.memory.skills.stats import Verdict
-from yiku.store import changelogs, encodings, skill_events
+from yiku.store import changelogs, encodings, feedback, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx
 
@@ -354,3 +357,65 @@ async def test_deleting_a_memory_takes_its_pair_along(
     raw = await skilled.database.read(LOCAL_ACTOR, raw_of)
     await erase.delete(skilled.memory, LOCAL_ACTOR, [raw])
     assert len(await trials(skilled, report.entry)) == 9
+
+
+WORDINGS = (
+    # how it was written, what is asked, how a good skill words it
+    ("The user's canine is called Rex", "What do I call my dog?", "canine called"),
+    ("The user's physician is Dr. Lind", "Who treats me when ill?", "physician"),
+    ("The user's spouse is Maria", "Who am I married to?", "spouse"),
+    ("The user's automobile is a Skoda", "Which make do I drive?", "automobile"),
+    ("The user's dwelling is in Porto", "In what city do I sleep?", "dwelling"),
+    ("The user's employer is Lumo", "Who pays my salary?", "employer"),
+    ("The user's offspring is Mia", "What did I name my child?", "offspring"),
+    ("The user's beverage is oolong", "What do I drink?", "beverage"),
+    ("The user's pastime is chess", "What do I do for fun?", "pastime"),
+    ("The user's timepiece is an Omega", "What's on my wrist?", "timepiece"),
+)
+
+
+async def test_a_retrieval_skill_is_tried_on_what_it_did_not_find(
+    skilled: Skilled, model: ScriptedChat
+) -> None:
+    """It asked nothing else than the question; a better prompt asks in other words, too."""
+    script = Careless()
+    model.respond = Script(then=script)
+    for n in range(40):
+        await skilled.kept(f"Note {n}: what do I do, who am I, which one do I call my own?")
+    skill = await skilled.active("semantic_search")
+    for text, question, _ in WORDINGS:
+        _, [memory] = await skilled.told(f"By the way: {text}", text)
+        _, lookup = await skilled.asked(question, UNKNOWN, shown=[])
+
+        def missed(tx: Tx, memory: Passage = memory, lookup: Lookup = lookup) -> bool:
+            return feedback.add(
+                tx,
+                skill_id=skill.id,
+                kind=FeedbackKind.MISSED,
+                key=f"missed:{lookup.id}",
+                evidence={"cause": "retrieval"},
+                passage_id=memory.id,
+                lookup_id=lookup.id,
+                query=lookup.query,
+            )
+
+        await skilled.database.write(LOCAL_ACTOR, missed)
+
+    inputs = await samples.gather(skilled.skills, LOCAL_ACTOR, skill)
+    assert len(inputs) == 10
+    words = [word for *_, word in WORDINGS]
+    script.refines = {"synonyms of every noun": words[:3], "nonsense": ["zebra"]}
+    better = f"Ask by synonyms of every noun.\n{skill.prompt_template}"
+    same = f"Ask nonsense.\n{skill.prompt_template}"
+
+    works = skilled.skills.models.get()
+    report = await canary.trial(skilled.skills, LOCAL_ACTOR, skill, better, inputs, model=works)
+    neither = await canary.trial(skilled.skills, LOCAL_ACTOR, skill, same, inputs, model=works)
+
+    assert report.statistic.losses == 0
+    assert report.statistic.wins >= 1
+    assert neither.statistic.wins == neither.statistic.losses == 0  # nothing was lost by nonsense
+    assert neither.verdict is Verdict.NO_DIFFERENCE
+    assert [one.lookup_id for one in report.pairs] == [
+        one.lookup.id for one in inputs if one.lookup
+    ]
