@@ -122,6 +122,8 @@ class BlockingSkills:
     approve = blocking(SkillClient.approve)
     reject = blocking(SkillClient.reject)
     rollback = blocking(SkillClient.rollback)
+    revert_version = blocking(SkillClient.revert_version)
+    undo_revert = blocking(SkillClient.undo_revert)
     evolve = blocking(SkillClient.evolve)
     evolve_later = blocking(SkillClient.evolve_later)
     encode_pending = blocking(SkillClient.encode_pending)

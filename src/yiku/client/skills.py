@@ -111,6 +111,21 @@ class SkillClient(Calls):
         """Make the version before the active one active again: one step."""
         return await self._decided(f"{path_of(skill)}/rollback", reason)
 
+    async def revert_version(
+        self, skill_id: str, *, mode: Literal["restore", "encode"] = "restore"
+    ) -> forms.RevertedOut:
+        """Take back what a version wrote; asked again, it goes on where it ended.
+
+        `restore`: the originals stand as they came; `encode`: the active version encodes them anew.
+        """
+        path, body = f"{path_of(skill_id)}/revert", {"mode": mode}
+        return await self._call(forms.RevertedOut, "POST", path, json=body, timeout=PATIENCE)
+
+    async def undo_revert(self, skill_id: str) -> forms.RevertedOut:
+        """Take the reverting of a version back: what it wrote stands again."""
+        path = f"{path_of(skill_id)}/revert/undo"
+        return await self._call(forms.RevertedOut, "POST", path, timeout=PATIENCE)
+
     async def _decided(self, path: str, reason: str) -> forms.SkillDecidedOut:
         return await self._call(forms.SkillDecidedOut, "POST", path, json={"reason": reason})
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from yiku.core.ids import ChangelogId
+from yiku.core.ids import ChangelogId, SkillId
 from yiku.core.skill import FeedbackKind, SkillStatus, SkillType
 from yiku.memory.skills import (
     audit,
@@ -16,6 +16,7 @@ from yiku.memory.skills import (
     promote,
     query,
     registry,
+    revert,
     schedule,
 )
 from yiku.server import wire
@@ -36,6 +37,7 @@ from yiku.server.translate_skills import (
     listed_out,
     places_of,
     preview_out,
+    reverted_out,
     saved_out,
     shown_out,
     skill_out,
@@ -232,3 +234,23 @@ async def rollback_skill(
     """Make the version before the active one active again: one step. For administrators."""
     reason = body.reason if body else ""
     return answer(decided_out(await promote.rollback(app.skills, actor, skill, reason)))
+
+
+@router.post("/{skill}/revert", response_model=forms.RevertedOut)
+async def revert_version(
+    skill: str, app: Here, actor: Asks, body: forms.RevertIn | None = None
+) -> Response:
+    """Take back what a version, named by its id, wrote. For administrators.
+
+    Asked again, it goes on where it ended.
+    """
+    mode = (body or forms.RevertIn()).mode
+    made = await revert.revert_version(app.skills, actor, SkillId(skill), mode)
+    return answer(reverted_out(made))
+
+
+@router.post("/{skill}/revert/undo", response_model=forms.RevertedOut)
+async def undo_revert(skill: str, app: Here, actor: Asks) -> Response:
+    """Take the reverting of a version back: what it wrote stands again. For administrators."""
+    made = await revert.restore_version(app.skills, actor, SkillId(skill))
+    return answer(reverted_out(made))

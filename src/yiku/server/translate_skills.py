@@ -16,6 +16,7 @@ from yiku.memory.skills.encode import Caught, Saved
 from yiku.memory.skills.promote import Decided, Preview, diff_of
 from yiku.memory.skills.query import Found
 from yiku.memory.skills.registry import CHANGEABLE, Counted, Listed, Shown, Stats
+from yiku.memory.skills.revert import Reverted
 from yiku.server import wire_skills as wire
 from yiku.server.translate import CURSOR, hit_out, passage_out
 
@@ -248,6 +249,15 @@ def evolution_out(one: EvolutionReport) -> wire.EvolutionOut:
         problem=one.problem,
         prompt_tokens=one.usage.prompt_tokens,
         completion_tokens=one.usage.completion_tokens,
+    )
+
+
+def reverted_out(one: Reverted) -> wire.RevertedOut:
+    return wire.RevertedOut(
+        skill=skill_out(one.skill),
+        done=one.done,
+        again=one.again,
+        left=[wire.RevertLeftOut(encoding_id=each.encoding_id, why=each.why) for each in one.left],
     )
 
 

@@ -261,6 +261,28 @@ class EvolveAskedOut(Out):
     key: str = Field(description="The skill's name; `*`: all.")
 
 
+class RevertIn(Wire):
+    """How what a version wrote is taken back."""
+
+    mode: Literal["restore", "encode"] = Field(
+        default="restore",
+        description="`restore`: the originals stand as they came; `encode`: the active version"
+        " encodes them anew.",
+    )
+
+
+class RevertLeftOut(Out):
+    encoding_id: str
+    why: str
+
+
+class RevertedOut(Out):
+    skill: SkillOut = Field(description="The version.")
+    done: int = Field(description="Texts.")
+    again: int = Field(description="Of those, to be encoded by the active version.")
+    left: list[RevertLeftOut] = Field(description="Texts that stay as they are, and why.")
+
+
 class EncodePendingIn(Wire):
     limit: int = Field(default=20, ge=1, le=200, description="Texts, the oldest first.")
 

@@ -1,5 +1,5 @@
-"""`yiku skill list | show | add | edit | stats | changelog`; the others are in `decide` and
-`work`."""
+"""`yiku skill list | show | add | edit | stats | changelog`; the others are in `decide`, `revert`
+and `work`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from yiku.cli.options import Asked, Group, NewFile, given, reason_option, text_o
 from yiku.cli.running import with_memory
 from yiku.cli.skill import show as shown
 from yiku.cli.skill.decide import approve, canary, reject, rollback
+from yiku.cli.skill.revert import revert_version
 from yiku.cli.skill.work import encode_pending, evolve
 from yiku.client.memory import MemoryClient
 from yiku.core.errors import Invalid, SkillNotFound
 from yiku.core.skill import SkillStatus, SkillType
 from yiku.memory.skills import files
-from yiku.server.wire_skills import SkillOut, SkillShownOut
+from yiku.server.wire_skills import SkillOut
 
 
 @click.group(cls=Group)
@@ -28,7 +29,7 @@ def skill() -> None:
     """How memories are written and looked up: see skills, change them, decide about better ones."""
 
 
-for other in (evolve, canary, approve, reject, rollback, encode_pending):
+for other in (evolve, canary, approve, reject, rollback, revert_version, encode_pending):
     skill.add_command(other)
 
 text_file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -64,7 +65,7 @@ def show(asked: Asked, name: str, version: int | None, target: Path | None) -> N
     NAME may be the id of one of its versions.
     """
     found = with_memory(asked, lambda memory: memory.skills.get(name))
-    one = version_of(found, name, version)
+    one = shown.version_of(found, name, version)
     if target is not None:
         with whole_file(target, replace=False) as file:
             file.write(files.write(shown.draft_of(one)))
@@ -76,23 +77,6 @@ def show(asked: Asked, name: str, version: int | None, target: Path | None) -> N
     else:
         shown.print_skill(one)
         shown.print_versions(found)
-
-
-def version_of(found: SkillShownOut, name: str, version: int | None) -> SkillOut:
-    """The one that is named by its number or its id; else the active one, or the newest.
-
-    Raises: SkillNotFound.
-    """
-    by_number = {one.version: one for one in found.versions}
-    if version is not None:
-        if version not in by_number:
-            raise SkillNotFound(
-                f"The memory skill {found.name!r} has no version {version}; it has"
-                f" {', '.join(map(str, sorted(by_number)))}."
-            )
-        return by_number[version]
-    named = next((one for one in found.versions if one.id == name), None)
-    return named or found.active or found.versions[0]
 
 
 @skill.command()

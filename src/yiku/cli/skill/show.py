@@ -11,6 +11,7 @@ import click
 
 from yiku.cli import output
 from yiku.cli.chat.words import language_of
+from yiku.core.errors import SkillNotFound
 from yiku.core.skill import SkillDraft, SkillType
 from yiku.server.wire_skills import (
     EvolutionOut,
@@ -38,6 +39,23 @@ def draft_of(one: SkillOut) -> SkillDraft:
         intent_keywords=tuple(one.intent_keywords),
         prompt_template=one.prompt_template,
     )
+
+
+def version_of(found: SkillShownOut, name: str, version: int | None) -> SkillOut:
+    """The one that is named by its number or its id; else the active one, or the newest.
+
+    Raises: SkillNotFound.
+    """
+    by_number = {one.version: one for one in found.versions}
+    if version is not None:
+        if version not in by_number:
+            raise SkillNotFound(
+                f"The memory skill {found.name!r} has no version {version}; it has"
+                f" {', '.join(map(str, sorted(by_number)))}."
+            )
+        return by_number[version]
+    named = next((one for one in found.versions if one.id == name), None)
+    return named or found.active or found.versions[0]
 
 
 def about(one: SkillOut) -> str:

@@ -23,7 +23,7 @@ UNAVAILABLE = 5
 
 @click.command(cls=Command)
 @click.argument("name", required=False)
-@click.option("--background", is_flag=True, help="Don't wait: have the server's worker do it.")
+@click.option("--background", is_flag=True, help="Don't wait: have a worker do it.")
 @click.pass_obj
 def evolve(asked: Asked, name: str | None, background: bool) -> None:
     """Have a skill with too many failures examined, and a better prompt proposed and tried.
