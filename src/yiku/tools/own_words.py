@@ -50,10 +50,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "known_memory": "This is in memory already, since {at}:\n{text}",
         "not_found": "Nothing was found in memory. Other words may help.",
         "forgotten": "Forgotten:\n{text}",
-        "evolving": "The memory skill {name!r} is examined in the background. What comes of it waits"
-        " for an administrator's decision and is shown by list_skill_changelog.",
-        "evolving_all": "The memory skills are examined in the background. What comes of it waits"
-        " for an administrator's decision and is shown by list_skill_changelog.",
+        "evolving": "The memory skill {name!r} is examined in the background. What comes of it"
+        " waits for an administrator's decision and is shown by list_skill_changelog.",
+        "evolving_all": "The memory skills are examined in the background. What comes of it waits for"
+        " an administrator's decision and is shown by list_skill_changelog.",
         "unchanged": "No memory skill was changed yet.",
         "change": "{count} change, {order}; times are {zone}.",
         "changes": "{count} changes, {order}; times are {zone}.",
