@@ -153,10 +153,9 @@ def build_asgi(app: App) -> FastAPI:
         redoc_url=None,
     )
     asgi.state.app = app
-    asgi.include_router(memory.router)
-    asgi.include_router(roles.router)
-    for router in v1.build():
-        asgi.include_router(router)
+    # Not included: FastAPI would look through the routes of an included router twice.
+    for router in (*v1.build(), memory.router, roles.router):
+        asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
@@ -176,5 +175,5 @@ async def health(request: Request) -> HealthOut:
     app: App = request.app.state.app
     await memory.probe(app)
     return HealthOut(
-        status="ok", version=version("yiku"), embedding_model=app.memory.embedder.model
+        status="ok", version=request.app.version, embedding_model=app.memory.embedder.model
     )
