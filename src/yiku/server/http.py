@@ -177,10 +177,9 @@ def routes() -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
     )
-    asgi.include_router(memory.router)
-    asgi.include_router(roles.router)
-    for router in v1.build():
-        asgi.include_router(router)
+    # Not included: FastAPI would look through the routes of an included router twice.
+    for router in (*v1.build(), memory.router, roles.router):
+        asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
@@ -198,18 +197,6 @@ def build_asgi(app: App) -> FastAPI:
     return asgi
 
 
-def warm(asgi: FastAPI) -> None:
-    """Build all routes now, for a thread to do once the server listens.
-
-    FastAPI builds a router's when the first request passes it: 0.4 s, of which the first message
-    to an agent would have to wait for most. It takes a lock, so that requests may come meanwhile.
-    """
-    for route in asgi.routes:
-        route.matches(
-            {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
-        )
-
-
 async def to_docs() -> RedirectResponse:
     return RedirectResponse("/docs")
 
@@ -219,5 +206,5 @@ async def health(request: Request) -> HealthOut:
     app: App = request.app.state.app
     await memory.probe(app)
     return HealthOut(
-        status="ok", version=version("yiku"), embedding_model=app.memory.embedder.model
+        status="ok", version=request.app.version, embedding_model=app.memory.embedder.model
     )
