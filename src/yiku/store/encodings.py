@@ -332,9 +332,11 @@ def remove(tx: Tx, touched: Rows, found: Rows) -> None:
         forget(tx, memory_feedback, memory_feedback.c.encoding_id.in_(ids))
         forget(tx, table, table.c.seq.in_(part))
     for part in parts_of(list(lookups)):
-        ids = [lookups[seq] for seq in part]
-        forget(tx, memory_feedback, memory_feedback.c.lookup_id.in_(ids))
-        forget(tx, memory_lookup, memory_lookup.c.seq.in_(part))
+        # Judgements quote the reply, which drew on all that its run had looked up.
+        runs = select(LOOKUP.run_id).where(LOOKUP.seq.in_(part))
+        beside = select(LOOKUP.id).where(LOOKUP.seq.in_(part) | LOOKUP.run_id.in_(runs))
+        forget(tx, memory_feedback, memory_feedback.c.lookup_id.in_(beside))
+        forget(tx, memory_lookup, LOOKUP.seq.in_(part))
 
 
 def forget(tx: Tx, of: Table, which: ColumnElement[bool]) -> None:
