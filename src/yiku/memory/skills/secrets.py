@@ -82,9 +82,16 @@ def mask(kind: SecretKind, language: Language) -> str:
     return f"[{ZH[kind]}已隐去]" if language == "zh" else f"[{kind.value} removed]"
 
 
+MASKED = re.compile(
+    "|".join(re.escape(mask(kind, each)) for kind in SecretKind for each in ("en", "zh"))
+)
+
+
 def secrets_in(text: str) -> list[Secret]:
     """In order; none within another."""
     plain = text if text.isascii() else text.translate(NARROW)
+    if MASKED.search(plain):  # what stands there is no secret, and ends what was said before it
+        plain = MASKED.sub(lambda mask: "\n" * len(mask[0]), plain)
     if not HINT.search(plain):
         return []
     found = sorted(each(plain), key=lambda one: (one.start, -one.end))
@@ -244,7 +251,7 @@ def of_said(plain: str, match: re.Match[str]) -> Secret | None:
             whole = len(told.split()) == 1 or match["link"].strip() in (":", "=")
             plausible = told[:1] != "[" and (whole or "phrase" in match[0].lower())
             return Secret(kind, match.start(name), match.end(name)) if plausible else None
-    value = match["bare"].rstrip(ENDS)
+    value = match["bare"].rstrip(ENDS.replace("!", ""))  # which may well be its last sign
     start, end = match.start("bare"), match.start("bare") + len(value)
     if not is_value(value, match, plain[end : end + 12]):
         return None
@@ -259,7 +266,7 @@ def is_value(value: str, match: re.Match[str], after: str) -> bool:
     link = match["link"].strip().lower()
     if looks_secret(value):
         return bool(link) or is_lone(value, match)
-    lower = value.lower()
+    lower = value.lower().rstrip(ENDS)
     if match["key"] or lower in STATES or INFLECTED.fullmatch(lower):
         return False
     if link in (":", "="):
