@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -99,7 +99,10 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         memory = await archival_memory(settings, opened)
         box = sandbox(settings.sandbox, sandbox_limits(settings))
         opened.push_async_callback(asyncio.to_thread, box.close)
-        skills = skills_of(settings, memory, models)
+        designers = designers_of(settings)
+        if designers is not None:
+            opened.push_async_callback(designers.close)
+        skills = skills_of(settings, memory, models, designers)
         opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
         agents = Agents(
@@ -180,7 +183,9 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def skills_of(settings: Settings, memory: ArchivalMemory, models: Models) -> Skills:
+def skills_of(
+    settings: Settings, memory: ArchivalMemory, models: Models, designers: Models | None
+) -> Skills:
     return Skills(
         database=memory.database,
         memory=memory,
@@ -193,6 +198,24 @@ def skills_of(settings: Settings, memory: ArchivalMemory, models: Models) -> Ski
             designer_base_url=settings.designer_llm_base_url,
         ),
         folder=(settings.skills_dir or settings.home_dir / "skills").expanduser(),
+        designers=designers,
+    )
+
+
+def designers_of(settings: Settings) -> Models | None:
+    """Models at the Designer's own address; None: it asks where all others are asked."""
+    handle = settings.designer_llm_model or settings.model
+    if settings.designer_llm_base_url is None or handle is None:
+        return None
+    choice = models_choice(settings)
+    ours = handle.partition("/")[0] == (settings.model or handle).partition("/")[0]
+    return Models(
+        replace(
+            choice,
+            default=handle,
+            base_url=settings.designer_llm_base_url,
+            api_key=choice.api_key if ours else None,  # another provider isn't told it
+        )
     )
 
 

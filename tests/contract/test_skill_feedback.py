@@ -1,16 +1,18 @@
 """What became of memories is counted for the skills behind them, once, and with what shows it."""
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.fixtures.judging import Skilled
+from tests.servers.scripted_chat import Answer, Script, ScriptedChat
 from yiku.core.ids import AgentId, RunId
 from yiku.core.message import ToolCall
 from yiku.core.run import RunStatus
-from yiku.core.skill import FeedbackKind, Job
+from yiku.core.skill import Encoding, FeedbackKind, Job, Op
 from yiku.core.tenant import LOCAL_ACTOR, Actor
-from yiku.memory.skills import feedback
+from yiku.memory.skills import feedback, query
 from yiku.store import outbox
 from yiku.store.database import Tx
 
@@ -56,6 +58,13 @@ async def test_what_is_shown_and_not_used_counts_nothing(skilled: Skilled, reply
     await skilled.judged("Where does my sister live?", reply)
     assert await counts(skilled, "fact_extraction") == (0, 0)
     assert await counts(skilled, "semantic_search") == (0, 0)
+
+
+async def test_what_was_said_before_in_the_conversation_shows_nothing(skilled: Skilled) -> None:
+    await skilled.told("My sister Mia lives in Oslo", "User's sister Mia lives in Oslo")
+    first = await skilled.judged("My sister Mia lives in Oslo.", "Nice!", shown=[])
+    again = await skilled.judged("Where does my sister live?", "Your sister Mia lives in Oslo.")
+    assert (first.used, again.used) == (0, 0)
 
 
 async def test_a_tool_call_that_acts_on_it_is_a_use(skilled: Skilled) -> None:
@@ -142,31 +151,48 @@ async def test_a_refusal_with_the_memory_in_view_is_not_the_skills_fault(skilled
 async def test_what_was_forgotten_counts_against_both_skills_once(skilled: Skilled) -> None:
     _, [tea] = await skilled.told("I like tea", "User likes tea")
     await skilled.asked("What do I drink?", "Water?")
-
-    def unit(tx: Tx) -> int:
-        return feedback.record(
-            tx, tea.id, FeedbackKind.FORGOTTEN, key="call-9", agent_id=skilled.agent_id
+    for _ in range(2):
+        await query.forget_memory(
+            skilled.skills, LOCAL_ACTOR, [skilled.archive_id], tea.id, agent_id=skilled.agent_id
         )
-
-    assert await skilled.database.write(LOCAL_ACTOR, unit) == 2
-    assert await skilled.database.write(LOCAL_ACTOR, unit) == 0
     assert await counts(skilled, "fact_extraction") == (0, 1)
     assert await counts(skilled, "semantic_search") == (0, 1)
+
+
+async def corrected(skilled: Skilled, encoding: Encoding) -> int:
+    return await skilled.database.write(
+        LOCAL_ACTOR, lambda tx: feedback.count_corrections(tx, encoding)
+    )
 
 
 async def test_a_correction_counts_and_a_change_does_not(skilled: Skilled) -> None:
     _, [home] = await skilled.told("I live in Beijing", "User lives in Beijing")
     moved = await skilled.changed("I moved to Shanghai.", home, "User lives in Shanghai")
-    assert await feedback.corrected(skilled.skills, LOCAL_ACTOR, moved.id) == 0
+    assert await corrected(skilled, moved) == 0
 
     _, [day] = await skilled.told("Mia was born June 3", "Mia was born June 8")
     right = await skilled.changed("No, it's June 3, not June 8.", day, "Mia was born June 3")
-    assert await feedback.corrected(skilled.skills, LOCAL_ACTOR, right.id) == 1
-    assert await feedback.corrected(skilled.skills, LOCAL_ACTOR, right.id) == 0
+    assert await corrected(skilled, right) == 1
+    assert await corrected(skilled, right) == 0
     [one] = await skilled.judgements(await skilled.active("fact_extraction"))
     assert one.kind is FeedbackKind.CORRECTED
     assert one.passage_id == day.id
     assert "June 3" in str(one.evidence["correction"])
+
+
+async def test_a_correction_that_is_encoded_counts_at_once(
+    skilled: Skilled, model: ScriptedChat
+) -> None:
+    await skilled.told("Mia was born June 3", "Mia was born June 8")
+
+    def corrects(request: dict[str, Any]) -> Answer:
+        told = {"op": "supersede", "target": "k1", "text": "Mia was born June 3"}
+        return json.dumps({"operations": [told]})
+
+    model.respond = Script(then=corrects)
+    done = await skilled.remember("No, Mia was born June 3, not June 8.")
+    assert done.operations[0].op is Op.SUPERSEDE
+    assert await counts(skilled, "fact_extraction") == (0, 1)
 
 
 async def test_another_agents_correction_counts_nothing(skilled: Skilled) -> None:
@@ -174,7 +200,7 @@ async def test_another_agents_correction_counts_nothing(skilled: Skilled) -> Non
     other = await skilled.changed(
         "No, it's June 3.", day, "Mia was born June 3", agent_id=AgentId("agent-other")
     )
-    assert await feedback.corrected(skilled.skills, LOCAL_ACTOR, other.id) == 0
+    assert await corrected(skilled, other) == 0
 
 
 async def test_a_run_that_goes_on_is_judged_later(skilled: Skilled) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from yiku.core.ids import ArchiveId, ChangeId, PassageId, UserId, new_id
 from yiku.core.memory import Action, Change, Json, Passage, Sighting, SightingKind
@@ -101,8 +101,9 @@ def record(
 
 def last_undoable(tx: Tx, found: Passage) -> Recorded | None:
     """The passage's last change that was neither taken back nor is itself a taking back."""
-    row = tx.connection.execute(
-        select(change.c.seq, change.c.id, change.c.archive_id, change.c.action)
+    return recorded(
+        tx,
+        select(*HEAD)
         .join(change_item, change_item.c.change_seq == change.c.seq)
         .where(
             change_item.c.passage_seq == found.seq,
@@ -111,8 +112,22 @@ def last_undoable(tx: Tx, found: Passage) -> Recorded | None:
             change.c.action != Action.UNDO,
         )
         .order_by(change.c.seq.desc())
-        .limit(1)
-    ).first()
+        .limit(1),
+    )
+
+
+def get(tx: Tx, change_id: ChangeId) -> Recorded | None:
+    """None: there is none, or all it touched was deleted for good."""
+    ours = change.c.organization_id == tx.actor.organization_id
+    return recorded(tx, select(*HEAD).where(change.c.id == change_id, ours))
+
+
+HEAD: list[ColumnElement[Any]] = [change.c.seq, change.c.id, change.c.archive_id, change.c.action]
+
+
+def recorded(tx: Tx, query: Select[Any]) -> Recorded | None:
+    """A change by a query of `HEAD`, with its items."""
+    row = tx.connection.execute(query).first()
     if row is None:
         return None
     items = tx.connection.execute(

@@ -19,19 +19,26 @@ from yiku.core.ports import LanguageModel
 from yiku.core.skill import MemorySkill, SkillType, Trial
 from yiku.core.tenant import Actor
 from yiku.memory import search
-from yiku.memory.skills import executor, scoring, stats
+from yiku.memory.skills import executor, query, scoring, stats
 from yiku.memory.skills.details import answers
+from yiku.memory.skills.executor import Refined
 from yiku.memory.skills.samples import Sample
 from yiku.memory.skills.scoring import Made, Probe
+from yiku.memory.skills.shapes import literals
 from yiku.memory.skills.shared import Skills
 from yiku.memory.skills.stats import Statistic, Verdict
 
 AT_A_TIME = 4
 """Calls of the model."""
+LIMIT = 10
+"""Hits of a lookup's own query."""
 BESIDE = 10
 """Other memories that a question's answer is ranked among."""
 BY_WORDS = 0.4
 """Weight of the words in that ranking; the rest is the cosine's."""
+
+
+UNREFINED = Refined(queries=(), exact=(), problems=(), usage=Usage(), model="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +47,9 @@ class Outcome:
 
     made: Made | None = None
     """Of an encoding skill."""
-    queries: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    refined: Refined = UNREFINED
+    """Of a retrieval skill."""
     usage: Usage = field(default_factory=Usage)
-    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,7 @@ async def trial(
         ground = await grounds(skills, actor, samples)
         pairs = await encoded_pairs(skills, samples, ground, (then, now))
     else:
-        pairs = await looked_up_pairs(skills, actor, samples, (then, now))
+        pairs = await looked_up_pairs(skills, actor, old, samples, (then, now))
     scores = [(one.old_score, one.new_score) for one in pairs]
     unseen = [pair for pair, one in zip(scores, samples, strict=True) if not one.shown]
     found = stats.compared(scores)
@@ -162,7 +168,6 @@ async def encoded(model: LanguageModel, skill: MemorySkill, one: Sample) -> Outc
             texts=scoring.texts_of(made.operations, known),
         ),
         usage=made.usage,
-        model=made.model,
     )
 
 
@@ -174,13 +179,8 @@ async def refined(model: LanguageModel, skill: MemorySkill, one: Sample) -> Outc
             model, skill, one.lookup.query, language=one.language, now=one.lookup.created_at
         )
     except InvalidSkill as error:
-        return Outcome(problems=(error.message,))
-    return Outcome(
-        queries=(*made.exact, *made.queries),
-        problems=made.problems,
-        usage=made.usage,
-        model=made.model,
-    )
+        return Outcome(refined=replace(UNREFINED, problems=(error.message,)))
+    return Outcome(refined=made, usage=made.usage)
 
 
 async def grounds(
@@ -201,14 +201,12 @@ async def grounds(
 async def hits_of(
     skills: Skills, actor: Actor, one: Sample, question: str, limit: int
 ) -> list[tuple[PassageId, str]]:
-    at = one.lookup.created_at if one.lookup is not None else None
     try:
         hits = await search.search(
             skills.memory,
             actor,
             list(one.archives),
             question,
-            filter=Filter(as_of=at),
             limit=min(limit, search.MAX_LIMIT),
         )
     except YikuError:  # the archive has gone since, or has another embedding model
@@ -263,6 +261,7 @@ async def probe(
 async def looked_up_pairs(
     skills: Skills,
     actor: Actor,
+    old: MemorySkill,
     samples: Sequence[Sample],
     sides: tuple[Sequence[Outcome], Sequence[Outcome]],
 ) -> list[Trial]:
@@ -270,16 +269,16 @@ async def looked_up_pairs(
     for one, *made in zip(samples, *sides, strict=True):
         facts: list[dict[str, Json]] = []
         scores: list[float] = []
-        query = one.lookup.query if one.lookup is not None else ""
         for side in made:
-            found = await merged(skills, actor, one, (query, *side.queries))
+            found = await found_with(skills, actor, old, one, side.refined)
             places = [found.index(p) + 1 if p in found else None for p in one.helped]
-            score = scoring.lookup_score(places, side.problems)
+            score = scoring.lookup_score(places, side.refined.problems)
             scores.append(score)
             facts.append(
                 {
-                    "queries": list(side.queries),
-                    "problems": list(side.problems),
+                    "queries": list(side.refined.queries),
+                    "exact": list(side.refined.exact),
+                    "problems": list(side.refined.problems),
                     "places": list(places),
                     "score": round(score, 3),
                 }
@@ -288,15 +287,23 @@ async def looked_up_pairs(
     return pairs
 
 
-async def merged(
-    skills: Skills, actor: Actor, one: Sample, queries: Sequence[str]
+async def found_with(
+    skills: Skills, actor: Actor, old: MemorySkill, one: Sample, made: Refined
 ) -> list[PassageId]:
-    """As in production: what the question itself finds comes first, the others' only after it."""
-    found: dict[PassageId, None] = {}
-    for query in queries:
-        for passage_id, _ in await hits_of(skills, actor, one, query, scoring.WITHIN):
-            found.setdefault(passage_id)
-    return list(found)
+    """What `query_memory` would put before a model, best first."""
+    if one.lookup is None:
+        return []
+    asked = query.Asked(
+        list(one.archives), one.lookup.query, LIMIT, Filter(as_of=one.lookup.created_at), "always"
+    )
+    exact = tuple(literals(asked.query)) if old.name == query.EXACT else ()
+    try:
+        hits = await query.found_by(skills, actor, asked, exact)
+        more = await query.added_by(skills, actor, asked, made)
+    except YikuError:  # an archive has gone since, or has another embedding model
+        return []
+    own = query.with_literals(hits, exact) if exact else hits.own
+    return [hit.passage.id for hit in query.joined(own, more)]
 
 
 def pair(one: Sample, facts: Sequence[dict[str, Json]], scores: Sequence[float]) -> Trial:

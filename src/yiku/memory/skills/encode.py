@@ -32,6 +32,7 @@ from yiku.memory.archival import Place
 from yiku.memory.skills import executor, registry
 from yiku.memory.skills.carry import HINTS, RAW_MARK, carry_out, prepared
 from yiku.memory.skills.controller import FALLBACK, Chosen
+from yiku.memory.skills.feedback import count_corrections
 from yiku.memory.skills.hints import may_supersede, tells_of_change
 from yiku.memory.skills.prompts import known_of
 from yiku.memory.skills.secrets import SecretKind, guard
@@ -351,7 +352,14 @@ async def encoded(
     except InvalidSkill as error:
         return await kept(skills, actor, encoding, error.message)
     plan = await prepared(skills.memory, actor, encoding, skill, (raw, known, made))
-    return await skills.database.write(actor, lambda tx: carry_out(tx, skills.memory, plan))
+
+    def unit(tx: Tx) -> Encoding | None:
+        done = carry_out(tx, skills.memory, plan)
+        if done is not None:
+            count_corrections(tx, done)
+        return done
+
+    return await skills.database.write(actor, unit)
 
 
 async def current(

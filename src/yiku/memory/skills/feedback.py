@@ -2,9 +2,9 @@
 
 Used, cited: what was said after a lookup drew on the memory (`overlap`). Missed: the reply says
 that it doesn't know, though it had been told (`missed`). Forgotten: somebody had the memory
-forgotten. Corrected, contradicted: a later text says that it was wrong (`corrections`). Each
-judgement is a row with what shows it, has a key, and is counted once, in the transaction that
-writes it.
+forgotten (`query.forget_memory`). Corrected, contradicted: a later text says that it was wrong
+(`corrections`). Each judgement is a row with what shows it, has a key, and is counted once, in the
+transaction that writes it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from yiku.core.errors import ProviderError, RunNotFound
-from yiku.core.ids import AgentId, EncodingId, LookupId, PassageId, RunId, SkillId
+from yiku.core.errors import AgentNotFound, ProviderError, RunNotFound
+from yiku.core.ids import EncodingId, LookupId, PassageId, RunId, SkillId
 from yiku.core.memory import Json, Passage
-from yiku.core.message import Message, MessageFilter, MessagePage
+from yiku.core.message import Message, MessageFilter, MessagePage, MessageRole
 from yiku.core.run import Run
 from yiku.core.skill import Encoding, EncodingStatus, FeedbackKind, Lookup, Op
 from yiku.core.tenant import Actor
 from yiku.memory.skills import corrections, heard, missed, overlap
 from yiku.memory.skills.overlap import Overlap, Shown
 from yiku.memory.skills.shared import Skills
-from yiku.store import encodings, lookups, messages, outbox, passages, runs
+from yiku.store import agents, encodings, lookups, messages, outbox, passages, runs
 from yiku.store import feedback as rows
 from yiku.store.database import Tx
 
@@ -35,6 +35,9 @@ JUDGE = "judge"
 LATER = timedelta(seconds=30)
 """A run that hasn't ended is looked at again then."""
 MAX_MESSAGES = 1_000
+CONTEXT = 30
+"""Earlier messages whose words show nothing."""
+SPOKEN = (MessageRole.USER, MessageRole.ASSISTANT, MessageRole.SUMMARY)
 QUOTED = 300
 """Characters of a reply that the evidence quotes."""
 WROTE = (Op.ADD.value, Op.SUPERSEDE.value)
@@ -60,6 +63,8 @@ class Seen:
     messages: Sequence[Message] = ()
     passages: Mapping[PassageId, Passage] | None = None
     authors: Mapping[PassageId, Encoding] | None = None
+    context: Sequence[str] = ()
+    """What stood before the model anyhow: its blocks, and the conversation before the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,18 @@ def read(tx: Tx, run_id: RunId) -> Seen:
     said = messages.page(tx, MessageFilter(run_id=run_id), part)
     there = passages.get_by_id(tx, [one for each in found for one in each.passage_ids])
     authors = {one: wrote for one in there if (wrote := author(tx, one)) is not None}
-    return Seen(run, found, said, there, authors)
+    return Seen(run, found, said, there, authors, context_of(tx, run, said))
+
+
+def context_of(tx: Tx, run: Run, said: Sequence[Message]) -> list[str]:
+    try:
+        blocks = agents.blocks_of(tx, run.agent_id)
+    except AgentNotFound:
+        return []
+    first = said[0].seq if said else 0
+    before = messages.in_context(tx, run.agent_id, run.conversation_id)
+    earlier = [one.text for one in before if one.seq < first and one.role in SPOKEN]
+    return [*(block.value for block in blocks), *earlier[-CONTEXT:]]
 
 
 def author(tx: Tx, passage_id: PassageId) -> Encoding | None:
@@ -133,7 +149,7 @@ async def of_lookup(skills: Skills, actor: Actor, seen: Seen, lookup: Lookup) ->
         return []
     there = seen.passages or {}
     shown = [there[one] for one in lookup.passage_ids if one in there]
-    found = await drawn_on(skills, question, reply, shown)
+    found = await drawn_on(skills, question, reply, shown, seen.context)
     drafts: list[Draft] = []
     for one, how in zip(shown, found, strict=True):
         if how.used:
@@ -146,13 +162,13 @@ async def of_lookup(skills: Skills, actor: Actor, seen: Seen, lookup: Lookup) ->
 
 
 async def drawn_on(
-    skills: Skills, question: str, reply: str, shown: Sequence[Passage]
+    skills: Skills, question: str, reply: str, shown: Sequence[Passage], context: Sequence[str]
 ) -> list[Overlap]:
     if not shown:
         return []
     gains = await gains_of(skills, question, reply, [one.text for one in shown])
     told = [Shown(one.text, gain) for one, gain in zip(shown, gains, strict=True)]
-    found = overlap.used(question, reply, told)
+    found = overlap.used(question, reply, told, context)
     # An id is nothing one says by chance.
     return [
         Overlap(1.0, (one.id,), used=True, cites=True) if one.id in reply else how
@@ -234,79 +250,31 @@ def keep(tx: Tx, one: Draft) -> bool:
     )
 
 
-def record(
-    tx: Tx,
-    passage_id: PassageId,
-    kind: FeedbackKind,
-    *,
-    key: str,
-    agent_id: AgentId | None = None,
-    query: str | None = None,
-    evidence: Mapping[str, Json] | None = None,
-) -> int:
-    """Count against the skills behind a memory; returns how many judgements that made.
-
-    Against the version that wrote it; where somebody had it forgotten, also against the one that
-    last found it for this agent. `key`: of the forgetting or the correction, which counts once.
-    """
-    drafts: list[Draft] = []
-    wrote = author(tx, passage_id)
-    shared: dict[str, Any] = {
-        "kind": kind,
-        "evidence": dict(evidence or {}),
-        "passage_id": passage_id,
-    }
-    if wrote is not None:
-        drafts.append(
-            Draft(
-                skill_id=wrote.skill_id,
-                key=f"{kind.value}:wrote:{key}",
-                encoding_id=wrote.id,
-                query=query,
-                **shared,
-            )
-        )
-    looked = lookups.last_with(tx, passage_id, agent_id)
-    if looked is not None and kind is FeedbackKind.FORGOTTEN:
-        drafts.append(
-            Draft(
-                skill_id=looked.skill_id,
-                key=f"{kind.value}:found:{key}",
-                lookup_id=looked.id,
-                query=query or looked.query,
-                **shared,
-            )
-        )
-    return sum(keep(tx, one) for one in drafts)
-
-
-async def corrected(skills: Skills, actor: Actor, encoding_id: EncodingId) -> int:
+def count_corrections(tx: Tx, later: Encoding) -> int:
     """Count against the skills whose memories this text puts right; returns how many.
 
-    Where the text ended memories of its own conversation or agent, and says that they were wrong
-    rather than that things have changed. Again, it changes nothing.
+    Where what was carried out of it ended memories of its own agent, and it says that they were
+    wrong rather than that things have changed. In the transaction that carries it out.
     """
-
-    def unit(tx: Tx) -> int:
-        later = encodings.get(tx, encoding_id)
-        if later is None or later.status is not EncodingStatus.ENCODED:
-            return 0
-        kind = corrections.judgement(later.content)
-        return 0 if kind is None else sum(against(tx, later, kind))
-
-    return await skills.database.write(actor.bookkeeper, unit)
-
-
-def against(tx: Tx, later: Encoding, kind: FeedbackKind) -> list[int]:
-    """Judgements on the memories that `later` ended."""
-    made: list[int] = []
+    kind = corrections.judgement(later.content)
+    if kind is None or later.status is not EncodingStatus.ENCODED:
+        return 0
+    drafts: list[Draft] = []
     for operation in later.operations:
         if operation.target is None or operation.op not in (Op.SUPERSEDE, Op.DELETE):
             continue
         wrote = author(tx, operation.target)
-        if wrote is None or wrote.agent_id != later.agent_id:
-            continue
-        evidence: dict[str, Json] = {"correction": later.content[:QUOTED], "by": later.id}
-        key = f"{later.id}:{operation.target}"
-        made.append(record(tx, operation.target, kind, key=key, evidence=evidence))
-    return made
+        if wrote is not None and wrote.agent_id == later.agent_id:
+            drafts.append(of_correction(later, operation.target, kind, wrote))
+    return sum(keep(tx, one) for one in drafts)
+
+
+def of_correction(later: Encoding, target: PassageId, kind: FeedbackKind, wrote: Encoding) -> Draft:
+    return Draft(
+        skill_id=wrote.skill_id,
+        kind=kind,
+        key=f"{kind.value}:{later.id}:{target}",
+        passage_id=target,
+        encoding_id=wrote.id,
+        evidence={"correction": later.content[:QUOTED], "by": later.id},
+    )

@@ -6,6 +6,7 @@ of some memory names what the question names, and tells more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from yiku.store.database import Tx
 
 COVERS = 0.7
 """Of what a question names, an original input that has as much is about the same."""
+SENTENCE = re.compile(r"(?<=[.!?])\s+|[。！？；;\n]+")
 LOOKED_AT = 30
 """Passages of a deeper search, what is superseded too."""
 
@@ -104,8 +106,16 @@ def in_force(one: Passage) -> bool:
     return not one.forgotten and one.superseded_by is None
 
 
+def about(content: str, question: str) -> str:
+    """The sentence that names what the question names; the whole, where no sentence does."""
+    sentences = [part for part in SENTENCE.split(content) if part.strip()]
+    best = max(sentences, key=lambda one: answers(question, one), default=content)
+    return best if answers(question, best) >= COVERS else content
+
+
 def judged(one: Told, lookup: Lookup) -> Miss | None:
-    content, texts = one.encoding.content, [p.text for p in one.made]
+    texts = [p.text for p in one.made]
+    content = about(one.encoding.content, lookup.query)
     covered = answers(lookup.query, content)
     if covered < COVERS or not texts:
         return None

@@ -16,7 +16,7 @@ wrong "used" hides a bad skill, a missed one only costs a sample: the threshold 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 
@@ -112,12 +112,16 @@ SPEAKS = re.compile(r"\b(?:you|you're|your|yours|you'd|you'll|you've)\b|[你您]
 CLAUSE = re.compile(r"(?<=[。！？\n；])|(?<=[.!?;])\s+|[，,:：]")
 
 
-def used(question: str, reply: str, shown: Sequence[Shown]) -> list[Overlap]:
+def used(
+    question: str, reply: str, shown: Sequence[Shown], context: Iterable[str] = ()
+) -> list[Overlap]:
     """What `reply` drew on of what was shown to answer `question`, in the order of `shown`.
 
-    A memory whose words in the reply are some of another one's is not what was drawn on.
+    `context`: what else stood before the model; a word that is there shows nothing. A memory whose
+    words in the reply are some of another one's is not what was drawn on.
     """
     asked, said = set(tokens(question)), set(tokens(reply))
+    asked.update(*map(tokens, context))
     judged = [overlap(question, reply, one, asked, said) for one in shown]
     words = [frozenset(one.words) for one in judged]
     return [
@@ -135,7 +139,7 @@ def overlap(question: str, reply: str, shown: Shown, asked: set[str], said: set[
         w.bias
         + w.share * weight / (sum(map(worth, beyond)) or 1.0)
         + w.weight * min(weight, ENOUGH) / ENOUGH
-        + w.gain * (shown.gain or 0.0)
+        + w.gain * ((shown.gain or 0.0) if beyond else 0.0)
         + w.refuses * refuses(reply)
         + w.asks * bool(ASKS.search(question))
         + w.speaks * bool(SPEAKS.search(reply))

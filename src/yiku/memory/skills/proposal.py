@@ -1,4 +1,4 @@
-"""A prompt that a model wrote, and whether it may be tried at all. Pure.
+"""A prompt that a model wrote, and whether it may be tried at all.
 
 Its author has read memories, and anybody may have written those: whatever comes back is checked as
 if the author were an adversary. Nothing of a memory's text may be in it, no address, nothing that
@@ -16,8 +16,9 @@ from typing import Any
 
 from yiku.core.errors import InvalidSkill
 from yiku.core.skill import MemorySkill, SkillDraft, SkillType
-from yiku.memory.skills import template
-from yiku.memory.text import HAN, tokens
+from yiku.memory.skills import registry, template
+from yiku.memory.skills.details import names_in
+from yiku.memory.text import HAN, STOP_WORDS, tokens
 
 COPIED_WORDS = 8
 COPIED_CHARACTERS = 16
@@ -100,7 +101,7 @@ def check(old: MemorySkill, proposed: Proposal, inputs: Iterable[str]) -> SkillD
     Raises: InvalidSkill, which names the rule.
     """
     new = proposed.prompt_template
-    draft = replace(draft_of(old), prompt_template=new)
+    draft = replace(registry.draft_of(old), prompt_template=new)
     if same(new, old.prompt_template):
         raise refused("changed", "It is the prompt there is.")
     if len(new) > len(old.prompt_template) + MAX_GROWTH:
@@ -111,16 +112,6 @@ def check(old: MemorySkill, proposed: Proposal, inputs: Iterable[str]) -> SkillD
     check_free_of_commands(old.prompt_template, new)
     check_free_of_memories(old.prompt_template, new, list(inputs))
     return draft
-
-
-def draft_of(skill: MemorySkill) -> SkillDraft:
-    return SkillDraft(
-        name=skill.name,
-        skill_type=skill.skill_type,
-        description=skill.description,
-        intent_keywords=skill.intent_keywords,
-        prompt_template=skill.prompt_template,
-    )
 
 
 def check_variables(old: MemorySkill, new: str) -> None:
@@ -228,6 +219,26 @@ def runs(
 
 def windows(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
     return (tuple(words[i : i + length]) for i in range(len(words) - length + 1))
+
+
+def unquoted(old: str, text: str, inputs: Sequence[str]) -> str:
+    """A model's words about its prompt, for people to read; without those lines that quote a
+    memory, be it by a name."""
+    usual = words_of(old)
+    there = {word for one in inputs for name in names_in(one) for word in words_of(name)}
+    names = {word for word in there - set(usual) - STOP_WORDS if len(word) > 1}
+    sizes = (DEMANDED_WORDS, DEMANDED_CHARACTERS)
+    known = {run for one in inputs for run in runs(words_of(one), *sizes)} - runs(usual, *sizes)
+    values = {term for one in inputs for term in tokens(one) if telling(term)}
+    lines: list[str] = []
+    for line in text.splitlines():
+        words = words_of(line)
+        quotes = runs(words, *sizes) & known or names & set(words) or values & set(tokens(line))
+        lines.append(LEFT_OUT if quotes else line)
+    return "\n".join(one for n, one in enumerate(lines) if n == 0 or one != lines[n - 1])
+
+
+LEFT_OUT = "[…]"
 
 
 def same(one: str, other: str) -> bool:

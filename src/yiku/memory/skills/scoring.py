@@ -20,8 +20,8 @@ FOUND_WITHIN = 3
 """Place among all trials' memories that counts as found."""
 FLAW = 0.75
 """What a score is multiplied with where some operations were refused, or a number was invented."""
-WITHIN = 10
-"""Places of a lookup that are looked at."""
+FOUND = 0.5
+"""Of a lookup's score: that the memory is there at all; the rest is its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def resemblance(memory: str, texts: Sequence[str]) -> float:
 def lookup_score(places: Sequence[int | None], problems: Sequence[str]) -> float:
     """`places`: of the memories that helped, from 1."""
     best = min((place for place in places if place is not None), default=None)
-    worth = 1.0 / best if best is not None and best <= WITHIN else 0.0
+    worth = 0.0 if best is None else FOUND + (1 - FOUND) / best
     return worth * (FLAW if problems else 1.0)
 
 

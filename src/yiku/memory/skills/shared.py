@@ -39,6 +39,8 @@ class Skills:
     policy: Policy
     folder: Path
     """Where users put skills of their own; it need not be there."""
+    designers: Models | None = None
+    """Where the Designer's model is asked for; None: where all are."""
     shelf: Shelf = field(init=False)
     ensured: dict[OrganizationId, int] = field(
         init=False, default_factory=dict[OrganizationId, int]

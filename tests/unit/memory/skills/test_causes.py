@@ -39,6 +39,8 @@ def test_numbers_from_nowhere_are_invented_and_dates_are_worked_out() -> None:
 def test_how_much_of_a_question_a_text_names() -> None:
     assert answers("When is my sister's birthday?", SAID) == 1.0
     assert answers("我妹妹的生日是哪天？", SAID_ZH) > 0.5
+    assert answers("How much is my rent again?", "My rent is 1150 euros.") == 1.0
+    assert answers("我的房租是多少来着？", "我每月房租四千二") > 0.5
     assert answers("What's my blood type?", SAID) == 0.0
 
 

@@ -81,6 +81,13 @@ def test_two_that_say_the_same_were_both_drawn_on() -> None:
     assert [one.used for one in both] == [True, True]
 
 
+def test_what_stood_there_anyhow_shows_nothing() -> None:
+    shown = [Shown("User moved to Porto in 2021.", 0.4)]
+    asked, said = "When did I move?", "You moved to Porto in 2021."
+    assert used(asked, said, shown)[0].used
+    assert not used(asked, said, shown, ["Name: Ann. Moved to Porto in 2021."])[0].used
+
+
 def test_a_reply_that_says_where_it_has_it_from_cites() -> None:
     shown = [Shown("User's favourite tea is oolong.")]
     found = used("What should I drink?", "As you told me, you love oolong tea.", shown)

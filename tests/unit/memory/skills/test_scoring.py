@@ -91,7 +91,7 @@ def test_what_is_known_already_tells_it() -> None:
 
 
 def test_a_lookup_is_worth_the_place_of_what_helped() -> None:
-    assert lookup_score([None, 2, 5], ()) == 0.5
+    assert lookup_score([None, 2, 5], ()) == 0.75
     assert lookup_score([1], ("A query was left out.",)) == 0.75
-    assert lookup_score([11], ()) == 0.0
+    assert lookup_score([None], ()) == 0.0
     assert lookup_score([], ()) == 0.0
