@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import memory, roles
+from yiku.server import history, memory, roles
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.wire import HealthOut
@@ -155,6 +155,7 @@ def build_asgi(app: App) -> FastAPI:
     asgi.state.app = app
     asgi.include_router(memory.router)
     asgi.include_router(roles.router)
+    asgi.include_router(history.router)
     for router in v1.build():
         asgi.include_router(router)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
