@@ -296,11 +296,12 @@ def sentences_of(
 
 SENTENCE_END = re.compile(r"(?<=[。！？\n])|(?<=[.!?])\s+")
 FACT = re.compile(
-    r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+|\d[\d.,:/-]*\d"
+    r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+|\d+(?:[.,:/-]\d+)+|\d{3,}"
+    r"|\d{2,}(?=%|[\u4e00-\u9fff]| [a-z]{2})|(?<=[$€£¥])\d+"
     r"|(?<=[a-z,;] )[A-Z][a-z]{2,}\b"
     r"|(?:我叫|名叫|叫做|名字是|名字叫)([\u4e00-\u9fff]{2,4})(?=[，。！？、；\s]|$)|《([^》]{1,60})》"
 )
-"""Addresses, numbers and dates, names."""
+"""Addresses, dates and amounts, names. A bare number of two digits says too little."""
 TELLING = (
     re.compile(r"\d|[一二两三四五六七八九十百千万][年月日号点元块个岁]"),
     re.compile(
