@@ -176,11 +176,13 @@ class ModelProcess:
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
+        # Kept open: a new one costs more than what is measured, and leaves garbage for it to sweep.
+        self._client = httpx.Client(base_url=self.url)
         return self
 
     def asked(self) -> list[Asked]:
         """What it was asked since the last time, in the order of its answers."""
-        return [Asked(*one) for one in httpx.get(f"{self.url}/asked").json()]
+        return [Asked(*one) for one in self._client.get("/asked").json()]
 
     def __exit__(
         self,
@@ -188,6 +190,7 @@ class ModelProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._client.close()
         self._process.terminate()
         self._process.communicate()
 

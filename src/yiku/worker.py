@@ -17,13 +17,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from yiku.agents import session
-from yiku.agents.afterwards import COMPACT
+from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
 from yiku.core.errors import YikuError
-from yiku.core.ids import AgentId, ConversationId, UserId
+from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
 from yiku.core.skill import Job
-from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor
+from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
+from yiku.memory.skills import encode, feedback
+from yiku.memory.skills.designer import run_evolution_cycle
+from yiku.memory.skills.schedule import EVOLVE
 from yiku.store import outbox, tenants
 from yiku.store.database import Tx, now_utc
 
@@ -65,12 +68,26 @@ def handlers_of(app: App) -> dict[str, Handler]:
         agent_id = AgentId(str(job.payload["agent_id"]))
         return await session.compact(app.agents, actor, agent_id, conversation)
 
-    return {COMPACT: compact}
+    async def encoded(actor: Actor, job: Job) -> object:
+        return await encode.run(app.skills, actor, EncodingId(job.key))
+
+    async def judged(actor: Actor, job: Job) -> object:
+        return await feedback.judge(app.skills, actor, RunId(job.key))
+
+    async def evolved(actor: Actor, job: Job) -> object:
+        # Who asked for it was an administrator, or nobody: the schedule. It approves nothing.
+        admin = replace(actor, scope=Scope.ADMIN)
+        name = job.payload.get("name")
+        return await run_evolution_cycle(
+            app.skills, admin, name=None if name is None else str(name)
+        )
+
+    return {COMPACT: compact, encode.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
 
 
 def schedules_of(app: App) -> dict[str, timedelta]:
     """Kinds of jobs that come again by themselves for each organization, and how often."""
-    return {"evolve": timedelta(days=1)} if app.settings.designer_auto_evolve else {}
+    return {EVOLVE: timedelta(days=1)} if app.settings.designer_auto_evolve else {}
 
 
 def actor_of(job: Job) -> Actor:

@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from tests.fixtures.letta import serving
 from tests.servers.dialects import Call, Says
 from tests.servers.scripted_chat import Fails, Script, ScriptedChat
+from yiku.agents import session
+from yiku.app import App
 from yiku.client.agents import AgentClient, Decision
 from yiku.client.events import Called, Edited, Ended, Event, Failed, Returned, Text, Waits
 from yiku.client.transport import InProcessTransport
@@ -27,6 +29,8 @@ from yiku.core.errors import (
     StaleBlock,
     ToolNotFound,
 )
+from yiku.core.ids import AgentId
+from yiku.core.tenant import LOCAL_ACTOR
 
 
 def edit(old: str, new: str, call_id: str = "") -> Call:
@@ -68,6 +72,30 @@ async def test_a_reply_has_its_text_and_its_steps(agents: AgentClient, model: Sc
     newest = await agents.messages(ann.id, limit=1)
     assert newest[0].message_type == "assistant_message"
     assert [one.name for one in await agents.list(tags=["home"])] == ["ann"]
+
+
+async def test_a_history_begins_with_the_summary_of_what_was_archived(
+    agents: AgentClient, model: ScriptedChat, talking: App
+) -> None:
+    ann = await agents.create("ann", blocks={"human": "茶"})
+    assert await agents.get_history_with_summary(ann.id) == []
+    model.respond = Script(Says(calls=(edit("茶", "咖啡"),)), *["记住了。"] * 12)
+    for n in range(12):
+        await agents.send(ann.id, f"我现在喝咖啡，{n}")
+    whole = await agents.get_history_with_summary(ann.id)
+    assert [one.role for one in whole[:4]] == ["user", "assistant", "tool", "assistant"]
+    assert [call.name for call in whole[1].tool_calls] == ["memory_replace"]
+    assert (whole[2].name, whole[2].tool_call_id) == ("memory_replace", whole[1].tool_calls[0].id)
+
+    model.respond = Script("用户改喝咖啡了。")
+    await session.compact(talking.agents, LOCAL_ACTOR, AgentId(ann.id))
+    first, *others = await agents.get_history_with_summary(ann.id)
+    assert first.role == "system"
+    assert first.content == "[PREVIOUS SUMMARY]\n用户改喝咖啡了。"
+    assert others == whole[-5:]
+    assert await agents.get_history_with_summary(ann.id, "conv-of-somebody-else") == []
+    with pytest.raises(AgentNotFound):
+        await agents.get_history_with_summary("agent-00000000-0000-4000-8000-000000000000")
 
 
 async def test_a_stream_tells_pieces_calls_returns_and_edits(

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import click
@@ -23,8 +24,8 @@ from yiku.providers.choose import LOCAL, embedder
 from yiku.providers.presets import local_preset
 from yiku.providers.weights import find_weights, sha256_of
 from yiku.settings import Settings
-from yiku.store import archives, schema, verify
-from yiku.store.database import Database, Tx, open_database, redacted
+from yiku.store import archives, outbox, schema, verify
+from yiku.store.database import Database, Tx, now_utc, open_database, redacted
 
 State = Literal["ok", "warn", "fail"]
 COLOURS: dict[State, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -33,6 +34,8 @@ SECRET = frozenset({"embedding_api_key", "model_api_key"})
 OLDEST_SQLITE = (3, 35)
 LITTLE_SPACE = 500_000_000
 NO_SPACE = 50_000_000
+MANY_JOBS = 10_000
+LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ async def about_database(settings: Settings, migrate: bool) -> AsyncIterator[Fin
         yield await reachable(database)
         yield await sound(database)
         yield await about_archives(database, configured_model(settings))
+        yield await about_jobs(database)
     except errors.StoreError as error:
         yield Finding("fail", "database", error.message, todo_of(error))
     finally:
@@ -221,6 +225,26 @@ async def about_archives(database: Database, configured: str) -> Finding:
         f" {first.embedding_model}, {configured} is configured",
         f"Set YIKU_EMBEDDING back, or: yiku reembed {first.name}{whose}",
     )
+
+
+async def about_jobs(database: Database) -> Finding:
+    """What was to be done in the background, and wasn't."""
+    found = await database.read(LOCAL_ACTOR, lambda tx: outbox.everywhere(tx.connection, MANY_JOBS))
+    left = [one for one in found if one.tries >= outbox.MOST_TRIES]
+    late = [one for one in found if one not in left and now_utc() - one.due_at > LATE]
+    if left:
+        problems = sorted({f"{one.kind}: {one.problem}" for one in left})
+        return Finding(
+            "warn",
+            "jobs",
+            f"{len(left)} failed {outbox.MOST_TRIES} times; {'; '.join(problems[:3])}",
+            "Mend that. A conversation's job is tried again with its next message.",
+        )
+    if late:
+        since = f"{late[0].due_at:%Y-%m-%d %H:%M} UTC"
+        todo = "Start `yiku serve` or `yiku worker`."
+        return Finding("warn", "jobs", f"{len(late)} wait, the oldest since {since}", todo)
+    return Finding("ok", "jobs", f"{len(found)} wait" if found else "none wait")
 
 
 def configured_model(settings: Settings) -> str:

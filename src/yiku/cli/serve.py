@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from yiku.cli.running import local_settings
 from yiku.core.errors import NotAllowed
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.server.auth import is_loopback, keys_needed
-from yiku.server.http import build_asgi, warm
+from yiku.server.http import build_asgi
 from yiku.settings import Settings
 from yiku.store import tenants
 from yiku.store.database import now_utc
@@ -29,8 +29,6 @@ from yiku.worker import working
 
 GRACE_S = 10
 BACKLOG = 2048
-WARM_AFTER_S = 1.0
-"""Who waits for the server to be healthy goes first."""
 
 
 @click.command(cls=Command)
@@ -73,7 +71,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             await app.runner.open()
             if settings.worker:
                 await opened.enter_async_context(working(app))
-            await Server(config, asked, lambda: warm(asgi)).serve([sock])
+            await Server(config, asked).serve([sock])
 
 
 async def check_reachable(app: App) -> None:
@@ -110,12 +108,9 @@ def listening_on(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Says where it listens; a signal ends it in order, and the database after it."""
 
-    def __init__(self, config: uvicorn.Config, asked: Asked, warm: Callable[[], None]) -> None:
-        """`warm` is called in a thread, once requests are answered."""
+    def __init__(self, config: uvicorn.Config, asked: Asked) -> None:
         super().__init__(config)
         self._asked = asked
-        self._warm = warm
-        self._warming: asyncio.Task[None] | None = None
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -136,7 +131,6 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._warming = asyncio.create_task(self._warm_later())
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             if self._asked.as_json:
@@ -146,10 +140,6 @@ class Server(uvicorn.Server):
                 click.echo(
                     f'Agents: Letta(base_url="{url}") of letta-client, or yiku --url {url} chat'
                 )
-
-    async def _warm_later(self) -> None:
-        await asyncio.sleep(WARM_AFTER_S)
-        await asyncio.to_thread(self._warm)
 
 
 def loop_factory() -> Any:

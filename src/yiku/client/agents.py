@@ -13,6 +13,7 @@ from pydantic import RootModel
 from yiku.client.calls import NOT_UNDERSTOOD, Calls, asked_for, part, raise_for
 from yiku.client.events import Call, Edited, Ended, Event, EventReader, Failed, Returned, text_of
 from yiku.core import errors
+from yiku.server import wire_history
 from yiku.server.v1 import wire, wire_agents, wire_messages, wire_runs, wire_tools
 
 PATIENCE = httpx.Timeout(60, read=None)
@@ -24,6 +25,7 @@ WHOLE = 1_000
 Agents = list[wire_agents.AgentOut]
 Blocks = list[wire.BlockOut]
 Messages = list[wire_messages.AnyMessageOut]
+History = list[wire_history.HistoryMessageOut]
 Runs = list[wire_runs.RunOut]
 Steps = list[wire_runs.StepOut]
 
@@ -261,6 +263,16 @@ class AgentClient(Calls):
         query = asked_for({"limit": limit, "after": after, "before": before, "order": order})
         path = f"{path_of(agent_id)}/messages"
         return (await self._call(MessageList, "GET", path, params=query)).root
+
+    async def get_history_with_summary(
+        self, agent_id: str, conversation_id: str | None = None
+    ) -> History:
+        """Its conversation as it is shown it: where older messages were summarised, first a system
+        message headed `[PREVIOUS SUMMARY]`; then those that weren't, the oldest first."""
+        query = asked_for({"conversation_id": conversation_id})
+        path = f"/memory/agents/{part(agent_id)}/history"
+        found = await self._call(wire_history.ConversationOut, "GET", path, params=query)
+        return found.messages
 
     async def reset(self, agent_id: str) -> wire_agents.AgentOut:
         """Erase its messages for good; its blocks and memories stay."""

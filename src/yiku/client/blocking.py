@@ -84,6 +84,7 @@ class BlockingAgents:
     approve = blocking(AgentClient.approve)
     deny = blocking(AgentClient.deny)
     messages = blocking(AgentClient.messages)
+    get_history_with_summary = blocking(AgentClient.get_history_with_summary)
     reset = blocking(AgentClient.reset)
     context = blocking(AgentClient.context)
     blocks = blocking(AgentClient.blocks)

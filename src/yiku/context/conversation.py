@@ -128,9 +128,13 @@ def conversation(
     return shown
 
 
+def headed(text: str) -> str:
+    """A summary, as what it is."""
+    return text if text.startswith(HEADING) else f"{HEADING}\n{text}"
+
+
 def summary_note(text: str) -> Utterance:
-    headed = text if text.startswith(HEADING) else f"{HEADING}\n{text}"
-    return said(MessageRole.SYSTEM, headed)
+    return said(MessageRole.SYSTEM, headed(text))
 
 
 def add_user(made: Conversation, one: Message) -> None:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import memory, roles, skill_events, skills
+from yiku.server import history, memory, roles, skill_events, skills
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
@@ -177,12 +177,11 @@ def routes() -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
     )
-    asgi.include_router(memory.router)
-    asgi.include_router(roles.router)
-    asgi.include_router(skill_events.router)  # before a skill of that name
-    asgi.include_router(skills.router)
-    for router in v1.build():
-        asgi.include_router(router)
+    # The events come before a skill of that name.
+    ours = (memory.router, roles.router, history.router, skill_events.router, skills.router)
+    # Not included: FastAPI would look through the routes of an included router twice.
+    for router in (*v1.build(), *ours):
+        asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
@@ -200,18 +199,6 @@ def build_asgi(app: App) -> FastAPI:
     return asgi
 
 
-def warm(asgi: FastAPI) -> None:
-    """Build all routes now, for a thread to do once the server listens.
-
-    FastAPI builds a router's when the first request passes it: 0.4 s, of which the first message
-    to an agent would have to wait for most. It takes a lock, so that requests may come meanwhile.
-    """
-    for route in asgi.routes:
-        route.matches(
-            {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
-        )
-
-
 async def to_docs() -> RedirectResponse:
     return RedirectResponse("/docs")
 
@@ -221,5 +208,5 @@ async def health(request: Request) -> HealthOut:
     app: App = request.app.state.app
     await memory.probe(app)
     return HealthOut(
-        status="ok", version=version("yiku"), embedding_model=app.memory.embedder.model
+        status="ok", version=request.app.version, embedding_model=app.memory.embedder.model
     )

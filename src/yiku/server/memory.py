@@ -50,7 +50,8 @@ IdempotencyKey = Annotated[str | None, Header(max_length=255)]
 PAGE = 200
 
 
-def app_of(request: Request) -> App:
+async def app_of(request: Request) -> App:
+    """Asynchronous, or else FastAPI would go to a thread for it, at every request."""
     return request.app.state.app
 
 

@@ -43,6 +43,7 @@ _PLAN = Select(f"{_NEW} NOTHING RETURNING seq")
 _WAITING = Select(
     f"SELECT {FORM.columns} FROM outbox WHERE organization_id = :organization ORDER BY due_at, seq"
 )
+_EVERYWHERE = Select(f"SELECT {FORM.columns} FROM outbox ORDER BY due_at, seq LIMIT :limit")
 _OUTLOOK = Select(
     "SELECT holder, min(due_at), min(CASE WHEN held_until > due_at THEN held_until ELSE due_at END)"
     " FROM outbox WHERE tries < :most GROUP BY holder"
@@ -134,6 +135,11 @@ def waiting(tx: Tx) -> list[Job]:
     """What hasn't been done yet, the one that is due first comes first."""
     rows = _WAITING.rows(tx.connection, organization=tx.actor.organization_id)
     return [of_row(row) for row in rows]
+
+
+def everywhere(connection: Connection, limit: int) -> list[Job]:
+    """Of all organizations: what hasn't been done yet, the one that is due first comes first."""
+    return [of_row(row) for row in _EVERYWHERE.rows(connection, limit=limit)]
 
 
 def outlook(connection: Connection) -> list[Outlook]:

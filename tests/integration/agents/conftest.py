@@ -55,6 +55,10 @@ class Server:
         return self._client
 
     @property
+    def settings(self) -> dict[str, str]:
+        return self._settings
+
+    @property
     def log(self) -> str:
         return self._log.read_text()
 
@@ -120,8 +124,20 @@ def lease_s() -> float:
 
 
 @pytest.fixture
+def more_settings() -> dict[str, str]:
+    """Of the servers, besides what all of them need."""
+    return {}
+
+
+@pytest.fixture
 def new_server(
-    database_url: str, yiku_home: Path, tmp_path: Path, jobs: Jobs, lease_s: float
+    *,
+    database_url: str,
+    yiku_home: Path,
+    tmp_path: Path,
+    jobs: Jobs,
+    lease_s: float,
+    more_settings: dict[str, str],
 ) -> Iterator[NewServer]:
     """Starts servers on the test's database; at the end none of their logs may tell of a bug."""
     servers: list[Server] = []
@@ -134,6 +150,7 @@ def new_server(
             "YIKU_MODEL_API_KEY": "none",
             "YIKU_SANDBOX": "process",  # the tool's note must be seen from outside
             "YIKU_LEASE_S": str(lease_s),
+            **more_settings,
         }
 
         def new() -> Server:
