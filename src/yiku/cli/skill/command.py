@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from yiku.cli import output
+from yiku.cli.chat.words import language_option
 from yiku.cli.export import whole_file
 from yiku.cli.options import Asked, Group, NewFile, given, reason_option, text_of
 from yiku.cli.running import with_memory
@@ -19,6 +20,7 @@ from yiku.cli.skill.revert import revert_version
 from yiku.cli.skill.work import encode_pending, evolve
 from yiku.client.memory import MemoryClient
 from yiku.core.errors import Invalid, SkillNotFound
+from yiku.core.language import Language
 from yiku.core.skill import SkillStatus, SkillType
 from yiku.memory.skills import files
 from yiku.server.wire_skills import SkillOut
@@ -40,8 +42,9 @@ text_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--type", "skill_type", type=click.Choice([one.value for one in SkillType]), help="Only these."
 )
 @click.option("--all", "everything", is_flag=True, help="Deprecated versions, too.")
+@language_option
 @click.pass_obj
-def list_skills(asked: Asked, skill_type: str | None, everything: bool) -> None:
+def list_skills(asked: Asked, skill_type: str | None, everything: bool, lang: Language) -> None:
     """Show the memory skills there are, and files that can't be used."""
     status = [one.value for one in SkillStatus] if everything else None
     found = with_memory(
@@ -50,7 +53,7 @@ def list_skills(asked: Asked, skill_type: str | None, everything: bool) -> None:
     if asked.as_json:
         output.print_model(found)
         return
-    shown.print_skills(found.skills)
+    shown.print_skills(found.skills, lang)
     shown.print_problems(found.problems)
 
 
@@ -58,8 +61,9 @@ def list_skills(asked: Asked, skill_type: str | None, everything: bool) -> None:
 @click.argument("name")
 @click.option("--version", type=int, help="This version; default: the active one.")
 @click.option("--to", "target", type=NewFile(), help="Write it as a skill's file, to start from.")
+@language_option
 @click.pass_obj
-def show(asked: Asked, name: str, version: int | None, target: Path | None) -> None:
+def show(asked: Asked, name: str, version: int | None, target: Path | None, lang: Language) -> None:
     """Show a skill: its prompt, its versions, and what waits for a decision.
 
     NAME may be the id of one of its versions.
@@ -75,7 +79,7 @@ def show(asked: Asked, name: str, version: int | None, target: Path | None) -> N
     elif asked.as_json:
         output.print_model(found)
     else:
-        shown.print_skill(one)
+        shown.print_skill(one, lang)
         shown.print_versions(found)
 
 

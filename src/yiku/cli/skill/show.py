@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from yiku.cli import output
-from yiku.cli.chat.words import language_of
 from yiku.core.errors import SkillNotFound
+from yiku.core.language import Language
 from yiku.core.skill import SkillDraft, SkillType
 from yiku.server.wire_skills import (
     EvolutionOut,
@@ -58,10 +58,10 @@ def version_of(found: SkillShownOut, name: str, version: int | None) -> SkillOut
     return named or found.active or found.versions[0]
 
 
-def about(one: SkillOut) -> str:
-    """In the language of this machine, where it is there."""
+def about(one: SkillOut, language: Language) -> str:
+    """In this language, where it is there."""
     texts = one.description
-    return texts.get(language_of(None)) or next(iter(texts.values()), "")
+    return texts.get(language) or next(iter(texts.values()), "")
 
 
 def judged(one: SkillOut) -> str:
@@ -74,7 +74,7 @@ def print_done(done: str, one: SkillOut) -> None:
     click.echo(f"{click.style(done, fg='green')}  {name}  version {one.version}  {one.id}")
 
 
-def print_skills(found: Sequence[SkillOut]) -> None:
+def print_skills(found: Sequence[SkillOut], language: Language) -> None:
     output.print_table(
         ["skill", "version", "type", "status", "good", "bad", "about"],
         (
@@ -85,7 +85,7 @@ def print_skills(found: Sequence[SkillOut]) -> None:
                 one.status,
                 f"{one.positive_count:,}",
                 f"{one.negative_count:,}",
-                output.one_line(about(one), 48),
+                output.one_line(about(one, language), 48),
             ]
             for one in found
         ),
@@ -98,12 +98,12 @@ def print_problems(problems: Sequence[str]) -> None:
         click.secho(f"not used: {output.visible(one)}", fg="yellow", err=True)
 
 
-def print_skill(one: SkillOut) -> None:
+def print_skill(one: SkillOut, language: Language) -> None:
     title = click.style(output.visible(one.name), bold=True)
     status = click.style(one.status, fg=STATUS[one.status])
     click.echo(f"{title}  version {one.version}  {one.skill_type}  {status}")
     click.secho(f"{output.INDENT}{one.id}", dim=True)
-    click.echo(f"{output.INDENT}{output.visible(about(one))}")
+    click.echo(f"{output.INDENT}{output.visible(about(one, language))}")
     origin = "from a file" if one.is_base else "by the Designer, or over the API"
     click.secho(f"{output.INDENT}{judged(one)}; {origin}", dim=True)
     if one.intent_keywords:
