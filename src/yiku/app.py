@@ -196,7 +196,7 @@ def skills_of(
             designer_model=settings.designer_llm_model,
             designer_base_url=settings.designer_llm_base_url,
         ),
-        folder=settings.skills_dir or settings.home_dir / "skills",
+        folder=(settings.skills_dir or settings.home_dir / "skills").expanduser(),
         designers=designers,
     )
 

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy import update as update_rows
 
 from yiku.core.ids import (
@@ -253,13 +262,13 @@ def originals(tx: Tx, passage_seqs: Sequence[int]) -> list[PassageId]:
     """The raw passages that these were made from: what was said, in its own words."""
     found: list[PassageId] = []
     wrote = memory_encoding_item.alias()
-    for start in range(0, len(passage_seqs), CHUNK):
+    for part in parts_of(passage_seqs):
         query = (
             select(passage.c.id)
             .join(memory_encoding_item, memory_encoding_item.c.passage_seq == passage.c.seq)
             .join(wrote, wrote.c.encoding_seq == memory_encoding_item.c.encoding_seq)
             .where(
-                wrote.c.passage_seq.in_(passage_seqs[start : start + CHUNK]),
+                wrote.c.passage_seq.in_(part),
                 wrote.c.op.in_([Op.ADD.value, Op.SUPERSEDE.value]),
                 memory_encoding_item.c.op == RAW,
                 passage.c.organization_id == tx.actor.organization_id,
@@ -277,65 +286,65 @@ def erase_of(tx: Tx, passage_seqs: Sequence[int]) -> None:
     touched one, with the original text, its trials, and judgements that name it; and every lookup
     that found one, whose query may hold its words.
     """
-    for start in range(0, len(passage_seqs), CHUNK):
-        part = passage_seqs[start : start + CHUNK]
-        touched = select(memory_encoding_item.c.encoding_seq).where(
-            memory_encoding_item.c.passage_seq.in_(part)
+    for part in parts_of(passage_seqs):
+        remove(
+            tx,
+            TOUCHED.where(memory_encoding_item.c.passage_seq.in_(part)),
+            FOUND.where(memory_lookup_item.c.passage_seq.in_(part)),
         )
-        found = select(memory_lookup_item.c.lookup_seq).where(
-            memory_lookup_item.c.passage_seq.in_(part)
-        )
-        remove(tx, touched, found)
 
 
 def erase_of_archive(tx: Tx, archive_id: ArchiveId) -> None:
-    """As `erase_of`, of all that an archive holds, which the caller erases; however much that is,
-    it never comes here."""
+    """As `erase_of`, of all that an archive holds."""
     inside = select(passage.c.seq).where(passage.c.archive_id == archive_id)
-    touched = select(table.c.seq).where(
-        or_(
-            table.c.archive_id == archive_id,
-            table.c.seq.in_(
-                select(memory_encoding_item.c.encoding_seq).where(
-                    memory_encoding_item.c.passage_seq.in_(inside)
-                )
-            ),
-        )
+    remove(
+        tx,
+        TOUCHED.where(memory_encoding_item.c.passage_seq.in_(inside)).union(
+            select(*ROW).where(table.c.archive_id == archive_id)
+        ),
+        FOUND.where(memory_lookup_item.c.passage_seq.in_(inside)),
     )
-    found = select(memory_lookup_item.c.lookup_seq).where(
-        memory_lookup_item.c.passage_seq.in_(inside)
-    )
-    remove(tx, touched, found)
 
 
-def remove(tx: Tx, touched: Select[Any], found: Select[Any]) -> None:
-    run = tx.connection.execute
-    encoding_ids = select(table.c.id).where(table.c.seq.in_(touched), ours(tx))
-    lookup_ids = select(memory_lookup.c.id).where(
-        memory_lookup.c.seq.in_(found),
-        memory_lookup.c.organization_id == tx.actor.organization_id,
-    )
+Rows = Select[Any, Any, Any] | CompoundSelect[Any, Any, Any]
+ROW = (table.c.seq, table.c.id, table.c.organization_id)
+LOOKUP = memory_lookup.c
+TOUCHED = select(*ROW).select_from(memory_encoding_item.join(table))
+FOUND = select(LOOKUP.seq, LOOKUP.id, LOOKUP.organization_id).select_from(
+    memory_lookup_item.join(memory_lookup)
+)
+
+
+def remove(tx: Tx, touched: Rows, found: Rows) -> None:
+    """Encodings and lookups, of rows of `seq`, `id` and organization."""
+
+    def own(query: Rows) -> dict[int, str]:
+        # Asked for in SQL, SQLite would go through all of the organization's instead.
+        rows: list[Any] = list(tx.connection.execute(query))
+        return {seq: some_id for seq, some_id, whose in rows if whose == tx.actor.organization_id}
+
+    encodings, lookups = own(touched), own(found)
     # Feedback on a memory that such an encoding corrected quotes what took its place.
-    beside = select(memory_encoding_item.c.passage_seq).where(
-        memory_encoding_item.c.encoding_seq.in_(touched)
-    )
-    run(
-        delete(memory_feedback).where(
-            memory_feedback.c.organization_id == tx.actor.organization_id,
-            or_(
-                memory_feedback.c.encoding_id.in_(encoding_ids),
-                memory_feedback.c.lookup_id.in_(lookup_ids),
-                and_(
-                    memory_feedback.c.passage_seq.in_(beside),
-                    memory_feedback.c.kind.in_(AGAINST),
-                ),
-            ),
+    against = memory_feedback.c.kind.in_(AGAINST)
+    for part in parts_of(list(encodings)):
+        beside = select(memory_encoding_item.c.passage_seq).where(
+            memory_encoding_item.c.encoding_seq.in_(part)
         )
-    )
-    run(delete(table).where(table.c.seq.in_(touched), ours(tx)))
-    run(
-        delete(memory_lookup).where(
-            memory_lookup.c.seq.in_(found),
-            memory_lookup.c.organization_id == tx.actor.organization_id,
-        )
-    )
+        forget(tx, memory_feedback, memory_feedback.c.passage_seq.in_(beside) & against)
+        ids = [encodings[seq] for seq in part]
+        forget(tx, memory_feedback, memory_feedback.c.encoding_id.in_(ids))
+        forget(tx, table, table.c.seq.in_(part))
+    for part in parts_of(list(lookups)):
+        # Judgements quote the reply, which drew on all that its run had looked up.
+        runs = select(LOOKUP.run_id).where(LOOKUP.seq.in_(part))
+        beside = select(LOOKUP.id).where(LOOKUP.seq.in_(part) | LOOKUP.run_id.in_(runs))
+        forget(tx, memory_feedback, memory_feedback.c.lookup_id.in_(beside))
+        forget(tx, memory_lookup, LOOKUP.seq.in_(part))
+
+
+def forget(tx: Tx, of: Table, which: ColumnElement[bool]) -> None:
+    tx.connection.execute(delete(of).where(which))
+
+
+def parts_of(seqs: Sequence[int]) -> list[Sequence[int]]:
+    return [seqs[start : start + CHUNK] for start in range(0, len(seqs), CHUNK)]

@@ -47,8 +47,8 @@ def add(
     """Keep a judgement, and count it for its skill. False: the same one was there, nothing is
     counted; or its memory was erased meanwhile.
 
-    `evidence` may quote the memory, what it was asked with, and what an encoding that touched it
-    was made from: all of them go together.
+    `evidence` may quote the memory, what it was found with in its run, the reply to that, and the
+    original of the encoding that made or ended it: all of them go together.
     """
     seq = None
     if passage_id is not None:

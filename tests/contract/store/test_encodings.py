@@ -266,6 +266,12 @@ async def quoting_everything(
         feedback.add(tx, key="1", passage_id=ids[1], **by)
         # On another memory, by a lookup that found both.
         feedback.add(tx, key="2", passage_id=other.id, **by)
+        # On another memory, by another lookup of the same run: the reply drew on both.
+        again = lookups.add(
+            tx, skill_id=retrieval.id, query="music?", passage_ids=[other.id], run_id=by_run
+        )
+        by = of | {"kind": USED, "lookup_id": again.id, "query": again.query}
+        feedback.add(tx, key="5", passage_id=other.id, **by)
         # On none: the question found nothing.
         feedback.add(tx, key="3", kind=FeedbackKind.MISSED, encoding_id=encoding.id, **of)
         # On what it took the place of.
