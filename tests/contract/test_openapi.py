@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.fixtures.letta import serving
 from yiku.app import build
+from yiku.server import skill_events
 from yiku.server.http import build_asgi, routes
 from yiku.settings import load
 
@@ -97,10 +98,16 @@ class Server:
         self.post("/memory/roles", **where, roles=[told])
         decision = self.post("/memory/gate", **where, context="peanuts", threshold=0)["id"]
         job = self.post("/memory/reroute", **where)["job"]
+        told = {"description": "Mine", "prompt_template": "{{ content }}"}
+        skill = f"skill_{next(self.numbers)}"
+        self.post("/memory/skills", name=skill, skill_type="encoding", **told)
+        self.call("PATCH", f"/memory/skills/{skill}", prompt_template="Facts: {{ content }}")
+        change = self.call("GET", "/memory/skills/changelog")["changes"][0]["id"]
         self.ids = {
             "agent_id": agent,
             "archive_id": archive,
             "block_id": block,
+            "change_id": change,
             "decision_id": decision,
             "job_id": job,
             "label": "human",
@@ -108,6 +115,7 @@ class Server:
             "passage_id": passage,
             "role_id": role,
             "run_id": said["run_id"],
+            "skill": skill,
             "step_id": said["step_id"],
             "tool_id": tool,
             "tool_name": "double",
@@ -120,7 +128,17 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[Server]:
+def short_streams() -> Iterator[None]:
+    """What would tell of events for minutes ends at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(skill_events, "LASTS_S", 0.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, short_streams: None
+) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("described")
     (folder / "models").mkdir()
     (folder / "models/cache").symlink_to(model_cache, target_is_directory=True)

@@ -13,12 +13,15 @@ import pytest
 from yiku.app import build
 from yiku.client.transport import InProcessTransport
 from yiku.core.tenant import LOCAL_ACTOR, Scope
+from yiku.server import skill_events
 from yiku.server.http import build_asgi
 from yiku.settings import load
 from yiku.store import tenants
 from yiku.store.database import Tx
 
 SECRET = "the vault code is 7391"
+SKILL = "vault_codes"
+PROMPT = f"Remember that {SECRET}. {{{{ content }}}}"
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Two:
     owner: dict[str, str]
     stranger: dict[str, str]
     reader: dict[str, str]
+    writer: dict[str, str]
     ids: dict[str, str]
     """What paths are filled with: ids of the owner's rows."""
 
@@ -56,12 +60,13 @@ async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
         asgi = build_asgi(app)
         transport = InProcessTransport(asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            owner, stranger, reader = await app.database.write(
+            owner, stranger, reader, writer = await app.database.write(
                 LOCAL_ACTOR,
                 lambda tx: (
                     key_of(tx, "first", Scope.ADMIN),
                     key_of(tx, "second", Scope.ADMIN),
                     key_of(tx, "first", Scope.READ),
+                    key_of(tx, "first", Scope.WRITE),
                 ),
             )
             ids = await filled_by(http, owner)
@@ -72,11 +77,11 @@ async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
                 for method in methods
                 if not path.startswith("/v1/")
             }
-            yield Two(http, routes, owner, stranger, reader, ids)
+            yield Two(http, routes, owner, stranger, reader, writer, ids)
 
 
 async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str, str]:
-    """A secret in a role, a gating that found it, a rerouting: the ids of all that."""
+    """A secret in a role and a skill, a gating that found it, a rerouting: the ids of all that."""
     role = {"role_id": "keeper", "role_description": "Vaults, codes and secrets"}
     ann = {"user": "ann"}
 
@@ -89,7 +94,14 @@ async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str,
     added = await post("/memory/passages", text=SECRET, conversation="c", roles=["keeper"])
     gated = await post("/memory/gate", context="the vault code", threshold=0)
     job = await post("/memory/reroute")
+    told = {"name": SKILL, "skill_type": "encoding", "description": SECRET}
+    answer = await http.post(
+        "/memory/skills", json=told | {"prompt_template": PROMPT}, headers=owner
+    )
+    changes = await http.get(f"/memory/skills/changelog?skill={SKILL}", headers=owner)
     return {
+        "skill": answer.json()["id"],
+        "change_id": changes.json()["changes"][0]["id"],
         "passage_id": added["passage"]["id"],
         "archive_id": added["passage"]["archive_id"],
         "role_id": "keeper",
@@ -135,6 +147,20 @@ REQUESTS: dict[tuple[str, str], object] = {
     ("GET", "/memory/passages/{passage_id}/roles"): None,
     ("POST", "/memory/passages/{passage_id}/roles"): {"out_of": ["keeper"]},
     ("POST", "/memory/compile"): {"roles": ["keeper"], "archive_id": "{archive}"},
+    ("GET", "/memory/skills/{skill}"): None,
+    ("PATCH", "/memory/skills/{skill}"): {"prompt_template": "mine {{{{ content }}}}"},
+    ("GET", "/memory/skills/{skill}/feedback"): None,
+    ("POST", "/memory/skills/{skill}/rollback"): {},
+    ("POST", "/memory/skills/{skill}/revert"): {},
+    ("POST", "/memory/skills/{skill}/revert/undo"): None,
+    ("GET", "/memory/skills/changelog/{change_id}"): None,
+    ("GET", "/memory/skills/changelog/{change_id}/preview"): None,
+    ("POST", "/memory/skills/changelog/{change_id}/approve"): {},
+    ("POST", "/memory/skills/changelog/{change_id}/reject"): {},
+    ("POST", "/memory/skills/evolve"): {"skill": SKILL},
+    ("POST", "/memory/skills/save"): {"content": "x y z", "archive_id": "{archive}"},
+    ("POST", "/memory/skills/query"): {"query": "vault code", "archive_ids": ["{archive}"]},
+    ("POST", "/memory/skills/forget"): {"memory": "{passage}", "archive_ids": ["{archive}"]},
 }
 """What a stranger tries, with the right ids of the other's rows: each is answered 404."""
 
@@ -145,6 +171,12 @@ OWN_ROWS_ONLY = {
     ("GET", "/memory/health"),
     ("GET", "/memory/role-templates"),
     ("GET", "/memory/role-templates/{name}"),
+    ("GET", "/memory/skills"),
+    ("POST", "/memory/skills"),
+    ("GET", "/memory/skills/stats"),
+    ("GET", "/memory/skills/changelog"),
+    ("GET", "/memory/skills/events"),
+    ("POST", "/memory/skills/encode-pending"),
 }
 """Routes that name no row of another: tested below."""
 
@@ -218,6 +250,30 @@ async def test_a_role_of_the_same_name_is_each_organizations_own(two: Two) -> No
     assert kept.json()["role_description"] == "Vaults, codes and secrets"
 
 
+async def test_a_skill_is_each_organizations_own(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skill_events, "LASTS_S", 0.0)
+    for path in ("", "/stats", "/changelog", "/events?after=0"):
+        seen = await two.http.get(f"/memory/skills{path}", headers=two.stranger)
+        assert seen.is_success
+        assert SKILL not in seen.text
+        assert SECRET not in seen.text
+    for method, path, body in (
+        ("GET", "", None),
+        ("PATCH", "", {"prompt_template": "mine {{ content }}"}),
+        ("POST", "/rollback", {}),
+        ("GET", "/feedback", None),
+    ):
+        where = f"/memory/skills/{SKILL}{path}"
+        answer = await two.http.request(method, where, json=body, headers=two.stranger)
+        assert answer.status_code == 404
+    told = {"name": SKILL, "skill_type": "retrieval", "description": "Mine"}
+    body = told | {"prompt_template": "{{ query }}"}
+    made = await two.http.post("/memory/skills", json=body, headers=two.stranger)
+    assert made.status_code == 201
+    kept = await two.http.get(f"/memory/skills/{SKILL}", headers=two.owner)
+    assert [one["prompt_template"] for one in kept.json()["versions"]] == [PROMPT]
+
+
 async def test_idempotency_keys_and_imports_are_each_organizations_own(two: Two) -> None:
     body = {"passages": [{"text": "a fact of mine"}], "job": "import-1", "position": 1}
     for key in (two.owner, two.stranger):
@@ -240,9 +296,39 @@ async def test_a_reading_key_reads_and_cannot_write(two: Two) -> None:
         ("POST", "/memory/search", {"query": "v", "user": "ann", "inject_into": "c"}),
         ("POST", "/memory/roles", {"templates": ["technical_expert"]}),
         ("POST", f"/memory/passages/{two.passage_id}/roles", {"out_of": ["keeper"]}),
+        ("POST", "/memory/skills/save", {"content": "no"}),
+        ("POST", "/memory/skills/forget", {"memory": two.passage_id, "user": "ann"}),
+        ("POST", "/memory/skills/encode-pending", {}),
+        *for_administrators(two),
     ):
         answer = await two.http.request(method, path, json=body, headers=two.reader)
         assert (answer.status_code, answer.json()["error"]) == (403, "NotAllowed")
+
+
+def for_administrators(two: Two) -> list[tuple[str, str, object]]:
+    added = {"name": "no", "skill_type": "encoding", "description": "No", "prompt_template": PROMPT}
+    change, skill = two.ids["change_id"], two.ids["skill"]
+    return [
+        ("POST", "/memory/skills", added),
+        ("PATCH", f"/memory/skills/{SKILL}", {"prompt_template": "no {{ content }}"}),
+        ("POST", f"/memory/skills/{SKILL}/rollback", {}),
+        ("POST", f"/memory/skills/{skill}/revert", {}),
+        ("POST", f"/memory/skills/{skill}/revert/undo", None),
+        ("GET", f"/memory/skills/changelog/{change}/preview", None),
+        ("POST", f"/memory/skills/changelog/{change}/approve", {}),
+        ("POST", f"/memory/skills/changelog/{change}/reject", {}),
+        ("POST", "/memory/skills/evolve", {}),
+        ("POST", "/memory/skills/evolve", {"background": True}),
+    ]
+
+
+async def test_a_writing_key_decides_nothing_about_skills(two: Two) -> None:
+    for method, path, body in for_administrators(two):
+        answer = await two.http.request(method, path, json=body, headers=two.writer)
+        assert (answer.status_code, answer.json()["error"]) == (403, "NotAllowed"), path
+    saved = {"content": "I live in Oslo", "user": "ann"}
+    made = await two.http.post("/memory/skills/save", json=saved, headers=two.writer)
+    assert made.status_code == 201
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer yk_wrong"}])
