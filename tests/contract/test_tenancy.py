@@ -93,6 +93,7 @@ async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str,
     job = await post("/memory/reroute")
     block = {"label": "human", "value": SECRET, "tags": ["t"]}
     made = await http.post("/v1/blocks/", json=block, headers=owner)
+    agent = await http.post("/v1/agents/", json={"name": "keeper"}, headers=owner)
     return {
         "passage_id": added["passage"]["id"],
         "archive_id": added["passage"]["archive_id"],
@@ -100,6 +101,7 @@ async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str,
         "decision_id": gated["id"],
         "job_id": job["job"],
         "block_id": made.json()["id"],
+        "agent_id": agent.json()["id"],
     }
 
 
@@ -140,6 +142,7 @@ REQUESTS: dict[tuple[str, str], object] = {
     ("GET", "/memory/passages/{passage_id}/roles"): None,
     ("POST", "/memory/passages/{passage_id}/roles"): {"out_of": ["keeper"]},
     ("POST", "/memory/compile"): {"roles": ["keeper"], "archive_id": "{archive}"},
+    ("GET", "/memory/agents/{agent_id}/history"): None,
     ("GET", "/v1/blocks/{block_id}"): None,
     ("PATCH", "/v1/blocks/{block_id}"): {"value": "mine now"},
     ("DELETE", "/v1/blocks/{block_id}"): None,
