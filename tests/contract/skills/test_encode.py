@@ -7,15 +7,16 @@ import pytest
 
 from tests.contract.skills.conftest import Opener
 from tests.contract.skills.thinking import Thinking, add, supersede
+from tests.servers.scripted_chat import Script, ScriptedChat
 from yiku.app import App
 from yiku.core.errors import Invalid, ProviderUnavailable, SecretRefused
 from yiku.core.ids import PassageId
-from yiku.core.memory import Action, Change, Filter, Outcome, Passage
+from yiku.core.memory import Action, Change, Draft, Filter, Outcome, Passage
 from yiku.core.skill import Encoding, EncodingStatus, Job, Op
 from yiku.core.tenant import LOCAL_ACTOR
-from yiku.memory import changes, search
+from yiku.memory import changes, erase, ingest, search
 from yiku.memory.archival import Place
-from yiku.memory.skills import encode
+from yiku.memory.skills import encode, registry
 from yiku.memory.skills.encode import Saved
 from yiku.memory.skills.secrets import SecretKind
 from yiku.store import encodings, history, outbox, passages
@@ -36,7 +37,7 @@ async def run(app: App, saved: Saved) -> Encoding:
 
 
 async def found(app: App, query: str, **wanted: object) -> list[str]:
-    filter = Filter(**wanted)  # type: ignore[arg-type]  # a filter's own fields
+    filter = Filter(**wanted)
     hits = await search.search(app.memory, LOCAL_ACTOR, [HOME], query, filter=filter)
     return [hit.passage.text for hit in hits]
 
@@ -118,6 +119,21 @@ async def test_a_move_supersedes_the_old_home_and_keeps_it_for_as_of(
     assert entry.reason == "Encoded by the memory skill fact_extraction, version 1."
     await changes.undo(app.memory, LOCAL_ACTOR, second.passage.id)
     assert set(await found(app, "住在")) == {"用户住在北京", SHANGHAI}
+
+
+async def test_what_a_move_changes_is_found_among_many_other_memories(
+    app: App, thinking: Thinking
+) -> None:
+    home = "The user lives in Boston"
+    trips = [f"The user had lunch in Shanghai, trip {n}, and moved on" for n in range(60)]
+    drafts = [Draft(text=text) for text in (home, *trips)]
+    await ingest.add(app.memory, LOCAL_ACTOR, HOME, drafts)
+    moved = "I moved to Shanghai last week"
+    thinking.encodes[moved] = [supersede(home, "The user lives in Shanghai")]
+    await run(app, await save(app, moved))
+    assert home in thinking.seen[0][1].values()
+    assert (await found(app, "where does the user live"))[0] == "The user lives in Shanghai"
+    assert home not in await found(app, "The user lives in Boston")
 
 
 async def test_an_encoding_is_done_once(app: App, thinking: Thinking) -> None:
@@ -279,8 +295,6 @@ async def test_what_was_changed_by_a_person_meanwhile_is_left_alone(
     await changes.edit(app.memory, LOCAL_ACTOR, edited.passage.id, {"text": "我有两只狗"})
     assert "forgotten" in ((await run(app, forgotten)).problem or "")
     assert "edited" in ((await run(app, edited)).problem or "")
-    from yiku.memory import erase
-
     await erase.delete(app.memory, LOCAL_ACTOR, [erased.passage.id])
     assert erased.encoding is not None
     assert await encode.run(app.skills, LOCAL_ACTOR, erased.encoding.id) is None
@@ -367,37 +381,41 @@ async def test_secrets_are_masked_before_anything_is_stored_or_sent(
         await save(strict, "My password is hunter2!")
 
 
+async def name_of(app: App, one: Encoding | None) -> str:
+    """Of the skill of an encoding."""
+    assert one is not None
+    return (await registry.version(app.skills, LOCAL_ACTOR, one.skill_id)).name
+
+
 async def test_the_skill_is_chosen_by_name_by_keywords_or_by_the_model(
-    app: App, open_app: Opener, thinking: Thinking, model: object
+    app: App, open_app: Opener, thinking: Thinking, model: ScriptedChat
 ) -> None:
-    async def skill_of(app: App, saved: Saved) -> str:
-        [found] = [
-            one.name
-            for one in await registry_active(app)
-            if saved.encoding and one.id == saved.encoding.skill_id
-        ]
-        return found
-
-    async def registry_active(app: App):
-        from yiku.memory.skills import registry
-
-        return await registry.active(app.skills, LOCAL_ACTOR)
-
-    assert await skill_of(app, await save(app, "我喜欢喝茶")) == "preference_capture"
-    assert await skill_of(app, await save(app, BEIJING)) == "fact_extraction"
-    named = await save(app, "每天早上一杯水", skill_name="preference_capture")
-    assert await skill_of(app, named) == "preference_capture"
-    gone = await save(app, "每天晚上一杯奶", skill_name="nobody")
-    assert await skill_of(app, gone) == "fact_extraction"
+    for text, name, expected in (
+        ("我喜欢喝茶", None, "preference_capture"),
+        (BEIJING, None, "fact_extraction"),
+        ("每天早上一杯水", "preference_capture", "preference_capture"),
+        ("每天晚上一杯奶", "nobody", "fact_extraction"),
+    ):
+        saved = await save(app, text, skill_name=name)
+        assert await name_of(app, saved.encoding) == expected
 
     choosing = await open_app(memskill_use_llm_selection=True)
     saved = await save(choosing, "早上豆浆,晚上牛奶")
     assert thinking.seen == []
-    answers = iter(["preference_capture", '{"operations": [{"op": "nothing"}]}'])
-    model.respond = lambda request: next(answers)
-    done = await run(choosing, saved)
-    [name] = [one.name for one in await registry_active(choosing) if one.id == done.skill_id]
-    assert name == "preference_capture"
+    model.respond = Script("preference_capture", '{"operations": [{"op": "nothing"}]}')
+    assert await name_of(choosing, await run(choosing, saved)) == "preference_capture"
+
+
+async def test_the_version_that_is_active_when_it_is_encoded_encodes_it(
+    app: App, thinking: Thinking
+) -> None:
+    saved = await save(app, BEIJING)
+    changes = {"prompt_template": "Other words.\n{{ content }}"}
+    new = await registry.edit(app.skills, LOCAL_ACTOR, "fact_extraction", changes)
+    thinking.encodes[BEIJING] = [add("用户住在北京")]
+    assert (await run(app, saved)).skill_id == new.id
+    [hit] = await search.search(app.memory, LOCAL_ACTOR, [HOME], "北京")
+    assert hit.passage.skill_id == new.id
 
 
 async def test_a_long_text_stays_as_it_came(app: App, thinking: Thinking) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from yiku.core.errors import (
@@ -33,7 +33,7 @@ from yiku.memory.skills import executor, registry
 from yiku.memory.skills.carry import HINTS, RAW_MARK, carry_out, prepared
 from yiku.memory.skills.controller import FALLBACK, Chosen
 from yiku.memory.skills.feedback import count_corrections
-from yiku.memory.skills.hints import may_supersede, tells_of_change
+from yiku.memory.skills.hints import also_asked, may_supersede, tells_of_change
 from yiku.memory.skills.prompts import known_of
 from yiku.memory.skills.secrets import SecretKind, guard
 from yiku.memory.skills.shared import Skills
@@ -47,7 +47,9 @@ logger = logging.getLogger(__name__)
 JOB = "encode"
 """The outbox's kind; the key is the encoding's id."""
 KNOWN = 8
-"""Memories that a text is compared with."""
+"""Memories that a text is compared with: the most like it."""
+OF_SUBJECT = 3
+"""And those of each subject that it tells a change of."""
 ASKED = 2_000
 """Characters of a text that they are looked for by."""
 MAX_CONTENT = 16_000
@@ -109,7 +111,7 @@ async def save(
         metadata[HINTS] = [one.id for one in hints]
     draft = Draft(
         text=guarded.text,
-        tags=tuple(tags),
+        tags=tuple(guard(tag, skills.policy.secrets).text for tag in tags),
         metadata=metadata,
         message=message_id,
         skill_id=chosen.skill.id,
@@ -259,10 +261,31 @@ async def hinted(
     if not text.strip() or not tells_of_change(text):
         return []
     try:
-        hits = await search.search(skills.memory, actor, [where], text[:ASKED], limit=KNOWN)
+        known = await known_to(skills, actor, where, text)
     except ArchiveNotFound:
         return []  # saving makes it
-    return may_supersede(text, [hit.passage for hit in hits])
+    return may_supersede(text, known)
+
+
+async def known_to(
+    skills: Skills,
+    actor: Actor,
+    where: Place | ArchiveId,
+    text: str,
+    before: datetime | None = None,
+) -> list[Passage]:
+    """The memories that a text is compared with: those most like it, and where it tells of a change
+    those of its subject. `before`: what was said later can't be changed by what was said before.
+
+    Raises: as `search.search`.
+    """
+    found: dict[PassageId, Passage] = {}
+    asked = [(text[:ASKED], KNOWN), *((one, OF_SUBJECT) for one in also_asked(text))]
+    for query, most in asked:
+        hits = await search.search(skills.memory, actor, [where], query, limit=most + 1)
+        fitting = [hit.passage for hit in hits if before is None or hit.passage.valid_from < before]
+        found |= {one.id: one for one in fitting[:most]}
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,12 +357,9 @@ async def encoded(
     skills: Skills, actor: Actor, model: LanguageModel, encoding: Encoding, raw: Passage
 ) -> Encoding | None:
     """Raises: ProviderError, StalePassage, StaleRole."""
-    skill = await current(skills, actor, encoding, model)
-    hits = await search.search(
-        skills.memory, actor, [encoding.archive_id], raw.text[:ASKED], limit=KNOWN + 1
-    )
-    # What was said later can't be changed by what was said before.
-    known = [one for hit in hits if (one := hit.passage).valid_from < raw.valid_from][:KNOWN]
+    chosen = await current(skills, actor, encoding, model)
+    skill = chosen.skill
+    known = await known_to(skills, actor, encoding.archive_id, raw.text, raw.valid_from)
     try:
         made = await executor.encode(
             model,
@@ -351,6 +371,7 @@ async def encoded(
         )
     except InvalidSkill as error:
         return await kept(skills, actor, encoding, error.message)
+    made = replace(made, usage=made.usage + chosen.usage)
     plan = await prepared(skills.memory, actor, encoding, skill, (raw, known, made))
 
     def unit(tx: Tx) -> Encoding | None:
@@ -362,9 +383,7 @@ async def encoded(
     return await skills.database.write(actor, unit)
 
 
-async def current(
-    skills: Skills, actor: Actor, encoding: Encoding, model: LanguageModel
-) -> MemorySkill:
+async def current(skills: Skills, actor: Actor, encoding: Encoding, model: LanguageModel) -> Chosen:
     """The version that is active now, of the skill that was chosen; where keywords couldn't tell
     and it may, the model chooses anew."""
     active = await registry.active(skills, actor)
@@ -376,7 +395,7 @@ async def current(
     else:
         chosen = controller.named(SkillType.ENCODING, was.name)
         chosen = chosen or await controller.select_skill(SkillType.ENCODING, encoding.content)
-    return was if chosen is None else chosen.skill
+    return chosen or Chosen(skill=was, why="named")
 
 
 async def kept(skills: Skills, actor: Actor, encoding: Encoding, reason: str) -> Encoding | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from yiku.core.language import language_of
 from yiku.core.memory import Passage
 from yiku.memory.text import HAN, tokens
 
@@ -20,7 +21,8 @@ READ = 2_000
 CHANGED = re.compile(
     r"\b(?:moved|moving|changed?|switched|now|no longer|not any ?more|any ?more|instead|quit|left"
     r"|stopped|became|renamed|replaced|updated|new|actually|correction|used to|these days)\b"
-    r"|搬|改[成为到叫用了]|换[成了到]|不再|现在|如今|已经不|辞职|离职|跳槽|转到|调到|更正|其实|新的|以后|戒了|不[是用住喝吃喜]",
+    r"|搬|改[成为到叫用了]|换[成了到个]|换.{0,4}(?:号|工作|公司|手机|邮箱|地址)"
+    r"|不再|现在|如今|已经不|辞职|离职|跳槽|转到|调到|更正|其实|新的|以后|戒了|不[是用住喝吃喜]",
     re.IGNORECASE,
 )
 """How a text says that something isn't as it was."""
@@ -46,6 +48,28 @@ ZH_SUBJECTS = (
     re.compile("结婚|单身|离婚|妻|丈夫|老公|老婆|女朋友|男朋友|女友|男友"),
     re.compile("截止|期限|会议|开会|预约|改期|推迟"),
 )
+
+
+STATED = (
+    ("The user lives in", "用户住在"),
+    ("The user works at", "用户的工作和上班的公司"),
+    ("The user likes", "用户喜欢"),
+    ("The user's phone number is", "用户的电话是"),
+    ("The user's email address is", "用户的邮箱是"),
+    ("The user is married, single, has a partner", "用户已婚或单身,丈夫、妻子、男女朋友"),
+    ("The deadline or meeting is on", "截止日期、会议时间是"),
+)
+"""How a memory of each subject begins, in English and Chinese."""
+MAX_STATED = 2
+
+
+def also_asked(text: str) -> list[str]:
+    """What else finds the memories that a text may change: "I moved to Shanghai" shares no word
+    with "lives in Beijing", and shares one with every trip to Shanghai."""
+    chinese = language_of([text]) == "zh"
+    if not tells_of_change(text):
+        return []
+    return [STATED[n][chinese] for n in sorted(subjects_of(text[:READ]))][:MAX_STATED]
 
 
 def tells_of_change(text: str) -> bool:

@@ -15,7 +15,8 @@ class Origin:
     """An encoding's share in a memory."""
 
     op: str
-    """What it did to it: `raw` (stored it as it came), `add`, `supersede` or `delete`."""
+    """What it did to it: `raw` (stored it as it came), `add` or `supersede` (wrote it),
+    `superseded` (put what it wrote in its place) or `delete` (forgot it)."""
     encoding: Encoding
     """With the original text, the message it was said in, and the model that made of it what."""
     skill: MemorySkill
