@@ -24,7 +24,7 @@ from yiku.core.errors import YikuError
 from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
-from yiku.memory.skills import encode, feedback
+from yiku.memory.skills import encode, feedback, saving
 from yiku.memory.skills.designer import run_evolution_cycle
 from yiku.memory.skills.schedule import EVOLVE
 from yiku.store import outbox, tenants
@@ -82,7 +82,7 @@ def handlers_of(app: App) -> dict[str, Handler]:
             app.skills, admin, name=None if name is None else str(name)
         )
 
-    return {COMPACT: compact, encode.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
+    return {COMPACT: compact, saving.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
 
 
 def schedules_of(app: App) -> dict[str, timedelta]:

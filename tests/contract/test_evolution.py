@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures.judging import Skilled
+from tests.fixtures.judging import Skilled, skilled_of
+from tests.fixtures.talking import MODEL
 from tests.servers.careless import GOOD, PLAIN, WORSE, Careless
 from tests.servers.scripted_chat import Answer, Fails, Script, ScriptedChat
+from yiku.app import build
 from yiku.core.errors import NotAllowed, ProviderError, SkillNotFound
 from yiku.core.ids import PassageId
 from yiku.core.memory import Passage
@@ -28,6 +31,7 @@ from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.memory import erase
 from yiku.memory.skills import canary, designer, promote, registry, samples
 from yiku.memory.skills.stats import Verdict
+from yiku.settings import load
 from yiku.store import changelogs, encodings, feedback, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx
@@ -215,6 +219,9 @@ async def test_what_a_memory_demands_never_gets_into_a_prompt(
     assert script.asked["designer"] == 3
     assert report.problem is not None
     assert all("a memory" in str(one.refused) for one in report.tries)
+    again = script.shown[-1].rpartition("Your last prompt was refused")[2]
+    assert "a memory" in again
+    assert "Ludwig" not in again  # the demand isn't told to it as a reason of ours
     assert len(await versions(skilled)) == 1
     assert (await events(skilled))[-1].kind == "evolution.finished"
     assert "Ludwig" not in json.dumps([dict(one.facts) for one in await events(skilled)])
@@ -287,6 +294,31 @@ async def test_two_cycles_at_once_propose_one_change(skilled: Skilled, model: Sc
     both = await asyncio.gather(cycle(skilled), cycle(skilled))
     assert sorted(one.entry is not None for one in both) == [False, True]
     assert len(await versions(skilled)) == 2
+
+
+async def test_the_designer_may_think_elsewhere(
+    database_url: str, yiku_home: Path, model: ScriptedChat
+) -> None:
+    with ScriptedChat() as other:
+        model.respond = Script(then=Careless())
+        thinks = Careless()
+        other.respond = Script(then=thinks)
+        settings = load(
+            home=yiku_home,
+            database_url=database_url,
+            model=MODEL,
+            model_base_url=model.url,
+            model_api_key="sk-test",
+            designer_llm_model="openai/gpt-5",
+            designer_llm_base_url=other.url,
+        )
+        async with build(settings) as app:
+            skilled = await skilled_of(app)
+            await used(skilled, figures=6, facts=4)
+            report = await cycle(skilled)
+    assert report.entry is not None
+    assert thinks.asked == {"designer": 1, "encode": 0, "refine": 0}
+    assert [one["model"] for one in other.bodies()] == ["gpt-5"]
 
 
 async def test_a_skill_with_a_canary_waits_for_the_decision(

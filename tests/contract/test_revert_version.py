@@ -15,7 +15,7 @@ from yiku.core.memory import Draft
 from yiku.core.skill import Encoding, EncodingStatus, Job, MemorySkill
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import changes, search
-from yiku.memory.skills import encode, promote, registry, revert
+from yiku.memory.skills import encode, promote, registry, revert, saving
 from yiku.store import encodings, outbox, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx
@@ -54,7 +54,7 @@ async def worked(skilled: Skilled) -> None:
     """The outbox's jobs are done."""
     jobs: list[Job] = await skilled.database.read(LOCAL_ACTOR, outbox.waiting)
     for job in jobs:
-        if job.kind == encode.JOB:
+        if job.kind == saving.JOB:
             await encode.run(skilled.skills, LOCAL_ACTOR, EncodingId(job.key))
 
 

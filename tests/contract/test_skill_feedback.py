@@ -40,6 +40,15 @@ async def test_a_use_counts_for_who_wrote_it_and_for_who_found_it(skilled: Skill
     assert "Oslo" in str(wrote.evidence["reply"])
 
 
+async def test_it_is_judged_in_chinese(skilled: Skilled) -> None:
+    await skilled.told("我妹妹小梅住在奥斯陆", "用户的妹妹小梅住在奥斯陆")
+    used = await skilled.judged("我妹妹住在哪儿？", "你妹妹小梅住在奥斯陆。")
+    await skilled.told("我的车位是B层212号", "用户有车位")
+    missed = await skilled.judged("我的车位在哪儿？", "抱歉，我不知道你的车位在哪儿。")
+    assert (used.used, missed.missed) == (2, 1)
+    assert await counts(skilled, "fact_extraction") == (1, 1)
+
+
 async def test_judging_again_counts_nothing_again(skilled: Skilled) -> None:
     await skilled.told("My sister Mia lives in Oslo", "User's sister Mia lives in Oslo")
     run_id, _ = await skilled.asked("Where's my sister?", "Your sister Mia lives in Oslo.")

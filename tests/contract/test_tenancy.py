@@ -99,6 +99,7 @@ async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str,
         "/memory/skills", json=told | {"prompt_template": PROMPT}, headers=owner
     )
     changes = await http.get(f"/memory/skills/changelog?skill={SKILL}", headers=owner)
+    agent = await http.post("/v1/agents/", json={"name": "keeper"}, headers=owner)
     return {
         "skill": answer.json()["id"],
         "change_id": changes.json()["changes"][0]["id"],
@@ -107,6 +108,7 @@ async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str,
         "role_id": "keeper",
         "decision_id": gated["id"],
         "job_id": job["job"],
+        "agent_id": agent.json()["id"],
     }
 
 
@@ -161,6 +163,7 @@ REQUESTS: dict[tuple[str, str], object] = {
     ("POST", "/memory/skills/save"): {"content": "x y z", "archive_id": "{archive}"},
     ("POST", "/memory/skills/query"): {"query": "vault code", "archive_ids": ["{archive}"]},
     ("POST", "/memory/skills/forget"): {"memory": "{passage}", "archive_ids": ["{archive}"]},
+    ("GET", "/memory/agents/{agent_id}/history"): None,
 }
 """What a stranger tries, with the right ids of the other's rows: each is answered 404."""
 

@@ -177,10 +177,10 @@ def routes() -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
     )
-    # The events come before a skill of that name.
-    ours = (memory.router, roles.router, history.router, skill_events.router, skills.router)
     # Not included: FastAPI would look through the routes of an included router twice.
-    for router in (*v1.build(), *ours):
+    # Events stand before a skill of that name.
+    ours = (memory, roles, history, skill_events, skills)
+    for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])

@@ -191,7 +191,7 @@ async def attempted(
             proposed = proposal.read(answer.text)
             draft = proposal.check(skill, proposed, texts)
         except InvalidSkill as error:
-            refused.append((answer.text, error.message))
+            refused.append((answer.text, str(error.facts.get("plain", error.message))))
             tries.append(Try(refused=error.message))
             continue
         before = before or await canary.outcomes(works, skill, inputs)

@@ -10,6 +10,7 @@ from yiku.core.language import Language
 from yiku.core.message import MessageRole, said
 from yiku.core.model import Prompt, Sampling
 from yiku.core.skill import FeedbackKind, MemorySkill, RootCause, SkillType
+from yiku.memory.skills.secrets import guard
 from yiku.memory.skills.template import ALLOWED, MAX_TEMPLATE, NEEDED
 
 SHOWN = 1_200
@@ -174,8 +175,9 @@ def lines_of(n: int, case: Case, language: Language) -> list[str]:
 
 
 def data(text: str) -> str:
-    """A text between the marks, without marks of its own, on one line."""
-    plain = text.replace(OPEN, "[").replace(CLOSE, "]")
+    """A text between the marks, on one line, without marks of its own and without secrets, which
+    settings may let a memory keep."""
+    plain = guard(text, "mask").text.replace(OPEN, "[").replace(CLOSE, "]")
     cut = plain if len(plain) <= SHOWN else f"{plain[:SHOWN]} …"
     return OPEN + json.dumps(cut, ensure_ascii=False)[1:-1] + CLOSE
 

@@ -10,8 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime
 
 from yiku.core.errors import (
     ArchiveNotFound,
@@ -21,13 +20,13 @@ from yiku.core.errors import (
     StalePassage,
     StaleRole,
 )
-from yiku.core.ids import AgentId, ArchiveId, EncodingId, MessageId, PassageId, RunId, SkillId
+from yiku.core.ids import AgentId, ArchiveId, EncodingId, MessageId, PassageId, RunId
 from yiku.core.language import language_of
-from yiku.core.memory import Added, Archive, Draft, Json, Outcome, Passage
+from yiku.core.memory import Draft, Json, Passage
 from yiku.core.ports import LanguageModel
 from yiku.core.skill import Encoding, EncodingStatus, MemorySkill, SkillType
 from yiku.core.tenant import Actor, Scope
-from yiku.memory import ingest, search
+from yiku.memory import search
 from yiku.memory.archival import Place
 from yiku.memory.skills import executor, registry
 from yiku.memory.skills.carry import HINTS, RAW_MARK, carry_out, prepared
@@ -35,17 +34,16 @@ from yiku.memory.skills.controller import FALLBACK, Chosen
 from yiku.memory.skills.feedback import count_corrections
 from yiku.memory.skills.hints import also_asked, may_supersede, tells_of_change
 from yiku.memory.skills.prompts import known_of
-from yiku.memory.skills.secrets import SecretKind, guard
+from yiku.memory.skills.saving import Origin, Saved, Saving, saved_before, stored
+from yiku.memory.skills.secrets import guard
 from yiku.memory.skills.shared import Skills
 from yiku.providers.offline import HANDLE as OFFLINE
-from yiku.store import encodings, outbox, passages, requests
+from yiku.store import encodings, passages
 from yiku.store import skills as rows
 from yiku.store.database import Tx, demand
 
 logger = logging.getLogger(__name__)
 
-JOB = "encode"
-"""The outbox's kind; the key is the encoding's id."""
 KNOWN = 8
 """Memories that a text is compared with: the most like it."""
 OF_SUBJECT = 3
@@ -54,30 +52,9 @@ ASKED = 2_000
 """Characters of a text that they are looked for by."""
 MAX_CONTENT = 16_000
 """Characters that a model is asked to encode; a longer text stays as it came."""
-LATER = timedelta(seconds=60)
-"""When the worker looks after what was to be encoded in the request itself."""
 TRIES = 3
 """A text whose surroundings change while the model thinks is encoded anew this often."""
 PAGE = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """What became of a text that was to be remembered."""
-
-    passage: Passage
-    """What holds it: as it came, or what was known already."""
-    outcome: Outcome
-    encoding: Encoding | None
-    """None: nothing is to be encoded, it was known already."""
-    masked: tuple[SecretKind, ...] = ()
-    """Secrets that were taken out of it."""
-    may_supersede: tuple[Passage, ...] = ()
-    """Known memories that it may replace; only where no model will compare them."""
-
-
-class SavedBefore(Exception):
-    """The same call has done its work already."""
 
 
 async def save(
@@ -140,90 +117,6 @@ async def save(
 
 def hashed(*told: object) -> str:
     return hashlib.sha256(repr(told).encode("utf-8", "replace")).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a text comes from."""
-
-    agent_id: AgentId | None
-    run_id: RunId | None
-    message_id: MessageId | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
-    """A text on its way in."""
-
-    draft: Draft
-    skill_id: SkillId
-    origin: Origin
-    key: str | None
-    content_hash: str
-    job: Literal["background", "request", "off"] | None
-    """When it is to be encoded; None: there is no model."""
-
-
-async def stored(
-    skills: Skills, actor: Actor, where: Place | ArchiveId, work: Saving
-) -> tuple[Added | None, Encoding | None]:
-    """The passage with its encoding and job, in one transaction; None: the call of this key has
-    done so before."""
-    made: list[Encoding] = []
-
-    def also(tx: Tx, archive: Archive, added: Sequence[Added]) -> None:
-        made.clear()  # the unit may be run again
-        [one] = added
-        if work.key is not None:
-            if requests.find(tx, work.key, work.content_hash) is not None:
-                raise SavedBefore
-            known = [{"id": one.passage.id, "outcome": one.outcome.value}]
-            requests.add(tx, work.key, work.content_hash, known)
-        if one.outcome is Outcome.ADDED:
-            made.append(begun(tx, archive.id, one.passage, work))
-
-    if work.key is not None:
-        key, content_hash = work.key, work.content_hash
-        before = await skills.database.read(actor, lambda tx: requests.find(tx, key, content_hash))
-        if before is not None:
-            return None, None
-    try:
-        [added] = await ingest.add(skills.memory, actor, where, [work.draft], also=also)
-    except SavedBefore:
-        return None, None
-    return added, made[0] if made else None
-
-
-def begun(tx: Tx, archive_id: ArchiveId, raw: Passage, work: Saving) -> Encoding:
-    """The encoding of a text that is stored as it came, and the job that carries it out."""
-    encoding = encodings.add(
-        tx,
-        archive_id=archive_id,
-        skill_id=work.skill_id,
-        content=raw.text,
-        language=raw.language,
-        raw_id=raw.id,
-        agent_id=work.origin.agent_id,
-        run_id=work.origin.run_id,
-        message_id=work.origin.message_id,
-    )
-    if work.job is not None:
-        due = tx.now + LATER if work.job == "request" else None
-        outbox.put(tx, JOB, encoding.id, due_at=due)
-    return encoding
-
-
-async def saved_before(skills: Skills, actor: Actor, work: Saving) -> Saved:
-    """What the call of this key stored. Raises: IdempotencyConflict, PassageNotFound."""
-
-    def unit(tx: Tx) -> Saved:
-        found = (requests.find(tx, work.key or "", work.content_hash) or [{}])[0]
-        passage = passages.get(tx, PassageId(found["id"]))
-        own = [one for one, op in encodings.of_passage(tx, passage.id) if op == encodings.RAW]
-        outcome = Outcome(found["outcome"])
-        return Saved(passage=passage, outcome=outcome, encoding=own[0] if own else None)
-
-    return await skills.database.read(actor, unit)
 
 
 async def run_or_leave(skills: Skills, actor: Actor, pending: Encoding) -> Encoding:

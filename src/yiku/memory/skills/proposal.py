@@ -32,6 +32,8 @@ MIN_DEMAND = 3
 """Words of a demand that can be recognised."""
 MAX_REPORT = 4_000
 """Characters of an analysis or a reason."""
+QUOTED = 80
+"""Characters of what shows it."""
 MAX_GROWTH = 4_000
 """Characters a prompt may grow at a time."""
 
@@ -153,7 +155,7 @@ def check_free_of_commands(old: str, new: str) -> None:
         there = {normal(found[0]) for found in pattern.finditer(old)}
         for found in pattern.finditer(new):
             if normal(found[0]) not in there:
-                raise refused(rule, f"It has {what}: {found[0][:80]!r}.")
+                raise refused(rule, f"It has {what}.", found[0])
 
 
 def check_free_of_memories(old: str, new: str, inputs: Sequence[str]) -> None:
@@ -165,10 +167,10 @@ def check_free_of_memories(old: str, new: str, inputs: Sequence[str]) -> None:
     for one in inputs:
         copied = runs(words_of(one)) & found
         if copied:
-            raise refused("copied", f"It copies a memory's text: {' '.join(min(copied))!r}.")
+            raise refused("copied", "It copies a memory's text.", " ".join(min(copied)))
         values = figures & set(tokens(one))
         if values:
-            raise refused("copied", f"It has a value of a memory: {min(values)!r}.")
+            raise refused("copied", "It has a value of a memory.", min(values))
     check_free_of_demands(old, new, inputs)
 
 
@@ -187,9 +189,7 @@ def check_free_of_demands(old: str, new: str, inputs: Sequence[str]) -> None:
                 len(demand & said) >= DEMANDED * len(demand) for said in sentences
             )
             if close or runs(words_of(part), *sizes) & repeated:
-                raise refused(
-                    "instruction", f"It does what a memory demands: {part.strip()[:80]!r}."
-                )
+                raise refused("instruction", "It does what a memory demands.", part.strip())
 
 
 def tells(term: str) -> bool:
@@ -249,5 +249,8 @@ def normal(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def refused(rule: str, why: str) -> InvalidSkill:
-    return InvalidSkill(f"The proposed prompt can't be used. {why}", rule=rule)
+def refused(rule: str, why: str, quoted: str = "") -> InvalidSkill:
+    """`quoted`: what shows it. A person is told; the Designer isn't shown it again (`plain`)."""
+    plain = f"The proposed prompt can't be used. {why}"
+    shown = f"{plain.rstrip('.')}: {quoted[:QUOTED]!r}." if quoted else plain
+    return InvalidSkill(shown, rule=rule, plain=plain)

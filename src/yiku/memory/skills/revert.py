@@ -18,7 +18,8 @@ from yiku.core.memory import Action, Passage
 from yiku.core.skill import Encoding, EncodingStatus, MemorySkill, Op, SkillStatus, SkillType
 from yiku.core.tenant import Actor, Scope
 from yiku.memory.skills import registry
-from yiku.memory.skills.encode import JOB, model_of
+from yiku.memory.skills.encode import model_of
+from yiku.memory.skills.saving import JOB
 from yiku.memory.skills.shared import Skills
 from yiku.store import archives, encodings, history, outbox, passages, skill_events
 from yiku.store import skills as rows
