@@ -3,9 +3,11 @@
 import json
 import os
 import pty
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.conftest import Cli
@@ -168,6 +170,20 @@ def at_a_terminal(cli: Cli, *words: str, answer: bytes) -> str:
         pass
     os.waitpid(pid, 0)
     return shown.decode()
+
+
+def test_who_watches_events_keeps_no_server_from_ending(cli: Cli) -> None:
+    url, process = cli.serve()
+    with httpx.stream("GET", f"{url}/memory/skills/events", timeout=30) as events:
+        told = events.iter_bytes()
+        next(told)  # it is open
+        began = time.monotonic()
+        process.terminate()
+        assert b"".join(told) == b""
+        assert process.wait(30) == 0
+    assert time.monotonic() - began < 8
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
 
 
 def test_what_is_asked_wrongly_is_told(cli: Cli) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from yiku.app import App, build
 from yiku.cli import output
@@ -71,7 +72,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             await app.runner.open()
             if settings.worker:
                 await opened.enter_async_context(working(app))
-            await Server(config, asked).serve([sock])
+            await Server(config, asked, asgi).serve([sock])
 
 
 async def check_reachable(app: App) -> None:
@@ -108,9 +109,10 @@ def listening_on(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Says where it listens; a signal ends it in order, and the database after it."""
 
-    def __init__(self, config: uvicorn.Config, asked: Asked) -> None:
+    def __init__(self, config: uvicorn.Config, asked: Asked, asgi: FastAPI) -> None:
         super().__init__(config)
         self._asked = asked
+        self._asgi = asgi
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -127,6 +129,10 @@ class Server(uvicorn.Server):
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self._asgi.state.ending = True
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

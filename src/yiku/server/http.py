@@ -195,6 +195,7 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
     return asgi
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 
 from yiku.core.errors import Invalid
@@ -48,6 +48,7 @@ router = APIRouter(
 
 @router.get("/events", response_class=StreamingResponse, responses=EVENTS)
 async def skill_events(
+    request: Request,
     app: Here,
     actor: Asks,
     after: Annotated[
@@ -64,7 +65,7 @@ async def skill_events(
     seen = after if last_event_id is None else number_of(last_event_id)
     if seen is None:
         seen = await audit.last_event(app.skills, actor)
-    told = told_of(app.skills, actor, seen)
+    told = told_of(app.skills, actor, seen, lambda: request.app.state.ending)
     return StreamingResponse(told, media_type="text/event-stream", headers=HEADERS)
 
 
@@ -75,17 +76,21 @@ def number_of(last_event_id: str) -> int:
     return int(last_event_id)
 
 
-async def told_of(skills: Skills, actor: Actor, seen: int) -> AsyncGenerator[bytes]:
+async def told_of(
+    skills: Skills, actor: Actor, seen: int, is_ending: Callable[[], bool]
+) -> AsyncGenerator[bytes]:
     """The status has been sent when something breaks here: it ends, and the log says why."""
     try:
         yield PING  # so that who watches sees at once that it is open
-        async for each in lines_of(skills, actor, seen):
+        async for each in lines_of(skills, actor, seen, is_ending):
             yield each
     except Exception:
         logger.exception("stream failed", extra={"action": "stream_failed"})
 
 
-async def lines_of(skills: Skills, actor: Actor, seen: int) -> AsyncGenerator[bytes]:
+async def lines_of(
+    skills: Skills, actor: Actor, seen: int, is_ending: Callable[[], bool]
+) -> AsyncGenerator[bytes]:
     now = asyncio.get_running_loop().time
     end, silent_since = now() + LASTS_S, now()
     while True:
@@ -99,7 +104,7 @@ async def lines_of(skills: Skills, actor: Actor, seen: int) -> AsyncGenerator[by
         elif now() - silent_since >= PING_S:
             silent_since = now()
             yield PING
-        if now() >= end:
+        if now() >= end or is_ending():
             return
         if len(found) < PAGE:
             await asyncio.sleep(LOOK_S)
