@@ -15,7 +15,7 @@ from yiku.core.language import Language, language_of
 from yiku.core.model import Sampling, Usage, asked
 from yiku.core.ports import LanguageModel
 from yiku.core.skill import MemorySkill, SkillType
-from yiku.memory.skills.shapes import READ, SHAPES, literals
+from yiku.memory.skills.shapes import SHAPES, literals
 from yiku.memory.text import fold
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ FALLBACK: Mapping[SkillType, str] = {
 """The first skill of its kind; where it isn't active, the oldest that is."""
 ASKED = 1_500
 """Characters of a text that the model is shown to choose by."""
+READ = 1_000
+"""Characters in which keywords are looked for."""
 KEPT = 64
 """Sets of skills that are kept prepared."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-READ = 1_000
+READ = 500
 """Characters that are looked at."""
 MAX_LITERALS = 8
 
@@ -16,6 +16,8 @@ QUOTED = re.compile(
     r"“([^”\n]{1,120})”|「([^」\n]{1,120})」|『([^』\n]{1,120})』|《([^》\n]{1,120})》"
     r"|\"([^\"\n]{1,120})\"|`([^`\n]{1,120})`|(?<!\w)'([^'\n]{2,120})'(?!\w)"
 )
+QUOTE = re.compile("[“「『《\"`']")
+DIGIT = re.compile(r"\d")
 PHONE = re.compile(
     r"(?<![A-Za-z0-9_.-])(?:\+\d{1,3}[ -]?)?(?:\(\d{1,4}\)[ -]?)?\d(?:[ -]?\d){6,13}"
     r"(?![A-Za-z0-9_]|[.-]\d)"
@@ -41,13 +43,17 @@ def literals(text: str) -> Mapping[str, str]:
 
 def each(text: str) -> Iterator[tuple[str, str]]:
     left = text
-    for shape, form in (("url", URL), ("email", EMAIL)):
-        for match in form.finditer(left):
-            yield match[0].rstrip(".,;:!?)"), shape
-        left = form.sub(" ", left)
-    for match in QUOTED.finditer(left):
-        yield next(group for group in match.groups() if group is not None), "quoted"
-    left = QUOTED.sub(" ", left)
+    for shape, form, sign in (("url", URL, "://"), ("email", EMAIL, "@")):
+        if sign in left:
+            for match in form.finditer(left):
+                yield match[0].rstrip(".,;:!?)"), shape
+            left = form.sub(" ", left)
+    if QUOTE.search(left):
+        for match in QUOTED.finditer(left):
+            yield next(group for group in match.groups() if group is not None), "quoted"
+        left = QUOTED.sub(" ", left)
+    if not DIGIT.search(left):
+        return
     for match in PHONE.finditer(left):
         if not DAY.fullmatch(match[0]) and sum(map(str.isdigit, match[0])) >= 7:
             yield match[0], "phone"
