@@ -172,14 +172,14 @@ def delete(asked: Asked, passage_ids: Sequence[str], yes: bool) -> None:
         )
 
 
-def confirm(question: str) -> None:
+def confirm(question: str, left: str = "Nothing was erased.") -> None:
     """Raises: UsageError where nobody can be asked, ClickException where the answer is no."""
     if not sys.stdin.isatty():
         raise click.UsageError(
             "Nobody is there to be asked: give --yes", click.get_current_context()
         )
     if not click.confirm(question, err=True):
-        raise click.ClickException("Nothing was erased.")
+        raise click.ClickException(left)
 
 
 def counted(n: int, noun: str) -> str:

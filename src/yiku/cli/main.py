@@ -34,6 +34,7 @@ COMMANDS = {
     "export": ("export:export", "Write an archive as JSON Lines."),
     "archive": ("archive:archive", "List, make, rename and delete archives."),
     "role": ("role:role", "Experts with a memory of their own: make, change, correct, reroute."),
+    "skill": ("skill.command:skill", "How memories are written and found: see, change, decide."),
     "route": ("routing:route", "Show which roles a text would go to."),
     "gate": ("routing:gate", "Show which roles speak in a context."),
     "block": ("block:block", "List and show core memory's blocks; undo their changes."),

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
 from yiku.client.memory import MemoryClient
+from yiku.client.skills import SkillClient
 
 C = TypeVar("C", bound=Calls)
 P = ParamSpec("P")
@@ -100,6 +101,39 @@ class BlockingAgents:
     steps = blocking(AgentClient.steps)
 
 
+class BlockingSkills:
+    """The memory skills of a memory, for programs without an event loop."""
+
+    def __init__(self, client: SkillClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    list = blocking(SkillClient.list)
+    get = blocking(SkillClient.get)
+    add = blocking(SkillClient.add)
+    edit = blocking(SkillClient.edit)
+    stats = blocking(SkillClient.stats)
+    feedback = blocking(SkillClient.feedback)
+    changelog = blocking(SkillClient.changelog)
+    change = blocking(SkillClient.change)
+    preview = blocking(SkillClient.preview)
+    approve = blocking(SkillClient.approve)
+    reject = blocking(SkillClient.reject)
+    rollback = blocking(SkillClient.rollback)
+    revert_version = blocking(SkillClient.revert_version)
+    undo_revert = blocking(SkillClient.undo_revert)
+    evolve = blocking(SkillClient.evolve)
+    evolve_later = blocking(SkillClient.evolve_later)
+    encode_pending = blocking(SkillClient.encode_pending)
+    save = blocking(SkillClient.save)
+    query = blocking(SkillClient.query)
+    forget = blocking(SkillClient.forget)
+    events = iterated(SkillClient.events)
+
+
 class BlockingMemory:
     """A memory for programs without an event loop. Use it from any thread."""
 
@@ -124,6 +158,11 @@ class BlockingMemory:
     def agents(self) -> BlockingAgents:
         """The agents that live there."""
         return BlockingAgents(self.client.agents, self)
+
+    @property
+    def skills(self) -> BlockingSkills:
+        """The memory skills: how memories are written and looked up."""
+        return BlockingSkills(self.client.skills, self)
 
     def start(self, work: Awaitable[T]) -> Future[T]:
         """Begin it; the caller goes on meanwhile."""

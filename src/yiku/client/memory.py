@@ -9,7 +9,9 @@ from typing import Any, TypedDict, Unpack
 
 from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
+from yiku.client.filters import Filters
 from yiku.client.roles import RoleCalls
+from yiku.client.skills import SkillClient
 from yiku.core import errors
 from yiku.server import wire
 
@@ -30,22 +32,6 @@ class Said(TypedDict, total=False):
     roles: Sequence[str] | None
 
 
-class Filters(TypedDict, total=False):
-    """Which passages a search may find; see `Filter` in the docs."""
-
-    tags: Sequence[str]
-    speakers: Sequence[str]
-    conversations: Sequence[str]
-    messages: Sequence[str]
-    languages: Sequence[str]
-    metadata: Mapping[str, Any]
-    roles: Sequence[str] | None
-    since: datetime | str | None
-    until: datetime | str | None
-    as_of: datetime | str | None
-    superseded: bool
-
-
 class MemoryClient(RoleCalls):
     """A memory: this process's own, or a server's.
 
@@ -57,6 +43,11 @@ class MemoryClient(RoleCalls):
     def agents(self) -> AgentClient:
         """The agents that live there."""
         return AgentClient(self._http)
+
+    @cached_property
+    def skills(self) -> SkillClient:
+        """The memory skills: how memories are written and looked up."""
+        return SkillClient(self._http)
 
     async def add(
         self,

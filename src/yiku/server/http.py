@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import history, memory, roles
+from yiku.server import history, memory, roles, skill_events, skills
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
@@ -178,7 +178,9 @@ def routes() -> FastAPI:
         redoc_url=None,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
-    for router in (*v1.build(), memory.router, roles.router, history.router):
+    # `skill_events` comes before a skill of that name.
+    ours = (memory, roles, history, skill_events, skills)
+    for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])

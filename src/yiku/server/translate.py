@@ -46,7 +46,7 @@ def place_of(home: wire.Home) -> Place | ArchiveId:
     return Place(home.user, home.archive)
 
 
-def places_of(body: wire.SearchIn) -> list[Place | ArchiveId]:
+def places_of(body: wire.SoughtIn) -> list[Place | ArchiveId]:
     places: list[Place | ArchiveId] = [ArchiveId(one) for one in body.archive_ids]
     places += [Place(body.user, name) for name in body.archives]
     return places or [Place(body.user)]
@@ -70,7 +70,7 @@ def draft_of(body: wire.PassageIn, user: str) -> Draft:
     )
 
 
-def filter_of(body: wire.SearchIn) -> Filter:
+def filter_of(body: wire.SoughtIn) -> Filter:
     return Filter(
         tags=tuple(body.tags),
         speakers=tuple(body.speakers),

@@ -149,7 +149,7 @@ class BatchOut(Out):
     results: list[AddOut]
 
 
-class SearchIn(Wire):
+class SoughtIn(Wire):
     """What is looked for, and where."""
 
     model_config = ConfigDict(
@@ -176,6 +176,11 @@ class SearchIn(Wire):
     until: When | None = Field(default=None, description="Said before this moment.")
     as_of: When | None = Field(default=None, description="True at this moment; default: now.")
     superseded: bool = Field(default=False, description="Also what is no longer true.")
+
+
+class SearchIn(SoughtIn):
+    """What is looked for, where, and whose context it goes into."""
+
     inject_into: str | None = Field(
         default=None,
         description="The conversation whose context the hits go into: their echo there is not"

@@ -15,10 +15,9 @@ from yiku.core.message import MessageFilter, MessagePage, MessageRole
 from yiku.core.tenant import Scope
 from yiku.core.tool import ToolType
 from yiku.memory import agent_archive
-from yiku.memory.skills import encode, query
+from yiku.memory.skills import encode, query, schedule
 from yiku.memory.skills.encode import Saved
-from yiku.memory.skills.registry import demand_active
-from yiku.store import agents, changelogs, messages, outbox
+from yiku.store import agents, changelogs, messages
 from yiku.store.database import Tx, demand
 from yiku.tools import moments
 from yiku.tools.desk import TEXT, TEXTS, Desk, OwnTool, Param
@@ -29,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 PREFERENCES = "preference_capture"
 """The skill that `store_preference` saves by."""
-EVOLVE = "evolve"
-"""The outbox's kind; the key is a skill's name, or `ALL`."""
-ALL = "*"
 CHANGES = 10
 """Changes that are listed."""
 REASON = 600
@@ -141,9 +137,7 @@ def evolve_memory_skills(tx: Tx, desk: Desk, given: Mapping[str, Any]) -> str:
     """Raises: NotAllowed, SkillNotFound."""
     demand_admin(desk, "evolve_memory_skills")
     name = given.get("skill") or None
-    if name is not None:
-        demand_active(tx, name)
-    outbox.put(tx, EVOLVE, name or ALL, {"name": name})
+    schedule.ask(tx, name)
     return desk.words["evolving" if name else "evolving_all"].format(name=name)
 
 

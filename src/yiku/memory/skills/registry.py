@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from yiku.core.errors import InvalidSkill, SkillExists, SkillNotFound
-from yiku.core.ids import ChangelogId, SkillId
+from yiku.core.ids import SkillId
 from yiku.core.skill import (
     ChangelogStatus,
     EncodingStatus,
@@ -20,7 +20,6 @@ from yiku.core.skill import (
     SkillDraft,
     SkillStatus,
     SkillType,
-    Trial,
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.memory.skills import files
@@ -254,6 +253,8 @@ class Stats:
     """By name and version."""
     jobs: tuple[Job, ...]
     """What waits in the outbox; with a `problem` what failed."""
+    problems: tuple[str, ...]
+    """Files of the user's folder that can't be used."""
 
 
 async def stats(skills: Skills, actor: Actor, name: str | None = None) -> Stats:
@@ -273,7 +274,11 @@ async def stats(skills: Skills, actor: Actor, name: str | None = None) -> Stats:
             )
             for one in found
         ]
-        return Stats(versions=tuple(counted), jobs=tuple(outbox.waiting(tx)))
+        return Stats(
+            versions=tuple(counted),
+            jobs=tuple(outbox.waiting(tx)),
+            problems=problems(tx, skills),
+        )
 
     return await skills.database.read(actor, unit)
 
@@ -290,15 +295,3 @@ async def changelog(
     return await skills.database.read(
         actor, lambda tx: changelogs.page(tx, name, before_seq, limit)
     )
-
-
-async def entry(
-    skills: Skills, actor: Actor, changelog_id: ChangelogId
-) -> tuple[SkillChangelog, list[Trial]]:
-    """A change, with its canary's pairs. Raises: ChangelogNotFound."""
-
-    def unit(tx: Tx) -> tuple[SkillChangelog, list[Trial]]:
-        found = changelogs.get(tx, changelog_id)
-        return found, changelogs.trials(tx, found)
-
-    return await skills.database.read(actor, unit)
