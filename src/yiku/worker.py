@@ -26,9 +26,9 @@ from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
 from yiku.memory.skills import encode, feedback
 from yiku.memory.skills.designer import run_evolution_cycle
+from yiku.memory.skills.schedule import EVOLVE
 from yiku.store import outbox, tenants
 from yiku.store.database import Tx, now_utc
-from yiku.tools.own_skills import EVOLVE
 
 logger = logging.getLogger(__name__)
 
