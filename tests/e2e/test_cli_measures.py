@@ -155,3 +155,24 @@ def test_routing_by_roles_of_a_file(cli: Cli) -> None:
     cli("bench", "routing", "one.jsonl", "--set", "nobody", code=3)
     few = cli("bench", "routing", "one.jsonl", "--roles", "roles.json", "--learn", "1", code=1)
     assert "leaves none" in few.err
+
+
+def test_what_memory_skills_cost_is_measured(cli: Cli) -> None:
+    found = cli("bench", "skills", "--json").json
+
+    saving = {(one["encoding"], one["llm_selection"]): one for one in found["saving"]}
+    nothing = {"calls": 0, "tokens": 0}
+    for (encoding, selects), one in saving.items():
+        asked = {"off": [], "background": ["later"], "request": ["waiting"]}[encoding]
+        assert [name for name in ("waiting", "later") if one[name] != nothing] == asked
+        for name in asked:
+            assert (one[name]["calls"] > 1_000) == selects
+            assert one[name]["tokens"] > 100 * one[name]["calls"]
+    assert len(saving) == 6
+    looking = {(one["refine"], one["llm_selection"]): one for one in found["looking_up"]}
+    calls = {name: one["waiting"]["calls"] for name, one in looking.items()}
+    assert calls["never", False] == 0 < calls["auto", False] < calls["always", False] == 1_000
+    assert all(calls[refine, True] > calls[refine, False] for refine, _ in looking)
+    took = found["took"]
+    assert 0 < took["controller_us"] < 1_000
+    assert took["added_ms"] <= 1

@@ -1,4 +1,5 @@
-"""`yiku bench locomo | qa | routing`: is the evidence found by the memory as it is configured?"""
+"""`yiku bench locomo | qa | routing | skills`: is the evidence found by the memory as it is
+configured?"""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import click
 
 from yiku.cli import output
 from yiku.cli.bench_routing import bench_routing
+from yiku.cli.bench_skills import bench_skills
 from yiku.cli.export import whole_file
 from yiku.cli.options import Asked, Group, NewFile
 from yiku.cli.pools import ADVERSARIAL, Pool, locomo, qa
@@ -46,10 +48,12 @@ class Measured:
 
 @click.group(cls=Group)
 def bench() -> None:
-    """Measure the quality of retrieval and routing, in new databases, by the settings in effect."""
+    """Measure the quality of retrieval and routing, and what memory skills cost, in new databases,
+    by the settings in effect."""
 
 
 bench.add_command(bench_routing)
+bench.add_command(bench_skills)
 
 
 class Range(click.ParamType[list[int]]):

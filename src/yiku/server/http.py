@@ -178,7 +178,7 @@ def routes() -> FastAPI:
         redoc_url=None,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
-    # Events stand before a skill of that name.
+    # `skill_events` comes before a skill of that name.
     ours = (memory, roles, history, skill_events, skills)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -54,6 +55,10 @@ READERS = 4
 
 SCRUB_WAIT_MS = 500
 """How long a deletion waits for readers of the log to let it be emptied."""
+
+
+Answer = Callable[[], None]
+"""Settles a unit's future: with what it returned, or with what it raised."""
 
 
 class Work:
@@ -168,19 +173,19 @@ class SqliteDatabase:
 
     def _write_group(self, connection: Connection, first: Work) -> None:
         taken: list[Work] = [first]
-        done: list[tuple[Work, Any]] = []
+        answers: list[Answer] = []
         jobs: list[str] = []
         raw = driver(connection)
         try:
             raw.execute("BEGIN IMMEDIATE")
-            self._write_one(connection, first, done, jobs)
+            self._write_one(connection, first, answers, jobs)
             while len(taken) < GROUP and not self._queue.empty():
                 work = self._queue.get()
                 if work is None:  # told to stop: finish this group first
                     self._queue.put(None)
                     break
                 taken.append(work)
-                self._write_one(connection, work, done, jobs)
+                self._write_one(connection, work, answers, jobs)
             raw.execute("COMMIT")
         except (DBAPIError, sqlite3.Error) as error:
             fail(raw, taken, translated(error, self.path))
@@ -190,8 +195,8 @@ class SqliteDatabase:
             logger.exception("a group of writes failed", extra={"units": len(taken)})
             fail(raw, taken, StoreError(str(error)))
             return
-        for work, value in done:
-            work.future.set_result(value)
+        for answer in answers:
+            answer()
         if jobs:
             self._listeners.tell()
 
@@ -199,9 +204,11 @@ class SqliteDatabase:
         self,
         connection: Connection,
         work: Work,
-        done: list[tuple[Work, Any]],
+        answers: list[Answer],
         jobs: list[str],
     ) -> None:
+        """Run a unit; what it is answered comes into `answers`, for after the commit: what it was
+        refused for may be another one's write, which nobody can read until then."""
         if not work.future.set_running_or_notify_cancel():
             return
         raw = driver(connection)
@@ -221,10 +228,10 @@ class SqliteDatabase:
                 raise
             raw.execute("ROLLBACK TO unit")
             raw.execute("RELEASE unit")
-            work.future.set_exception(ours)
+            answers.append(partial(work.future.set_exception, ours))
         else:
             raw.execute("RELEASE unit")
-            done.append((work, value))
+            answers.append(partial(work.future.set_result, value))
             jobs += tx.jobs
 
 

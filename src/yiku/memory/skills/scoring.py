@@ -84,7 +84,7 @@ def answer_kept(wanted: Wanted, question: str, texts: Sequence[str]) -> float:
     asked = set(tokens(question))
     beyond = {term: weight for term, weight in told.items() if term not in asked}
     drawn = set(tokens(wanted.words))
-    if any(weight >= 1 for term, weight in beyond.items() if term in drawn):
+    if sum(weight for term, weight in beyond.items() if term in drawn) >= 1:
         beyond = {term: weight for term, weight in beyond.items() if term in drawn}
     total = sum(beyond.values())
     if not total:

@@ -95,3 +95,10 @@ def test_a_lookup_is_worth_the_place_of_what_helped() -> None:
     assert lookup_score([1], ("A query was left out.",)) == 0.75
     assert lookup_score([None], ()) == 0.0
     assert lookup_score([], ()) == 0.0
+
+
+def test_of_chinese_too_only_what_was_drawn_on_counts() -> None:
+    """Pairs of characters tell less than words do; several tell enough."""
+    told = Wanted(content="记一下：我的猫叫小米", questions=("我的猫叫什么？",), words="叫小 小米")
+    assert answer_kept(told, told.questions[0], ["用户的猫叫小米"]) == 1
+    assert answer_kept(told, told.questions[0], ["用户养猫"]) == 0
