@@ -187,19 +187,21 @@ def violation(
 def output_refused(
     rules: Rules, names: Names, name: str, output: str, language: Language = "en"
 ) -> str | None:
-    """Why an output won't do: a conditional rule knows no such one, and wants one it knows.
+    """Why an output won't do: a conditional rule wants one it knows, and neither it nor another
+    rule for the tool knows this one. (If each had to know it, two rules could rule out every
+    output, and with it the run's end.)
 
     The call then counts as failed, and its return is this text.
     """
-    for rule in conditional(rules, name, names):
-        wants = rule.require_output_mapping and bool(rule.child_output_mapping)
-        if wants and mapped(rule, output) is None:
-            known = ", ".join(
-                json.dumps(key, ensure_ascii=False) for key in rule.child_output_mapping
-            )
-            shown = json.dumps(output[:200], ensure_ascii=False)
-            return WORDS[language]["unmapped"].format(tool=name, output=shown, known=known)
-    return None
+    there = [rule for rule in conditional(rules, name, names) if rule.child_output_mapping]
+    if not any(rule.require_output_mapping for rule in there):
+        return None
+    if any(mapped(rule, output) is not None for rule in there):
+        return None
+    keys = dict.fromkeys(key for rule in there for key in rule.child_output_mapping)
+    known = ", ".join(json.dumps(key, ensure_ascii=False) for key in keys)
+    shown = json.dumps(output[:200], ensure_ascii=False)
+    return WORDS[language]["unmapped"].format(tool=name, output=shown, known=known)
 
 
 def prefill(rules: Rules, progress: Progress, name: str) -> dict[str, Json]:

@@ -36,6 +36,29 @@ async def test_a_failing_unit_harms_no_other_of_its_group(app: App) -> None:
     assert [one.name for one, _ in there] == ["kept", "kept too"]
 
 
+async def test_who_is_refused_for_what_another_wrote_can_read_it(app: App) -> None:
+    """Even where both are of one group: else who looks what there is finds nothing, and tries the
+    same again."""
+
+    def make(tx: Tx) -> str:
+        return archives.create(tx, "", "mine").name
+
+    def slow(tx: Tx) -> None:
+        time.sleep(0.1)  # behind the other, the group isn't committed yet
+
+    async def found() -> list[str] | None:
+        try:
+            await app.database.write(LOCAL_ACTOR, make)
+        except errors.ArchiveExists:
+            there = await app.database.read(LOCAL_ACTOR, archives.list_all)
+            return [one.name for one, _ in there]
+        return None
+
+    first, last = (app.database.write(LOCAL_ACTOR, slow) for _ in range(2))
+    told = await asyncio.gather(first, found(), found(), last)
+    assert [one for one in told if one is not None] == [["mine"]]
+
+
 async def test_a_group_whose_transaction_is_lost_is_answered_and_the_next_one_works(
     tmp_path: Path, yiku_home: Path
 ) -> None:

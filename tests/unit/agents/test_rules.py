@@ -415,6 +415,18 @@ def test_one_answer_with_many_calls_is_judged_no_more_kindly_than_many_answers(
             progress = progress.with_calls(Called(name, output))
 
 
+def test_of_two_rules_that_want_outputs_they_know_one_must_know_it() -> None:
+    strict = [
+        ConditionalRule(tool="d", child_output_mapping={known: "a"}, require_output_mapping=True)
+        for known in ("1", "2")
+    ]
+    assert r.output_refused(strict, NAMES, "d", "1") is None
+    assert r.output_refused(strict, NAMES, "d", "2") is None
+    refused = r.output_refused(strict, NAMES, "d", "3")
+    assert refused is not None
+    assert '"1", "2"' in refused
+
+
 @settings(max_examples=200, deadline=None)
 @given(RULES)
 def test_whatever_was_called_a_model_that_wants_to_end_can(rules: list[AnyRule]) -> None:
