@@ -38,7 +38,7 @@ async def test_what_is_told_in_one_run_is_found_in_the_next(talk: Talk) -> None:
     talk.model.respond = respond
     agent = await talk.agent("save_insight", "query_memory")
     told = await talk.send(agent, TOLD)
-    assert returned(await talk.said(agent, told)) == [("save_insight", True, "Saved to memory.")]
+    assert returned(await talk.said(agent, told)) == [("save_insight", True, "已存入记忆。")]
     asked_before = len(talk.model.asked)
     [one] = await talk.read(encodings.pending)
     [message] = [each for each in await talk.said(agent, told) if each.role == "user"]
