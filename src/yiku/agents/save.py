@@ -70,6 +70,9 @@ async def pending(work: Work, row: Step, message: Message) -> tuple[Step, Messag
 
 async def step(work: Work, outcome: Outcome) -> Saved:
     """Save a step with what its calls did. Raises: AgentBusy, StoreError."""
+    if not outcome.judged.actions:
+        # It may end the run: the job that then judges what was looked up must find it.
+        await work.agents.skills.looking.written()
     return await work.agents.database.write(work.actor, lambda tx: save(tx, work, outcome))
 
 

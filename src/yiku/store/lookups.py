@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, select
@@ -46,8 +47,10 @@ def add(
     agent_id: AgentId | None = None,
     run_id: RunId | None = None,
     call_id: str | None = None,
+    at: datetime | None = None,
 ) -> Lookup:
-    """With what it found; a passage that was erased meanwhile is left out."""
+    """With what it found; a passage that was erased meanwhile is left out. `at`: when it was looked
+    up; None: now."""
     values: dict[str, Any] = {
         "id": new_id("lookup"),
         "organization_id": tx.actor.organization_id,
@@ -57,7 +60,7 @@ def add(
         "agent_id": agent_id,
         "run_id": run_id,
         "call_id": call_id,
-        "created_at": tx.now,
+        "created_at": at or tx.now,
         "judged_at": None,
     }
     [(seq,)] = _INSERT.rows(tx.connection, **FORM.parameters(values))

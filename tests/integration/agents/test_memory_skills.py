@@ -1,14 +1,20 @@
 """An agent remembers and looks up through memory skills, in real runs."""
 
+import asyncio
 import json
 from typing import Any
+
+import pytest
 
 from tests.contract.skills.thinking import CONTENT
 from tests.fixtures.running import Opener, Talk, returned, spoken
 from tests.servers.scripted_chat import Answer, Call, Says
-from yiku.core.tenant import LOCAL_ACTOR
-from yiku.memory.skills import encode, registry
+from yiku.core.skill import Lookup
+from yiku.core.tenant import LOCAL_ACTOR, Actor
+from yiku.memory.skills import encode, feedback, registry
+from yiku.memory.skills.looking import LookupLog
 from yiku.store import encodings, lookups
+from yiku.store.database import Unit
 
 TOLD, ASKED = "我的邮箱是 test@example.com", "我的邮箱是什么?test@example.com 对吗"
 
@@ -32,7 +38,7 @@ async def test_what_is_told_in_one_run_is_found_in_the_next(talk: Talk) -> None:
     talk.model.respond = respond
     agent = await talk.agent("save_insight", "query_memory")
     told = await talk.send(agent, TOLD)
-    assert returned(await talk.said(agent, told)) == [("save_insight", True, "Saved to memory.")]
+    assert returned(await talk.said(agent, told)) == [("save_insight", True, "已存入记忆。")]
     asked_before = len(talk.model.asked)
     [one] = await talk.read(encodings.pending)
     [message] = [each for each in await talk.said(agent, told) if each.role == "user"]
@@ -60,3 +66,23 @@ async def test_a_lookup_is_noted_once_when_the_app_closes_at_once(open_talk: Ope
     asked = await talk.send(agent, ASKED)
     await talk.app.skills.close()
     assert len(await talk.read(lookups.of_run, asked.id)) == 1
+
+
+async def test_a_lookup_that_is_noted_late_is_judged_by_the_answer(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = LookupLog._write
+
+    async def late(self: LookupLog, actor: Actor, unit: Unit[Lookup]) -> Lookup | None:
+        await asyncio.sleep(0.3)
+        return await noted(self, actor, unit)
+
+    monkeypatch.setattr(LookupLog, "_write", late)
+    talk.model.respond = respond
+    agent = await talk.agent("save_insight", "query_memory")
+    await talk.send(agent, TOLD)
+    asked = await talk.send(agent, ASKED)
+
+    judged = await feedback.judge(talk.app.skills, LOCAL_ACTOR, asked.id)
+
+    assert (judged.lookups, judged.used) == (1, 1)

@@ -36,6 +36,11 @@ class LookupLog:
             logger.warning("a lookup could not be written", exc_info=True)
             return None
 
+    async def written(self) -> None:
+        """Wait for those that are being written now, not for others that come meanwhile."""
+        if self._writing:
+            await asyncio.wait([*self._writing])
+
     async def flush(self) -> None:
         """Wait for those that are being written."""
         while self._writing:

@@ -85,6 +85,7 @@ async def query_memory(
     made = await looked_up(skills, actor, Asked(places, query, limit, filter, refine))
     asked = "mask" if skills.policy.secrets == "refuse" else skills.policy.secrets
     kept = guard(query, asked).text
+    at = now_utc()  # it may be noted later than its answer comes
 
     def unit(tx: Tx) -> Lookup:
         if run_id is not None and call_id is not None:
@@ -100,6 +101,7 @@ async def query_memory(
             agent_id=agent_id,
             run_id=run_id,
             call_id=call_id,
+            at=at,
         )
 
     lookup = skills.looking.note(actor, unit)
