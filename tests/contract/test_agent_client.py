@@ -14,8 +14,9 @@ from tests.servers.dialects import Call, Says
 from tests.servers.scripted_chat import Fails, Script, ScriptedChat
 from yiku.agents import session
 from yiku.app import App
-from yiku.client.agents import AgentClient, Decision
+from yiku.client.agents import AgentClient
 from yiku.client.events import Called, Edited, Ended, Event, Failed, Returned, Text, Waits
+from yiku.client.sent import Decision
 from yiku.client.transport import InProcessTransport
 from yiku.core.errors import (
     AgentNotFound,

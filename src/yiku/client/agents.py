@@ -12,6 +12,7 @@ from pydantic import RootModel
 
 from yiku.client.calls import NOT_UNDERSTOOD, Calls, asked_for, part, raise_for
 from yiku.client.events import Call, Edited, Ended, Event, EventReader, Failed, Returned, text_of
+from yiku.client.sent import Sent, answers, body_of
 from yiku.core import errors
 from yiku.server import wire_history
 from yiku.server.v1 import wire, wire_agents, wire_messages, wire_runs, wire_tools
@@ -36,21 +37,6 @@ class MessageList(RootModel[Messages]):
 
 class Fields(RootModel[dict[str, Any]]):
     """An object whose names are the answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """An answer to a call that waits for one."""
-
-    call_id: str
-    approve: bool
-    reason: str | None = None
-    arguments: Mapping[str, Any] | None = None
-    """To call the tool with in place of the model's."""
-
-
-Sent = str | Sequence[Mapping[str, Any]] | Sequence[Decision]
-"""Words of the user, v1's messages as they are, or answers to calls that wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,34 +367,3 @@ def read(reader: EventReader, line: str) -> Iterator[Event]:
         yield from reader.line(line)
     except (ValueError, KeyError, TypeError) as error:
         raise errors.YikuError(NOT_UNDERSTOOD) from error
-
-
-def body_of(message: Sent) -> dict[str, Any]:
-    """Raises: Invalid for no words at all."""
-    if isinstance(message, str):
-        if not message:
-            raise errors.InvalidText("A message is empty.")
-        return {"messages": [{"role": "user", "content": message}]}
-    decisions = [one for one in message if isinstance(one, Decision)]
-    if decisions:
-        return {"messages": [{"type": "approval", "approvals": [*map(decided, decisions)]}]}
-    return {"messages": [*message]}
-
-
-def decided(one: Decision) -> dict[str, Any]:
-    return asked_for(
-        {
-            "type": "approval",
-            "tool_call_id": one.call_id,
-            "approve": one.approve,
-            "reason": one.reason,
-            "arguments": None if one.arguments is None else dict(one.arguments),
-        }
-    )
-
-
-def answers(call_ids: Sequence[str], approve: bool, reason: str | None) -> Sent:
-    """To these calls, or one answer to all that wait."""
-    if call_ids:
-        return [Decision(call_id=one, approve=approve, reason=reason) for one in call_ids]
-    return [asked_for({"type": "approval", "approve": approve, "reason": reason})]

@@ -52,8 +52,8 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "forgotten": "Forgotten:\n{text}",
         "evolving": "The memory skill {name!r} is examined in the background. What comes of it"
         " waits for an administrator's decision and is shown by list_skill_changelog.",
-        "evolving_all": "All memory skills are examined in the background. What comes of it waits"
-        " for an administrator's decision and is shown by list_skill_changelog.",
+        "evolving_all": "The memory skills are examined in the background. What comes of it"
+        " waits for an administrator's decision and is shown by list_skill_changelog.",
         "unchanged": "No memory skill was changed yet.",
         "change": "{count} change, {order}; times are {zone}.",
         "changes": "{count} changes, {order}; times are {zone}.",

@@ -136,9 +136,10 @@ async def test_administrators_have_skills_examined_and_see_their_changes(app: Ap
     await registry.ready(app.skills, LOCAL_ACTOR)
     answer = await one_call(app, desk, "evolve_memory_skills", skill="fact_extraction")
     assert answer.ok, answer.text
+    by = LOCAL_ACTOR.user_id
     assert [(one.key, one.payload) for one in await jobs(app, "evolve")] == [
-        ("*", {"name": None}),
-        ("fact_extraction", {"name": "fact_extraction"}),
+        ("*", {"name": None, "by": by}),
+        ("fact_extraction", {"name": "fact_extraction", "by": by}),
     ]
     answer = await one_call(app, desk, "evolve_memory_skills", skill="nobody")
     assert not answer.ok

@@ -11,9 +11,9 @@ from yiku.cli.agent.context import print_context
 from yiku.cli.chat.answering import Answering, Interrupted, on_interrupt
 from yiku.cli.chat.screen import Screen
 from yiku.cli.chat.words import Words
-from yiku.client.agents import Decision, Sent
 from yiku.client.blocking import BlockingAgents
 from yiku.client.events import Began, Call, Edited, Event, Failed, Waits
+from yiku.client.sent import Decision, Sent
 from yiku.core.errors import NothingToApprove, NothingToUndo, StaleBlock
 from yiku.server.v1.wire_agents import AgentOut
 
