@@ -21,8 +21,9 @@ from yiku.core.run import Ended, Failure, Stepped, StopReason
 
 logger = logging.getLogger(__name__)
 
-RESUMPTIONS = 3
-"""After so many without a step in between a run is given up."""
+RESUMPTIONS = 10
+"""After so many without a step in between a run is given up. A server may be ended a few times for
+other reasons before a run in its queue comes to its first step."""
 REFUSED = (400, 422)
 """What providers answer to a request they will never take: an image they can't read, words their
 filter doesn't let pass. A wrong key or model is another matter, and passes."""

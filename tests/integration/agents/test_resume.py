@@ -19,6 +19,7 @@ from tests.fixtures.running import (
     user,
 )
 from tests.servers.scripted_chat import Call, Says, Script
+from yiku.agents import loop
 from yiku.agents.active import ActiveRun
 from yiku.agents.holder import is_dead, new_holder
 from yiku.core.agent import Lease
@@ -258,9 +259,10 @@ async def test_a_lease_is_one_runs_at_a_time(talk: Talk) -> None:
 
 
 async def test_a_run_that_ends_its_server_each_time_is_given_up(
-    talk: Talk, goes_on: threading.Event
+    talk: Talk, goes_on: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a step it may try as often again."""
+    monkeypatch.setattr(loop, "RESUMPTIONS", 3)
     hangs = Says(text=STORY, piece=5, goes_on=goes_on)
     talk.model.respond = Script(hangs, hangs, Says(calls=(append("a"),)), then=hangs)
     agent = await talk.agent("core_memory_append")
