@@ -3,7 +3,8 @@
 python -m bench.agent_model      prints its address
 
 It answers in a fraction of a millisecond, and notes for every request when its last byte had come
-and when its first and its last word left. The clock is the machine's (`time.monotonic_ns`), so any
+and when its first and its last word left; but for summaries, which are written beside the talk and
+have no tools to call. The clock is the machine's (`time.monotonic_ns`), so any
 process can lay these stamps beside its own. `GET /asked` gives them, and begins anew.
 """
 
@@ -78,16 +79,16 @@ class Speaker(asyncio.Protocol):
             return
         request = json.loads(body)
         parts = answer(request, tokens=len(body) // 4)
-        if not request.get("stream"):
-            self._out.write(whole(parts[0]))
-            self._note(came, time.monotonic_ns())
-        elif SLOWLY in last_said(request):
+        is_turn = bool(request.get("tools"))
+        if is_turn and request.get("stream") and SLOWLY in last_said(request):
             task = asyncio.get_running_loop().create_task(self._slowly(parts, came))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        else:
-            first = time.monotonic_ns()
-            self._out.write(STREAM + b"".join(map(chunk, parts)) + END)
+            return
+        first = time.monotonic_ns()
+        streamed = STREAM + b"".join(map(chunk, parts)) + END if request.get("stream") else b""
+        self._out.write(streamed or whole(parts[0]))
+        if is_turn:
             self._note(came, first)
 
     async def _slowly(self, parts: list[Any], came: int) -> None:
