@@ -18,8 +18,9 @@ def test_a_memory_in_this_process_has_a_worker(
         for n in range(4):
             memory.agents.send(ann.id, f"My sister Ursula is {40 + n} years old.")
         until = time.monotonic() + (15 if worker else 1)
-        while len(memory.agents.get_history_with_summary(ann.id)) > 6 and time.monotonic() < until:
+        while len(memory.agents.get_history_with_summary(ann.id)) > 9 and time.monotonic() < until:
             time.sleep(0.05)
         first, *others = memory.agents.get_history_with_summary(ann.id)
     assert first.content.startswith("[PREVIOUS SUMMARY]") == worker
-    assert (len(others) == 5) == worker, "calls and returns are messages, too"
+    # Calls and returns are messages, too; what came after a summary stays until it is 8 again.
+    assert (5 <= len(others) <= 8) == worker
