@@ -6,6 +6,7 @@ It runs offline, in a data directory that is deleted at the end. 中英文混合
 """
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -85,7 +86,7 @@ AIMS = {
 
 
 def heading(words: str) -> None:
-    print(f"\n\033[1m{words}\033[0m")
+    print(f"\n\033[1m{words}\033[0m" if sys.stdout.isatty() else f"\n{words}")
 
 
 def named(roles: Sequence[str]) -> str:

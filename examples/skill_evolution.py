@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,7 +95,7 @@ class Told:
 
 
 def heading(words: str) -> None:
-    say(f"\n\033[1m{words}\033[0m")
+    say(f"\n\033[1m{words}\033[0m" if sys.stdout.isatty() else f"\n{words}")
 
 
 def say(words: str) -> None:
