@@ -3,13 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from tests.fixtures.letta import serving
 from tests.servers.dialects import Call, Says
 from tests.servers.scripted_chat import Fails, Script, ScriptedChat
 from yiku.agents import session
@@ -17,7 +15,6 @@ from yiku.app import App
 from yiku.client.agents import AgentClient
 from yiku.client.events import Called, Edited, Ended, Event, Failed, Returned, Text, Waits
 from yiku.client.sent import Decision
-from yiku.client.transport import InProcessTransport
 from yiku.core.errors import (
     AgentNotFound,
     ApprovalPending,
@@ -39,17 +36,9 @@ def edit(old: str, new: str, call_id: str = "") -> Call:
     return Call("memory_replace", arguments, **({"id": call_id} if call_id else {}))
 
 
-@pytest.fixture(params=["over HTTP", "in this process"])
-async def agents(
-    request: pytest.FixtureRequest, talking_asgi: FastAPI, free_port: int
-) -> AsyncIterator[AgentClient]:
-    async with AsyncExitStack() as stack:
-        base, transport = "http://localhost", InProcessTransport(talking_asgi)
-        if request.param == "over HTTP":
-            base = await stack.enter_async_context(serving(talking_asgi, free_port))
-            transport = None
-        http = httpx.AsyncClient(base_url=base, transport=transport, timeout=60)
-        yield AgentClient(await stack.enter_async_context(http))
+@pytest.fixture
+def agents(reached: httpx.AsyncClient) -> AgentClient:
+    return AgentClient(reached)
 
 
 async def told(agents: AgentClient, agent_id: str, message: str) -> list[Event]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from pathlib import Path
 
 import httpx
@@ -12,9 +11,8 @@ from fastapi import FastAPI
 
 import yiku
 from tests.fixtures.judging import Skilled
-from tests.fixtures.letta import serving
 from tests.fixtures.skilled import draft
-from tests.servers.careless import GOOD, PLAIN, Careless
+from tests.servers.careless import FACTS, FIGURES, GOOD, PLAIN, Careless
 from tests.servers.scripted_chat import Script, ScriptedChat
 from yiku.client.blocking import BlockingSkills
 from yiku.client.skills import SkillClient
@@ -23,33 +21,12 @@ from yiku.core import errors
 from yiku.memory.skills import files
 from yiku.server import skill_events
 
-FIGURES = (
-    ("My shoe size is 43", "What is my shoe size?"),
-    ("My monthly rent is 1150 euros", "How much is my monthly rent?"),
-    ("My parking spot is number 212", "Which number has my parking spot?"),
-    ("My hotel room is 408", "What is my hotel room?"),
-    ("My bus to work is line 12", "Which line is my bus to work?"),
-    ("My flight to Rome leaves at 7:15", "When leaves my flight to Rome?"),
-    ("My weight is 71 kilos", "How many kilos is my weight?"),
-    ("My train seat is 61", "Which is my train seat?"),
-)
-FACTS = (
-    ("My sister lives in Oslo", "Where does my sister live?", "Your sister lives in Oslo."),
-    ("My cat is called Miso", "What's my cat's name?", "Your cat is called Miso."),
-)
+KNOWN = FACTS[:2]
 
 
-@pytest.fixture(params=["over HTTP", "in this process"])
-async def skills(
-    request: pytest.FixtureRequest, talking_asgi: FastAPI, free_port: int
-) -> AsyncIterator[SkillClient]:
-    async with AsyncExitStack() as stack:
-        base, transport = "http://localhost", InProcessTransport(talking_asgi)
-        if request.param == "over HTTP":
-            base = await stack.enter_async_context(serving(talking_asgi, free_port))
-            transport = None
-        http = httpx.AsyncClient(base_url=base, transport=transport, timeout=60)
-        yield SkillClient(await stack.enter_async_context(http))
+@pytest.fixture
+def skills(reached: httpx.AsyncClient) -> SkillClient:
+    return SkillClient(reached)
 
 
 async def test_a_skill_is_added_changed_and_rolled_back(skills: SkillClient) -> None:
@@ -169,11 +146,11 @@ async def flawed(skills: SkillClient, skilled: Skilled, model: ScriptedChat) -> 
     made = await skills.add(
         "notes", skill_type="encoding", description="Notes", prompt_template=PLAIN
     )
-    for content, *_ in (*FIGURES, *FACTS):
+    for content, *_ in (*FIGURES, *KNOWN):
         await skilled.remember(content, "notes")
     for _, question in FIGURES:
         await skilled.judged(question, "I don't know that, sorry.")
-    for _, question, reply in FACTS:
+    for _, question, reply in KNOWN:
         await skilled.judged(question, reply)
     return made.id
 
@@ -193,7 +170,7 @@ async def test_from_failures_to_a_better_prompt_and_back(
     assert (found.obstacle, found.change.id) == (None, made.change and made.change.id)
     assert found.change.report["verdict"] == "better"
     assert {one.original for one in found.change.pairs} == {
-        content for content, *_ in (*FIGURES, *FACTS)
+        content for content, *_ in (*FIGURES, *KNOWN)
     }
     assert "+Write the facts of the text down, briefly. Copy every number and date." in (
         found.change.diff
@@ -209,7 +186,7 @@ async def test_from_failures_to_a_better_prompt_and_back(
         await skills.reject(done.change.id)
 
     taken = await skills.revert_version(old_id)
-    assert (taken.done, taken.left) == (len(FIGURES) + len(FACTS), [])
+    assert (taken.done, taken.left) == (len(FIGURES) + len(KNOWN), [])
     brought = await skills.undo_revert(old_id)
     assert (brought.done, brought.left) == (taken.done, [])
     asked = await skills.evolve_later("notes")
@@ -222,7 +199,7 @@ async def test_what_waits_for_a_model_is_encoded_when_asked(
     skills: SkillClient, skilled: Skilled, model: ScriptedChat
 ) -> None:
     model.respond = Script(then=Careless())
-    for content, *_ in FACTS:
+    for content, *_ in KNOWN:
         await skills.save(content)
 
     done = await skills.encode_pending()

@@ -54,7 +54,8 @@ def test_a_skill_is_added_from_a_file_changed_and_rolled_back(cli: Cli) -> None:
     first = cli("skill", "add", file, "--json").json
     assert (first["name"], first["version"], first["status"]) == ("trips", 1, "active")
     taken = cli("skill", "add", file, code=4)
-    assert "already a memory skill 'trips'" in taken.err
+    assert f"{file}:2: There is already a memory skill 'trips'" in taken.err
+    assert "(rule name-taken)" in taken.err
     file.write_text(FILE.replace("content", "contents"), encoding="utf-8")
     refused = cli("skill", "add", file, code=2)
     assert f"{file}:7: there is no variable `contents`" in refused.err

@@ -13,6 +13,27 @@ from tests.servers.scripted_chat import Answer, Says
 PLAIN = "Write the facts of the text down, briefly.\n{{ content }}"
 GOOD = "Write the facts of the text down, briefly. Copy every number and date.\n{{ content }}"
 WORSE = "Write the subject of the text down in one word.\n{{ content }}"
+
+FIGURES = (
+    ("My shoe size is 43", "What is my shoe size?"),
+    ("My monthly rent is 1150 euros", "How much is my monthly rent?"),
+    ("My parking spot is number 212", "Which number has my parking spot?"),
+    ("My hotel room is 408", "What is my hotel room?"),
+    ("My bus to work is line 12", "Which line is my bus to work?"),
+    ("My flight to Rome leaves at 7:15", "When leaves my flight to Rome?"),
+    ("My weight is 71 kilos", "How many kilos is my weight?"),
+    ("My train seat is 61", "Which is my train seat?"),
+)
+FACTS = (
+    ("My sister lives in Oslo", "Where does my sister live?", "Your sister lives in Oslo."),
+    ("My cat is called Miso", "What's my cat's name?", "Your cat is called Miso."),
+    ("My boss is Priya Sharma", "Who is my boss?", "Your boss is Priya Sharma."),
+    ("My favourite band is Radiohead", "Which band do I like?", "You like Radiohead the most."),
+    ("My home airport is Vienna", "Find me a flight.", "I found one for you from Vienna."),
+    ("My instrument is the cello", "What do I play?", "You play the cello."),
+)
+"""What is told, what is asked of it, and how who knows it answers."""
+
 MARKED = re.compile(r"<(data_\w+)>\n(.*?)\n</\1>", re.DOTALL)
 
 

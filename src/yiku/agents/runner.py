@@ -336,6 +336,7 @@ class Runner:
         except StoreError:
             logger.exception("a run could not be taken over", extra={"run": asked.run_id})
             active.tell(Ended(active.run))
+        # A door: what a bug keeps from going on ends, with its reason on record.
         except Exception as error:
             logger.exception("a run can't go on", extra={"run": asked.run_id})
             await self._refuse(actor, active, error)

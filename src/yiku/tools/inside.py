@@ -124,11 +124,14 @@ class Shown(dict["str", "Any"]):  # in quotes: `Any` is for those who read types
             known = ", ".join(self)
             raise AttributeError(f"agent_state has no {name!r} here; there are {known}") from None
 
-    def refuse(self, *given: object, **named: object) -> None:
-        raise TypeError("agent_state can be read only: change an agent by its tools, or the API")
 
-    __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = refuse  # type: ignore[assignment]  # all of them refuse
-    clear = pop = popitem = setdefault = update = refuse  # type: ignore[assignment]  # all of them refuse
+def refuse(self: Shown, *given: object, **named: object) -> None:
+    raise TypeError("agent_state can be read only: change an agent by its tools, or the API")
+
+
+CHANGING = ("__setattr__", "__delattr__", "__setitem__", "__delitem__", "__ior__")
+for _name in (*CHANGING, "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(Shown, _name, refuse)
 
 
 class Memory(Shown):

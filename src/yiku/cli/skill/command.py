@@ -19,7 +19,7 @@ from yiku.cli.skill.decide import approve, canary, reject, rollback
 from yiku.cli.skill.revert import revert_version
 from yiku.cli.skill.work import encode_pending, evolve
 from yiku.client.memory import MemoryClient
-from yiku.core.errors import Invalid, SkillNotFound
+from yiku.core.errors import Invalid, SkillExists, SkillNotFound
 from yiku.core.language import Language
 from yiku.core.skill import SkillStatus, SkillType
 from yiku.memory.skills import files
@@ -92,7 +92,10 @@ def add(asked: Asked, file: Path) -> None:
     It is active at once. A file in the folder YIKU_SKILLS_DIR is taken by itself.
     """
     draft = files.read(file)  # what is wrong is told with the file's name
-    made = with_memory(asked, lambda memory: memory.skills.add(file=files.write(draft)))
+    try:
+        made = with_memory(asked, lambda memory: memory.skills.add(file=files.write(draft)))
+    except SkillExists as error:
+        raise SkillExists(files.taken(file, error.message)) from error
     if asked.as_json:
         output.print_model(made)
     else:

@@ -70,6 +70,13 @@ def read(path: Path) -> SkillDraft:
     return parse(text, str(path))
 
 
+def taken(path: Path, words: str) -> str:
+    """What is said of a file whose skill's name another skill has: with file, line and rule."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    line = next((n for n, one in enumerate(lines, 1) if one.startswith("name")), 1)
+    return f"{path}:{line}: {words} (rule name-taken)"
+
+
 def parse(text: str, source: str = "") -> SkillDraft:
     """The same of a file's text. Raises: InvalidSkill."""
     lines = text.replace("\r\n", "\n").split("\n")
