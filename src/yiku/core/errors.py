@@ -16,6 +16,18 @@ YikuError
 │   ├── StepNotFound
 │   ├── SkillNotFound
 │   ├── ChangelogNotFound
+│   ├── FolderNotFound
+│   ├── FileNotFound
+│   ├── ConversationNotFound
+│   ├── IdentityNotFound
+│   ├── GroupNotFound
+│   ├── ScheduleNotFound
+│   ├── BatchNotFound
+│   ├── McpServerNotFound
+│   ├── AgentTemplateNotFound
+│   ├── ProjectNotFound
+│   ├── UserNotFound
+│   ├── OrganizationNotFound
 │   └── KeyNotFound
 ├── Invalid                     what was asked can't be done as asked
 │   ├── InvalidText
@@ -26,6 +38,9 @@ YikuError
 │   ├── InvalidTool
 │   ├── InvalidSkill
 │   ├── SecretRefused
+│   ├── InvalidSchedule
+│   ├── InvalidMcpServer
+│   ├── InvalidImport
 │   └── SettingInvalid
 ├── Conflict                    it could be done, but not now
 │   ├── ArchiveExists
@@ -47,6 +62,14 @@ YikuError
 │   ├── SkillExists
 │   ├── NotACanary
 │   ├── NothingToRollBack
+│   ├── FolderExists
+│   ├── FileExists
+│   ├── IdentityExists
+│   ├── McpServerExists
+│   ├── AgentTemplateExists
+│   ├── ProjectExists
+│   ├── UserExists
+│   ├── OrganizationExists
 │   ├── ApprovalPending
 │   └── NothingToApprove
 ├── NotAllowed
@@ -59,6 +82,8 @@ YikuError
 │   ├── DatabaseUnreachable
 │   └── MigrationNeeded
 ├── SandboxUnavailable
+├── McpUnavailable
+├── QuotaExceeded
 ├── RunFailed
 └── ProviderError
     ├── ProviderUnavailable
@@ -71,299 +96,95 @@ The docstring is the default message. An error carries what it is about as attri
 HTTP status: `server/http.py` owns that table.
 """
 
-import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-from yiku.core.language import Language
-
-T = TypeVar("T")
-
-
-class YikuError(Exception):
-    """Something went wrong in Yiku."""
-
-    def __init__(
-        self, message: str | None = None, *, zh: str | None = None, **facts: object
-    ) -> None:
-        """`zh`: the message in Chinese, of errors that agents are told."""
-        self.facts: dict[str, Any] = facts
-        self._zh = zh
-        super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
-
-    @property
-    def message(self) -> str:
-        return str(self.args[0])
-
-    def told(self, language: Language) -> str:
-        """The message in this language; in English, where it is in no other."""
-        return self._zh if language == "zh" and self._zh is not None else self.message
-
-
-class NotFound(YikuError):
-    """There is no such thing here."""
-
-
-class ArchiveNotFound(NotFound):
-    """There is no such archive."""
-
-
-class PassageNotFound(NotFound):
-    """There is no such passage."""
-
-
-class BlockNotFound(NotFound):
-    """There is no such block."""
-
-
-class RoleNotFound(NotFound):
-    """There is no such role."""
-
-
-class TemplateNotFound(NotFound):
-    """There is no such role template."""
-
-
-class DecisionNotFound(NotFound):
-    """There is no such decision."""
-
-
-class JobNotFound(NotFound):
-    """There is no such job."""
-
-
-class ToolNotFound(NotFound):
-    """There is no such tool."""
-
-
-class AgentNotFound(NotFound):
-    """There is no such agent."""
-
-
-class MessageNotFound(NotFound):
-    """There is no such message."""
-
-
-class RunNotFound(NotFound):
-    """There is no such run."""
-
-
-class StepNotFound(NotFound):
-    """There is no such step."""
-
-
-class SkillNotFound(NotFound):
-    """There is no such memory skill."""
-
-
-class ChangelogNotFound(NotFound):
-    """There is no such change of a memory skill."""
-
-
-class KeyNotFound(NotFound):
-    """There is no such API key."""
-
-
-class Invalid(YikuError):
-    """The request can't be carried out as it stands."""
-
-
-def checked(field: str, test: Callable[[], T]) -> T:
-    """What `test` returns. Raises: what `test` raises, with the field it is about."""
-    try:
-        return test()
-    except Invalid as error:
-        error.facts["field"] = field
-        raise
-
-
-class InvalidText(Invalid):
-    """The text can't be stored."""
-
-
-class InvalidFilter(Invalid):
-    """The filter can't be applied."""
-
-
-class InvalidFile(Invalid):
-    """The file can't be used."""
-
-
-class BlockTooLong(Invalid):
-    """The block's value would be longer than its limit."""
-
-
-class EditRefused(Invalid):
-    """The edit of the block can't be made as it was asked for."""
-
-
-class InvalidTool(Invalid):
-    """The tool can't be made, or called, like this."""
-
-
-class InvalidSkill(Invalid):
-    """The memory skill can't be used as it is written."""
-
-
-class SecretRefused(Invalid):
-    """The text holds a secret, which is never stored."""
-
-
-class SettingInvalid(Invalid):
-    """A setting has a value that can't be used."""
-
-
-class Conflict(YikuError):
-    """The state of the memory doesn't allow it."""
-
-
-class ArchiveExists(Conflict):
-    """There is already an archive of this name."""
-
-
-class RoleExists(Conflict):
-    """There is already a role of this `role_id`."""
-
-
-class ToolExists(Conflict):
-    """There is already a tool of this name."""
-
-
-class StaleRole(Conflict):
-    """The role has changed since it was read."""
-
-
-class StalePassage(Conflict):
-    """The passage has changed since it was read."""
-
-
-class StaleBlock(Conflict):
-    """The block has changed since it was read."""
-
-
-class BlockReadOnly(Conflict):
-    """Agents may read this block and not edit it."""
-
-
-class AlreadySuperseded(Conflict):
-    """Another passage is in its place already."""
-
-
-class NothingToUndo(Conflict):
-    """There is no change to take back."""
-
-
-class UndoConflict(Conflict):
-    """A later change of another passage stands in the way."""
-
-
-class IdempotencyConflict(Conflict):
-    """This idempotency key was used before with another request."""
-
-
-class JobConflict(Conflict):
-    """Another run of this job has gone on meanwhile."""
-
-
-class EmbeddingModelMismatch(Conflict):
-    """The archive's vectors were made by another embedding model."""
-
-
-class AgentBusy(Conflict):
-    """Another run of this agent goes on."""
-
-
-class LabelTaken(Conflict):
-    """The agent has a block of this label."""
-
-
-class StaleAgent(Conflict):
-    """The agent has changed since it was read."""
-
-
-class SkillExists(Conflict):
-    """There is already a memory skill of this name."""
-
-
-class NotACanary(Conflict):
-    """What is to be approved or rejected is no canary, or no longer."""
-
-
-class NothingToRollBack(Conflict):
-    """The memory skill has no earlier version."""
-
-
-class ApprovalPending(Conflict):
-    """The agent waits for an answer to calls it made."""
-
-
-class NothingToApprove(Conflict):
-    """The agent waits for no such answer."""
-
-
-class NotAllowed(YikuError):
-    """The key does not allow this."""
-
-
-class KeyRefused(NotAllowed):
-    """A valid API key is needed: send it as `Authorization: Bearer yk_…`."""
-
-
-class StoreError(YikuError):
-    """The database failed."""
-
-
-class DatabaseBusy(StoreError):
-    """Another process holds the database's write lock."""
-
-
-class DatabaseFull(StoreError):
-    """The disk is full; nothing of this write was stored."""
-
-
-class DatabaseDamaged(StoreError):
-    """The database file is damaged."""
-
-
-class DatabaseForeign(StoreError):
-    """The file is not a Yiku database."""
-
-
-class DatabaseUnreachable(StoreError):
-    """The database can't be reached."""
-
-
-class MigrationNeeded(StoreError):
-    """The database's schema is not the one this version of Yiku works with."""
-
-
-class SandboxUnavailable(YikuError):
-    """A tool's code can't be run on this machine as it is set up."""
-
-
-class RunFailed(YikuError):
-    """The run failed."""
-
-
-class ProviderError(YikuError):
-    """A model provider failed."""
-
-
-class ProviderUnavailable(ProviderError):
-    """The provider did not answer."""
-
-
-class ProviderRefused(ProviderError):
-    """The provider refused the request."""
-
-
-class PromptTooLong(ProviderRefused):
-    """The prompt is longer than the model's context window."""
-
-
-class DimensionMismatch(ProviderError):
-    """The provider's vectors have another dimension than expected."""
-
-
-class ModelNotFound(ProviderError):
-    """The model's files are not on this machine."""
+from yiku.core.faults.base import YikuError as YikuError
+from yiku.core.faults.conflict import AgentBusy as AgentBusy
+from yiku.core.faults.conflict import AgentTemplateExists as AgentTemplateExists
+from yiku.core.faults.conflict import AlreadySuperseded as AlreadySuperseded
+from yiku.core.faults.conflict import ApprovalPending as ApprovalPending
+from yiku.core.faults.conflict import ArchiveExists as ArchiveExists
+from yiku.core.faults.conflict import BlockReadOnly as BlockReadOnly
+from yiku.core.faults.conflict import Conflict as Conflict
+from yiku.core.faults.conflict import EmbeddingModelMismatch as EmbeddingModelMismatch
+from yiku.core.faults.conflict import FileExists as FileExists
+from yiku.core.faults.conflict import FolderExists as FolderExists
+from yiku.core.faults.conflict import IdempotencyConflict as IdempotencyConflict
+from yiku.core.faults.conflict import IdentityExists as IdentityExists
+from yiku.core.faults.conflict import JobConflict as JobConflict
+from yiku.core.faults.conflict import LabelTaken as LabelTaken
+from yiku.core.faults.conflict import McpServerExists as McpServerExists
+from yiku.core.faults.conflict import NotACanary as NotACanary
+from yiku.core.faults.conflict import NothingToApprove as NothingToApprove
+from yiku.core.faults.conflict import NothingToRollBack as NothingToRollBack
+from yiku.core.faults.conflict import NothingToUndo as NothingToUndo
+from yiku.core.faults.conflict import OrganizationExists as OrganizationExists
+from yiku.core.faults.conflict import ProjectExists as ProjectExists
+from yiku.core.faults.conflict import RoleExists as RoleExists
+from yiku.core.faults.conflict import SkillExists as SkillExists
+from yiku.core.faults.conflict import StaleAgent as StaleAgent
+from yiku.core.faults.conflict import StaleBlock as StaleBlock
+from yiku.core.faults.conflict import StalePassage as StalePassage
+from yiku.core.faults.conflict import StaleRole as StaleRole
+from yiku.core.faults.conflict import ToolExists as ToolExists
+from yiku.core.faults.conflict import UndoConflict as UndoConflict
+from yiku.core.faults.conflict import UserExists as UserExists
+from yiku.core.faults.failed import DatabaseBusy as DatabaseBusy
+from yiku.core.faults.failed import DatabaseDamaged as DatabaseDamaged
+from yiku.core.faults.failed import DatabaseForeign as DatabaseForeign
+from yiku.core.faults.failed import DatabaseFull as DatabaseFull
+from yiku.core.faults.failed import DatabaseUnreachable as DatabaseUnreachable
+from yiku.core.faults.failed import DimensionMismatch as DimensionMismatch
+from yiku.core.faults.failed import KeyRefused as KeyRefused
+from yiku.core.faults.failed import McpUnavailable as McpUnavailable
+from yiku.core.faults.failed import MigrationNeeded as MigrationNeeded
+from yiku.core.faults.failed import ModelNotFound as ModelNotFound
+from yiku.core.faults.failed import NotAllowed as NotAllowed
+from yiku.core.faults.failed import PromptTooLong as PromptTooLong
+from yiku.core.faults.failed import ProviderError as ProviderError
+from yiku.core.faults.failed import ProviderRefused as ProviderRefused
+from yiku.core.faults.failed import ProviderUnavailable as ProviderUnavailable
+from yiku.core.faults.failed import QuotaExceeded as QuotaExceeded
+from yiku.core.faults.failed import RunFailed as RunFailed
+from yiku.core.faults.failed import SandboxUnavailable as SandboxUnavailable
+from yiku.core.faults.failed import StoreError as StoreError
+from yiku.core.faults.invalid import BlockTooLong as BlockTooLong
+from yiku.core.faults.invalid import EditRefused as EditRefused
+from yiku.core.faults.invalid import Invalid as Invalid
+from yiku.core.faults.invalid import InvalidFile as InvalidFile
+from yiku.core.faults.invalid import InvalidFilter as InvalidFilter
+from yiku.core.faults.invalid import InvalidImport as InvalidImport
+from yiku.core.faults.invalid import InvalidMcpServer as InvalidMcpServer
+from yiku.core.faults.invalid import InvalidSchedule as InvalidSchedule
+from yiku.core.faults.invalid import InvalidSkill as InvalidSkill
+from yiku.core.faults.invalid import InvalidText as InvalidText
+from yiku.core.faults.invalid import InvalidTool as InvalidTool
+from yiku.core.faults.invalid import SecretRefused as SecretRefused
+from yiku.core.faults.invalid import SettingInvalid as SettingInvalid
+from yiku.core.faults.invalid import checked as checked
+from yiku.core.faults.missing import AgentNotFound as AgentNotFound
+from yiku.core.faults.missing import AgentTemplateNotFound as AgentTemplateNotFound
+from yiku.core.faults.missing import ArchiveNotFound as ArchiveNotFound
+from yiku.core.faults.missing import BatchNotFound as BatchNotFound
+from yiku.core.faults.missing import BlockNotFound as BlockNotFound
+from yiku.core.faults.missing import ChangelogNotFound as ChangelogNotFound
+from yiku.core.faults.missing import ConversationNotFound as ConversationNotFound
+from yiku.core.faults.missing import DecisionNotFound as DecisionNotFound
+from yiku.core.faults.missing import FileNotFound as FileNotFound
+from yiku.core.faults.missing import FolderNotFound as FolderNotFound
+from yiku.core.faults.missing import GroupNotFound as GroupNotFound
+from yiku.core.faults.missing import IdentityNotFound as IdentityNotFound
+from yiku.core.faults.missing import JobNotFound as JobNotFound
+from yiku.core.faults.missing import KeyNotFound as KeyNotFound
+from yiku.core.faults.missing import McpServerNotFound as McpServerNotFound
+from yiku.core.faults.missing import MessageNotFound as MessageNotFound
+from yiku.core.faults.missing import NotFound as NotFound
+from yiku.core.faults.missing import OrganizationNotFound as OrganizationNotFound
+from yiku.core.faults.missing import PassageNotFound as PassageNotFound
+from yiku.core.faults.missing import ProjectNotFound as ProjectNotFound
+from yiku.core.faults.missing import RoleNotFound as RoleNotFound
+from yiku.core.faults.missing import RunNotFound as RunNotFound
+from yiku.core.faults.missing import ScheduleNotFound as ScheduleNotFound
+from yiku.core.faults.missing import SkillNotFound as SkillNotFound
+from yiku.core.faults.missing import StepNotFound as StepNotFound
+from yiku.core.faults.missing import TemplateNotFound as TemplateNotFound
+from yiku.core.faults.missing import ToolNotFound as ToolNotFound
+from yiku.core.faults.missing import UserNotFound as UserNotFound

@@ -18,6 +18,7 @@ DecisionId = NewType("DecisionId", str)
 ToolId = NewType("ToolId", str)
 AgentId = NewType("AgentId", str)
 ConversationId = NewType("ConversationId", str)
+"""`conv-<uuid4>`, as v1 has it."""
 MessageId = NewType("MessageId", str)
 RunId = NewType("RunId", str)
 StepId = NewType("StepId", str)
@@ -27,6 +28,18 @@ ChangelogId = NewType("ChangelogId", str)
 EncodingId = NewType("EncodingId", str)
 LookupId = NewType("LookupId", str)
 FeedbackId = NewType("FeedbackId", str)
+FolderId = NewType("FolderId", str)
+"""`source-<uuid4>`: v1's clients know folders by that name."""
+FileId = NewType("FileId", str)
+IdentityId = NewType("IdentityId", str)
+GroupId = NewType("GroupId", str)
+ScheduleId = NewType("ScheduleId", str)
+BatchId = NewType("BatchId", str)
+McpServerId = NewType("McpServerId", str)
+"""`mcp_server-<uuid4>`, as v1 has it."""
+TemplateId = NewType("TemplateId", str)
+ProjectId = NewType("ProjectId", str)
+AuditEventId = NewType("AuditEventId", str)
 
 
 def new_id(noun: str) -> str:

@@ -36,6 +36,8 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.ModelNotFound: 502,
     errors.PromptTooLong: 422,
     errors.SandboxUnavailable: 503,
+    errors.McpUnavailable: 503,
+    errors.QuotaExceeded: 429,
     errors.RunFailed: 500,
     errors.YikuError: 500,
 }

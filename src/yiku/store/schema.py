@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import MigrationNeeded
 
-HEAD = "0006"
+HEAD = "0009"
 """The newest migration; a test compares it with the scripts."""
 
 

@@ -146,6 +146,7 @@ user = Table(
     owned(),
     Column("name", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment),
     UniqueConstraint("organization_id", "name"),
 )
 

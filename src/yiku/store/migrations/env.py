@@ -2,9 +2,27 @@
 
 from alembic import context
 
-from yiku.store import agent_tables, block_tables, role_tables, skill_tables, tool_tables
+from yiku.store import (
+    admin_tables,
+    agent_tables,
+    block_tables,
+    file_tables,
+    place_tables,
+    role_tables,
+    skill_tables,
+    tool_tables,
+)
 
-MODULES = (agent_tables, block_tables, role_tables, skill_tables, tool_tables)
+MODULES = (
+    admin_tables,
+    agent_tables,
+    block_tables,
+    file_tables,
+    place_tables,
+    role_tables,
+    skill_tables,
+    tool_tables,
+)
 """Each adds its tables, when it is imported, to the metadata that all share."""
 
 context.configure(
