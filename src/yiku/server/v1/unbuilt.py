@@ -13,7 +13,6 @@ LATER: Mapping[str, str] = {
     r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
     r"messages/batches": "batches of messages",
-    r"conversations": "conversations beside an agent's own",
     r"(folders|sources)": "folders",
     r"mcp-servers|tools/mcp": "MCP servers",
     r"groups": "groups of agents",
