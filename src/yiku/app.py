@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from yiku.agents.runner import Runner
 from yiku.agents.shared import Agents
+from yiku.agents.traces import StepTraces
 from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.memory.archival import ArchivalMemory, Policy
 from yiku.memory.gloss import Gloss
@@ -105,6 +106,9 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         skills = skills_of(settings, memory, models, designers)
         opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
+        traces = step_traces(settings, memory.database)
+        if traces is not None:
+            opened.push_async_callback(traces.close)
         agents = Agents(
             database=memory.database,
             memory=memory,
@@ -114,6 +118,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             recall=RecallIndexer(memory),
             default_embedding=settings.embedding,
             compact_threshold=settings.compact_threshold,
+            traces=traces,
         )
         runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
         opened.push_async_callback(runner.close)
@@ -156,6 +161,10 @@ async def archival_memory(settings: Settings, opened: AsyncExitStack) -> Archiva
         roles=roles,
         gatings=gatings,
     )
+
+
+def step_traces(settings: Settings, database: Database) -> StepTraces | None:
+    return StepTraces(database, settings.step_traces_keep) if settings.step_traces == "on" else None
 
 
 def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from yiku.agents import session
+from yiku.agents import batches, session
 from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
@@ -82,7 +82,16 @@ def handlers_of(app: App) -> dict[str, Handler]:
             app.skills, admin, name=None if name is None else str(name)
         )
 
-    return {COMPACT: compact, saving.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
+    async def batched(actor: Actor, job: Job) -> object:
+        return await batches.look(app.database, app.runner, actor, job.key)
+
+    return {
+        COMPACT: compact,
+        saving.JOB: encoded,
+        JUDGE: judged,
+        EVOLVE: evolved,
+        batches.JOB: batched,
+    }
 
 
 def schedules_of(app: App) -> dict[str, timedelta]:

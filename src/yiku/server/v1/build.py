@@ -10,6 +10,7 @@ from yiku.server.v1 import (
     agent_tools,
     agents,
     archives,
+    batches,
     blocks,
     conversation_messages,
     conversations,
@@ -31,6 +32,7 @@ def build() -> Sequence[Routes]:
         agent_blocks.router,
         agent_tools.router,
         agent_messages.router,
+        batches.router,  # before `/v1/messages/{message_id}`
         messages.router,
         conversations.router,
         conversation_messages.router,

@@ -12,7 +12,6 @@ LATER: Mapping[str, str] = {
     r"agents/[^/]+/identities": "identities of agents",
     r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
-    r"messages/batches": "batches of messages",
     r"(folders|sources)": "folders",
     r"mcp-servers|tools/mcp": "MCP servers",
     r"groups": "groups of agents",
