@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
+from yiku.client.conversations import ConversationClient
 from yiku.client.filters import Filters
 from yiku.client.roles import RoleCalls
 from yiku.client.skills import SkillClient
@@ -43,6 +44,11 @@ class MemoryClient(RoleCalls):
     def agents(self) -> AgentClient:
         """The agents that live there."""
         return AgentClient(self._http)
+
+    @cached_property
+    def conversations(self) -> ConversationClient:
+        """Agents' conversations beside their own."""
+        return ConversationClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:
