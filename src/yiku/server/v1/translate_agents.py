@@ -180,7 +180,7 @@ def agent_out(
     }
     values |= {"tags": list(config.tags) if view.tells("tags") else []}
     values |= {"metadata": dict(config.metadata)}
-    return wire.AgentOut.model_construct(
+    return wire.AgentOut.of(
         **values,
         id=one.id,
         agent_type=one.kind.value,
@@ -246,7 +246,7 @@ def context_out(one: ContextWindowOverview) -> wire.ContextOut:
 
 
 def memory_out(kind: AgentKind, blocks: list[Any]) -> wire.MemoryOut:
-    return wire.MemoryOut.model_construct(
+    return wire.MemoryOut.of(
         agent_type=kind.value, blocks=blocks, file_blocks=[], git_enabled=False, prompt_template=""
     )
 
