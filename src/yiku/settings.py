@@ -213,6 +213,27 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe log line that is written."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of the log: lines for people, or an object a line."
+    )
+    metrics: bool = Field(
+        default=False, description="Whether `/metrics` answers, in Prometheus' form."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Whether OpenTelemetry traces are sent, to where the `OTEL_*` variables say.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        default=None,
+        validation_alias=either("SENTRY_DSN"),
+        description="Where bugs and failures are told to Sentry; empty: nowhere.",
+    )
+    shutdown_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Seconds a server that is told to end lets its runs go on; those that take"
+        " longer are parked for the next server.",
+    )
 
     _provider_variables: dict[str, str] = PrivateAttr(default_factory=provider_variables)
 

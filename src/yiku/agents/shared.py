@@ -8,6 +8,7 @@ from yiku.context.budget import Calibration
 from yiku.context.compact import THRESHOLD
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
+from yiku.core.telemetry import SILENT, Telemetry
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.skills.shared import Skills
@@ -34,6 +35,7 @@ class Agents:
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
     contexts: Contexts = field(default_factory=Contexts)
+    telemetry: Telemetry = SILENT
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()

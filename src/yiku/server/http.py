@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import history, memory, roles, skill_events, skills
+from yiku.core.telemetry import within
+from yiku.server import history, memory, operations, roles, skill_events, skills
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
+from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
 
 logger = logging.getLogger(__name__)
@@ -130,9 +132,15 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
-    logger.exception("unexpected error", exc_info=error, extra={"path": request.url.path})
+    request_id: str = request.scope.get("state", {}).get(STATE, "")
+    with within(request=request_id):
+        logger.exception(
+            "unexpected error", exc_info=error, extra={"route": route_of(request.scope)}
+        )
     words = "Something went wrong in Yiku; the server's log says what."
-    return refusal(request.url.path, 500, "InternalError", words)
+    found = refusal(request.url.path, 500, "InternalError", words)
+    found.headers["X-Request-Id"] = request_id
+    return found
 
 
 class BodyLimit:
@@ -181,7 +189,7 @@ def routes() -> FastAPI:
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
-    ours = (memory, roles, history, skill_events, skills)
+    ours = (memory, roles, history, skill_events, skills, operations)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
@@ -199,6 +207,7 @@ def build_asgi(app: App) -> FastAPI:
     asgi.state.app = app
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
+    asgi.add_middleware(Watched, telemetry=app.watching.telemetry)
     return asgi
 
 
