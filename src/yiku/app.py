@@ -139,6 +139,7 @@ async def archival_memory(settings: Settings, opened: AsyncExitStack) -> Archiva
         settings.database,
         busy_timeout_s=settings.busy_timeout_s,
         auto_migrate=settings.auto_migrate,
+        limits=settings.limits,
     )
     opened.push_async_callback(database.close)
     gloss = gloss_for(made, settings)
