@@ -164,6 +164,7 @@ async def archival_memory(
         settings.database,
         busy_timeout_s=settings.busy_timeout_s,
         auto_migrate=settings.auto_migrate,
+        limits=settings.limits,
     )
     if telemetry is not SILENT:
         database = WatchedDatabase(database, telemetry)

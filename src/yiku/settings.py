@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yiku.core.errors import SettingInvalid
+from yiku.core.quota import Limits, Resource
 
 ENV_FILE = ".env"
 OF_PROVIDERS = re.compile(
@@ -210,6 +211,24 @@ class Settings(BaseSettings):
         description="Whether requests need an API key; `auto`: unless the server listens on"
         " loopback only.",
     )
+    quota_agents: int = Field(
+        default=0, ge=0, description="Agents an organization may have, by default; 0: no limit."
+    )
+    quota_passages: int = Field(
+        default=0, ge=0, description="Passages an organization may have, by default; 0: no limit."
+    )
+    quota_messages_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Messages an organization's users may send to agents in a day of UTC, by"
+        " default; 0: no limit.",
+    )
+    quota_tokens_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Tokens an organization's agents may use in a day of UTC, by default; 0: no"
+        " limit.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe log line that is written."
     )
@@ -245,6 +264,11 @@ class Settings(BaseSettings):
     @property
     def home_dir(self) -> Path:
         return self.home.expanduser()
+
+    @property
+    def limits(self) -> Limits:
+        """What an organization may have that has no limits of its own."""
+        return {one: getattr(self, f"quota_{one}") for one in Resource}
 
     def make_home(self) -> None:
         """The data directory, made so that only its user may read it. Raises: SettingInvalid."""

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yiku.app import App
 from yiku.core import errors
 from yiku.core.telemetry import within
-from yiku.server import history, memory, operations, roles, skill_events, skills
+from yiku.server import admin, history, memory, operations, roles, skill_events, skills
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
@@ -73,6 +73,8 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
     if status == 500:
         logger.error("request failed", exc_info=error)
     headers = headers_of(path, status)
+    if isinstance(wait_s := error.facts.get("retry_after_s"), int):
+        headers = {**(headers or {}), "Retry-After": str(wait_s)}
     if v1_errors.is_v1(path):
         place = "query" if request.method == "GET" else "body"
         body = v1_errors.body_of_error(error, place)
@@ -189,7 +191,7 @@ def routes() -> FastAPI:
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
-    ours = (memory, roles, history, skill_events, skills, operations)
+    ours = (memory, roles, history, skill_events, skills, operations, admin)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)

@@ -42,7 +42,8 @@ from yiku.store import archives, history, memberships, passages, requests, schem
 router = APIRouter(
     prefix="/memory",
     responses={
-        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+        status: {"model": wire.ErrorOut}
+        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
     },
 )
 Asks = Annotated[Actor, Depends(actor_of)]

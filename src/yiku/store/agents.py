@@ -12,7 +12,16 @@ from yiku.core.block import Block
 from yiku.core.errors import StaleAgent
 from yiku.core.ids import AgentId, ArchiveId, BlockId, new_id
 from yiku.core.run import Run
-from yiku.store import agent_config, agent_rows, archives, attachments, blocks, lookups, tools
+from yiku.store import (
+    agent_config,
+    agent_rows,
+    archives,
+    attachments,
+    blocks,
+    lookups,
+    quotas,
+    tools,
+)
 from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
 from yiku.store.agent_rows import Links
@@ -111,8 +120,10 @@ def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
     """Make an agent, and attach to it what the draft names.
 
     `owned`: ids of blocks and archives made with it, which are erased with it where no other agent
-    has them then. Raises: BlockNotFound, ToolNotFound, ArchiveNotFound, LabelTaken.
+    has them then. Raises: BlockNotFound, ToolNotFound, ArchiveNotFound, LabelTaken,
+    QuotaExceeded.
     """
+    quotas.demand_agent(tx)
     agent_id = AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
     row = {

@@ -81,6 +81,10 @@ class ErrorOut(Out):
     detail: str | list[Problem] = Field(description="What is wrong, and what would be right.")
     error: str = Field(description="The error's name.")
     run_id: str | None = Field(default=None, description="The run it is about, where it is of one.")
+    resource: str | None = Field(default=None, description="Of 429: what there is a limit of;")
+    limit: int | None = Field(default=None, description="how much;")
+    used: int | None = Field(default=None, description="how much of it is used;")
+    resets_at: str | None = Field(default=None, description="and when it begins anew.")
 
 
 class BlockIn(In):
