@@ -191,6 +191,26 @@ class Settings(BaseSettings):
         description="Whether memory skills are examined once a day and better prompts proposed."
         " Nothing is approved by itself.",
     )
+    mcp_stdio: bool = Field(
+        default=False,
+        description="Whether MCP servers may be programs that are started on this machine, as the"
+        " server's own user. Keys with the scope `admin` add them.",
+    )
+    mcp_timeout_s: float = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600,
+        description="Seconds to wait for an MCP server: to connect, to list its tools, to answer a"
+        " call.",
+    )
+    mcp_max_bytes: int = Field(
+        default=8_388_608, ge=65_536, description="Largest message of an MCP server, in bytes."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key that secrets of agents and MCP servers are encrypted with, 32 characters"
+        " or more; empty: `secret.key` in the data directory, made when it is needed.",
+    )
     compact_threshold: int = Field(
         default=20,
         ge=6,

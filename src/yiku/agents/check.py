@@ -52,7 +52,6 @@ def check(config: AgentConfig) -> None:
             f" {MIN_WINDOW:,} are the least.",
             field="context_window_limit",
         )
-    check_secrets(config.secrets)
     check_timezone(config.timezone)
     if config.compaction is not None:
         check_handle("compaction_settings", config.compaction.model)

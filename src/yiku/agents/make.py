@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
 from yiku.core.block import Block, BlockContent
-from yiku.core.errors import Invalid, ToolNotFound
+from yiku.core.errors import Invalid, SecretUnreadable, ToolNotFound
 from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
 from yiku.core.message import Incoming, Message
 from yiku.core.rule import AnyRule, ApprovalRule
@@ -57,7 +58,7 @@ class Attachments:
 async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     """Raises: Invalid, InvalidText, BlockTooLong, BlockNotFound, ToolNotFound, ArchiveNotFound,
     LabelTaken, NotAllowed, StoreError."""
-    config = completed(agents, new)
+    config = sealed(agents, actor, completed(agents, new))
     kind = KINDS[config.kind]
     check.check(config)
     demand_providers(agents, config)
@@ -85,6 +86,15 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
         return state
 
     return await role_memory.prepare(agents, actor, await agents.database.write(actor, unit))
+
+
+def sealed(agents: Agents, actor: Actor, config: AgentConfig) -> AgentConfig:
+    """With secrets as they are kept. Raises: Invalid, SettingInvalid."""
+    if not config.secrets:
+        return config
+    check.check_secrets(config.secrets)
+    kept = agents.tools.vault.seal_texts(config.secrets, actor.organization_id)
+    return replace(config, secrets=kept)
 
 
 def completed(agents: Agents, new: NewAgent) -> AgentConfig:
@@ -188,7 +198,8 @@ async def update(
 
     def unit(tx: Tx) -> AgentState:
         seen = store.get_to_change(tx, agent_id, seen_version)
-        config = changed(agents, seen.config, changes, merged_settings or {})
+        said = {**changes, **secrets_of(agents, seen, changes)}
+        config = changed(agents, seen.config, said, merged_settings or {})
         if attach is not None:
             attach_whole(tx, agent_id, attach)
         now = store.state(tx, agent_id)
@@ -200,6 +211,19 @@ async def update(
 
     state = await agents.database.write(actor, unit)
     return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
+
+
+def secrets_of(agents: Agents, seen: Agent, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The change of its secrets as they are kept: none where they are the same, or none is asked
+    for. Raises: Invalid, SettingInvalid."""
+    if "secrets" not in changes:
+        return {}
+    given: Mapping[str, str] = changes["secrets"]
+    check.check_secrets(given)
+    with suppress(SecretUnreadable):  # those are set anew
+        if agents.opened(seen) == given:
+            return {"secrets": seen.config.secrets}
+    return {"secrets": agents.tools.vault.seal_texts(given, seen.organization_id)}
 
 
 def changed(

@@ -15,7 +15,7 @@ LATER: Mapping[str, str] = {
     r"messages/batches": "batches of messages",
     r"conversations": "conversations beside an agent's own",
     r"(folders|sources)": "folders",
-    r"mcp-servers|tools/mcp": "MCP servers",
+    r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
     r"identities": "identities",
     r"templates": "templates",
