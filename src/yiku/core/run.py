@@ -176,6 +176,7 @@ class RunFilter:
     stop_reason: StopReason | None = None
     background: bool | None = None
     conversation_id: ConversationId | None = None
+    """Empty: those of agents' own conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

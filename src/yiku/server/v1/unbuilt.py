@@ -13,7 +13,6 @@ LATER: Mapping[str, str] = {
     r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
     r"messages/batches": "batches of messages",
-    r"conversations": "conversations beside an agent's own",
     r"(folders|sources)": "folders",
     r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
