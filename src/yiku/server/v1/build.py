@@ -18,6 +18,7 @@ from yiku.server.v1 import (
     runs,
     steps,
     tools,
+    transfer,
 )
 from yiku.server.v1.routing import Routes
 
@@ -25,6 +26,7 @@ from yiku.server.v1.routing import Routes
 def build() -> Sequence[Routes]:
     return (
         health.router,
+        transfer.router,
         agents.router,
         agent_blocks.router,
         agent_tools.router,
