@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         default=33_554_432, ge=1024, description="Largest body of one HTTP request, in bytes."
     )
+    max_import_bytes: int = Field(
+        default=4_294_967_296, ge=1024, description="Largest file of one import, in bytes."
+    )
     index_memory_mb: int = Field(
         default=2048, ge=16, description="Memory for the indexes of recently used archives, MB."
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +24,7 @@ from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
 from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
+from yiku.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -145,21 +149,44 @@ async def on_bug(request: Request, error: Exception) -> JSONResponse:
     return found
 
 
-class BodyLimit:
-    """Refuses bodies over `limit` bytes before they are read into memory."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long the body of a request may be, and which setting says so."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    size: int
+    setting: str
+
+    @property
+    def words(self) -> str:
+        return f"The request is larger than {self.size:,} bytes ({self.setting})."
+
+
+UPLOADS: Mapping[str, str] = {
+    r"/v1/agents/import/?|/memory/import": "max_import_bytes",
+}
+"""Paths of files that go to the disk, not into memory, and the settings that bound them."""
+
+
+class BodyLimit:
+    """Refuses bodies that are too long before they are read into memory."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._limit = limit
+        self._limit = Limit(settings.max_request_bytes, "YIKU_MAX_REQUEST_BYTES")
+        self._uploads = {
+            re.compile(path): Limit(getattr(settings, name), f"YIKU_{name.upper()}")
+            for path, name in UPLOADS.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers, limit = dict(scope["headers"]), self._limit_of(scope["path"])
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            await self._refuse(scope["path"])(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit.size:
+            refused = refusal(scope["path"], 413, "RequestTooLarge", limit.words)
+            await refused(scope, receive, send)
             return
         got = 0
 
@@ -167,17 +194,15 @@ class BodyLimit:
             nonlocal got
             message = await receive()
             got += len(message.get("body", b""))
-            if got > self._limit:
-                raise HTTPException(413, self._words())
+            if got > limit.size:
+                raise HTTPException(413, limit.words)
             return message
 
         await self._app(scope, counted, send)
 
-    def _words(self) -> str:
-        return f"The request is larger than {self._limit:,} bytes (YIKU_MAX_REQUEST_BYTES)."
-
-    def _refuse(self, path: str) -> JSONResponse:
-        return refusal(path, 413, "RequestTooLarge", self._words())
+    def _limit_of(self, path: str) -> Limit:
+        found = (limit for form, limit in self._uploads.items() if form.fullmatch(path))
+        return next(found, self._limit)
 
 
 def routes() -> FastAPI:
@@ -208,7 +233,7 @@ def build_asgi(app: App) -> FastAPI:
     asgi = routes()
     asgi.state.app = app
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
-    asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
+    asgi.add_middleware(BodyLimit, settings=app.settings)
     asgi.add_middleware(Watched, telemetry=app.watching.telemetry)
     return asgi
 

@@ -22,6 +22,7 @@ from tests.fixtures.sides import (
     all_of,
     is_error,
     named_in,
+    sent,
 )
 from yiku.server.http import routes
 
@@ -201,7 +202,8 @@ async def test_names_of_one_organization_are_free_in_another(world: World) -> No
             continue
         body = names.get(path, BODIES.get((method, path.rstrip("/"))))
         body = {key: one for key, one in (body or {}).items() if key != "agent_id"}
-        answer = await world.http.request(method, path, json=body, headers=world.newcomer.headers)
+        given = sent((method, path.rstrip("/")), body)
+        answer = await world.http.request(method, path, headers=world.newcomer.headers, **given)
         assert answer.status_code == 200, (method, path, answer.text)
         for text in (SECRET, *ids_of(world.owner), *ids_of(world.stranger)):
             assert text not in answer.text, (method, path)

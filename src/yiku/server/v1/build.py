@@ -21,6 +21,7 @@ from yiku.server.v1 import (
     runs,
     steps,
     tools,
+    transfer,
 )
 from yiku.server.v1.routing import Routes
 
@@ -28,6 +29,7 @@ from yiku.server.v1.routing import Routes
 def build() -> Sequence[Routes]:
     return (
         health.router,
+        transfer.router,
         agents.router,
         agent_blocks.router,
         agent_tools.router,

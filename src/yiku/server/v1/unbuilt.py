@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 
 LATER: Mapping[str, str] = {
-    r"agents/import": "agent files (import)",
-    r"agents/[^/]+/export": "agent files (export)",
     r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"agents/[^/]+/identities": "identities of agents",
     r"agents/[^/]+/schedule": "scheduled messages",
