@@ -16,6 +16,7 @@ from yiku.server.v1 import (
     models,
     passages,
     runs,
+    schedules,
     steps,
     tools,
 )
@@ -30,6 +31,7 @@ def build() -> Sequence[Routes]:
         agent_tools.router,
         agent_messages.router,
         messages.router,
+        schedules.router,
         runs.router,
         steps.router,
         blocks.router,

@@ -10,7 +10,6 @@ LATER: Mapping[str, str] = {
     r"agents/[^/]+/export": "agent files (export)",
     r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"agents/[^/]+/identities": "identities of agents",
-    r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
     r"messages/batches": "batches of messages",
     r"conversations": "conversations beside an agent's own",
