@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -146,6 +145,24 @@ async def test_a_message_of_a_moment_is_sent_then_and_answered_once(
     assert (await talk(lambda c: c.agents.schedule.list(agent))).scheduled_messages == []
 
 
+async def test_what_fired_where_a_server_died_is_found_by_the_next(
+    talk: Driver, talking: App, model: ScriptedChat
+) -> None:
+    agent = await made(talk)
+    one = await schedule(talk, agent, {"scheduled_at": now_ms() + HOUR_MS})
+
+    def fire(tx: Tx) -> Fired:
+        later = replace(tx, now=tx.now + timedelta(hours=2))
+        return schedules.fire(later, ScheduleId(one.id))
+
+    fired = await talking.database.write(LOCAL_ACTOR, fire)
+    assert fired.run is not None
+    await talking.runner.open()
+    assert (await ended_run(talk, agent)).id == fired.run.id
+    await talking.runner.take_up(LOCAL_ACTOR, fired.run)
+    assert len(model.bodies()) == 1
+
+
 async def ended_run(talk: Driver, agent: str) -> Any:
     """The one run there is, when it has ended."""
     async with asyncio.timeout(30):
@@ -187,8 +204,8 @@ class Later:
 
 
 @pytest.fixture
-async def later(store: Store) -> AsyncIterator[Later]:
-    yield Later(store, (await store.agent()).id)
+async def later(store: Store) -> Later:
+    return Later(store, (await store.agent()).id)
 
 
 async def test_it_fires_once_however_often_it_is_looked_at(later: Later) -> None:

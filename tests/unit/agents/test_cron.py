@@ -44,9 +44,7 @@ def times(expression: str, timezone: str, since: str, count: int) -> list[str]:
          ["04-04 22:30", "04-05 22:30"]),  # half an hour of summer time, from April 5th on none
     ],
 )  # fmt: skip
-def test_the_next_times(
-    expression: str, timezone: str, since: str, expected: list[str]
-) -> None:
+def test_the_next_times(expression: str, timezone: str, since: str, expected: list[str]) -> None:
     assert times(expression, timezone, since, len(expected)) == expected
 
 

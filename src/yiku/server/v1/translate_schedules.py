@@ -46,7 +46,9 @@ def schedule_page(query: wire.ScheduleQuery) -> SchedulePage:
 
 
 def made_out(one: Schedule) -> wire.ScheduleMadeOut:
-    return wire.ScheduleMadeOut(id=one.id, next_scheduled_at=told(one.next_at))
+    return wire.ScheduleMadeOut.model_construct(
+        **dict(schedule_out(one)), next_scheduled_at=told(one.next_at)
+    )
 
 
 def told(moment: datetime | None) -> str | None:

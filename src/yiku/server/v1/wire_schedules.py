@@ -59,11 +59,6 @@ class ScheduleIn(In):
     )
 
 
-class ScheduleMadeOut(Out):
-    id: str
-    next_scheduled_at: str | None
-
-
 class OnceOut(Out):
     type: Literal["one-time"]
     scheduled_at: float
@@ -98,6 +93,12 @@ class ScheduleOut(Out):
     last_run_id: str | None
     fired_count: int
     created_at: datetime
+
+
+class ScheduleMadeOut(ScheduleOut):
+    """v1 has its id and the next time only, which it gives another name here."""
+
+    next_scheduled_at: str | None
 
 
 class SchedulesOut(Out):
