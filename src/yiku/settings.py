@@ -220,6 +220,11 @@ class Settings(BaseSettings):
         validation_alias=either("COMPACT_THRESHOLD"),
         description="Messages in a conversation beyond which all but the last five are summarised.",
     )
+    schedules_missed: Literal["run", "skip"] = Field(
+        default="run",
+        description="A scheduled message that no server was there for: `run`, sent once as soon as"
+        " one is; `skip`, not sent. A schedule's own `missed` wins.",
+    )
     worker: bool = Field(
         default=True,
         description="Whether a server, and a memory opened in a program, carries out background"

@@ -133,6 +133,16 @@ class Runner:
                 raise
             return await self._queue(actor, asked)
 
+    async def take_up(self, actor: Actor, queued: Run) -> None:
+        """A run that another's transaction has stored begins when its turn has come. Without this
+        it does, too: whoever looks after runs that nobody has finds it some seconds later.
+
+        Raises: StoreError.
+        """
+        await self.open()
+        if queued.id not in self._tasks and queued.id not in self._recent:
+            self._take_over(queued, actor)
+
     async def cancel(
         self, actor: Actor, agent_id: AgentId, run_ids: Sequence[RunId] | None = None
     ) -> list[RunId]:

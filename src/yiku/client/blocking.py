@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
 from yiku.client.memory import MemoryClient
+from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
 
 C = TypeVar("C", bound=Calls)
@@ -101,6 +102,22 @@ class BlockingAgents:
     steps = blocking(AgentClient.steps)
 
 
+class BlockingSchedules:
+    """What agents are sent later, for programs without an event loop."""
+
+    def __init__(self, client: ScheduleClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(ScheduleClient.create)
+    get = blocking(ScheduleClient.get)
+    list = blocking(ScheduleClient.list)
+    delete = blocking(ScheduleClient.delete)
+
+
 class BlockingSkills:
     """The memory skills of a memory, for programs without an event loop."""
 
@@ -158,6 +175,11 @@ class BlockingMemory:
     def agents(self) -> BlockingAgents:
         """The agents that live there."""
         return BlockingAgents(self.client.agents, self)
+
+    @property
+    def schedules(self) -> BlockingSchedules:
+        """What its agents are sent later."""
+        return BlockingSchedules(self.client.schedules, self)
 
     @property
     def skills(self) -> BlockingSkills:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 LATER: Mapping[str, str] = {
     r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"agents/[^/]+/identities": "identities of agents",
-    r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
     r"messages/batches": "batches of messages",
     r"(folders|sources)": "folders",
