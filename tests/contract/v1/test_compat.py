@@ -86,7 +86,7 @@ async def test_each_row_says_what_happens(talking_asgi: FastAPI, free_port: int,
             else:
                 if absent or not right(answer, seen):
                     wrong.append(f"{method}: {answer!r}"[:500])
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def is_plain_refusal(error: letta_client.APIStatusError) -> bool:

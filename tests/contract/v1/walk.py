@@ -75,6 +75,12 @@ def says(text: str) -> Look:
     return look
 
 
+def spoken(answer: Any, seen: Seen) -> bool:
+    told = getattr(answer, "messages", answer)
+    seen["talk"] = told[0].run_id
+    return says("Understood.")(answer, seen)
+
+
 def done(answer: Any, seen: Seen) -> bool:
     """It says nothing that must be of a form."""
     return True
@@ -392,7 +398,7 @@ CONVERSATIONS: list[Step] = [
     (
         "conversations.messages.create",
         lambda c, s: c.conversations.messages.create(s["conversation"], input="hello"),
-        says("Understood."),
+        spoken,
     ),
     (
         "conversations.messages.list",
@@ -401,7 +407,9 @@ CONVERSATIONS: list[Step] = [
     ),
     (
         "conversations.messages.stream",
-        lambda c, s: c.conversations.messages.stream(s["conversation"], starting_after=0),
+        lambda c, s: c.conversations.messages.stream(
+            s["conversation"], run_id=s["talk"], starting_after=0
+        ),
         says("Understood."),
     ),
     (
