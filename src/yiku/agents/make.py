@@ -31,6 +31,8 @@ SHOWN_NAMES = 30
 class NewAgent:
     """What somebody says of an agent to make; its kind says the rest."""
 
+    id: AgentId | None = None
+    """None: a new one. Of two who make an agent of one id at the same moment, both get the one."""
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of AgentConfig."""
     blocks: tuple[BlockContent, ...] = ()
@@ -65,6 +67,8 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     check.check_blocks(new.blocks)
 
     def unit(tx: Tx) -> AgentState:
+        if new.id is not None and store.is_there(tx, new.id):
+            return store.state(tx, new.id)
         has = tools_of(tx, kind, new)
         rules = config.tool_rules
         if "tool_rules" in new.given:
@@ -78,7 +82,7 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             tool_ids=tuple(one.id for one in has),
             archive_ids=new.archive_ids,
         )
-        one = store.add(tx, draft, owned={each.id for each in made})
+        one = store.add(tx, draft, owned={each.id for each in made}, id=new.id)
         state = store.state(tx, one.id)
         with_instructions(tx, state, [])
         if new.first_messages:
