@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.letta import WAYS, Driver, driver
+from tests.fixtures.letta import Driver
 from tests.fixtures.talking import MODEL, kinds, made
 from tests.servers.scripted_chat import Call, Says, Script, ScriptedChat
 from yiku.app import App, build
-from yiku.server.http import build_asgi
 from yiku.settings import load
 
 TIME: dict[str, Any] = {
