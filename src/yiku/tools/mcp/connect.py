@@ -53,16 +53,16 @@ def transport_of(
     if isinstance(connection, Stdio):
         return running(connection, tail, limits.max_bytes, on_end)
     if connection.transport is Transport.HTTP:
-        return over_http(connection, limits)
-    return over_sse(connection, limits)
+        return over_http(connection, limits, tail)
+    return over_sse(connection, limits, tail, on_end)
 
 
 @asynccontextmanager
-async def over_http(connection: Remote, limits: Limits) -> AsyncGenerator[Any]:
+async def over_http(connection: Remote, limits: Limits, tail: Tail) -> AsyncGenerator[Any]:
     from mcp.client.streamable_http import streamable_http_client
 
     async with (
-        http_client(connection, limits) as http,
+        http_client(connection, limits, tail) as http,
         streamable_http_client(
             connection.url, http_client=http, max_sse_event_size=limits.max_bytes
         ) as streams,
@@ -71,23 +71,25 @@ async def over_http(connection: Remote, limits: Limits) -> AsyncGenerator[Any]:
 
 
 @asynccontextmanager
-async def over_sse(connection: Remote, limits: Limits) -> AsyncGenerator[Any]:
+async def over_sse(
+    connection: Remote, limits: Limits, tail: Tail, on_end: Callable[[], None]
+) -> AsyncGenerator[Any]:
     from mcp.client.sse import sse_client
 
     def factory(*_: Any, **__: Any) -> httpx2.AsyncClient:
-        return http_client(connection, limits)
+        return http_client(connection, limits, tail)
 
     async with sse_client(connection.url, httpx_client_factory=factory) as streams:
         yield streams
 
 
-def http_client(connection: Remote, limits: Limits) -> httpx2.AsyncClient:
+def http_client(connection: Remote, limits: Limits, tail: Tail) -> httpx2.AsyncClient:
     """Follows no redirects to other places, and takes answers up to the limit."""
     import httpx2
 
     async def bound(response: httpx2.Response) -> None:
         events = response.headers.get("content-type", "").startswith("text/event-stream")
-        response.stream = bounded(response.stream, limits.max_bytes, events)
+        response.stream = bounded(response.stream, limits.max_bytes, events, tail)
 
     # A stream of events is open while nothing happens; calls have time-outs of their own.
     timeout = httpx2.Timeout(limits.timeout_s, read=None)
@@ -106,7 +108,7 @@ def headers_of(connection: Remote) -> dict[str, str]:
     return made
 
 
-def bounded(stream: Any, most: int, events: bool) -> httpx2.AsyncByteStream:
+def bounded(stream: Any, most: int, events: bool, tail: Tail) -> httpx2.AsyncByteStream:
     """The same bytes, as many as may be: of a stream of events between two empty lines, else in
     all."""
     import httpx2
@@ -120,7 +122,8 @@ def bounded(stream: Any, most: int, events: bool) -> httpx2.AsyncByteStream:
                 count = len(joined) - ended if ended >= 0 else count + len(piece)
                 last = piece[-3:]
                 if count > most:
-                    raise TooLarge(f"a message is longer than {most:,} bytes (YIKU_MCP_MAX_BYTES)")
+                    tail.too_large = True
+                    raise TooLarge
                 yield piece
 
         async def aclose(self) -> None:

@@ -80,7 +80,10 @@ class Held:
     def why(self, error: BaseException) -> str:
         """What went wrong, in one line, with what a program has said at its end."""
         first = first_of(error)
-        if isinstance(first, TimeoutError):
+        if self.tail.too_large:
+            most = self._limits.max_bytes
+            words = f"a message is longer than {most:,} bytes (YIKU_MCP_MAX_BYTES)"
+        elif isinstance(first, TimeoutError):
             words = f"no answer within {self._limits.timeout_s:g} s (YIKU_MCP_TIMEOUT_S)"
         elif isinstance(first, FileNotFoundError) and isinstance(self._connection, Stdio):
             words = f"there is no command {self._connection.command!r} on this machine"

@@ -36,6 +36,8 @@ class Tail:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.too_large = False
+        """Whether it ended because a message was longer than it may be."""
 
     def add(self, line: bytes) -> None:
         text = line.decode(errors="replace").strip()
@@ -111,7 +113,7 @@ async def listen(
                     continue
                 await told.send(SessionMessage(message))
     except ValueError:
-        tail.add(b"it wrote a message that is longer than YIKU_MCP_MAX_BYTES")
+        tail.too_large = True
     except (anyio.BrokenResourceError, anyio.ClosedResourceError):
         tail.add(b"")  # nobody listens any more
     finally:
