@@ -12,6 +12,7 @@ from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
+from yiku.core.audit import Act
 from yiku.core.block import Block, BlockContent
 from yiku.core.errors import Invalid, SecretUnreadable, ToolNotFound
 from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
@@ -21,7 +22,7 @@ from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolFilter
 from yiku.memory import erase
 from yiku.store import agents as store
-from yiku.store import blocks, messages, tools
+from yiku.store import audit, blocks, messages, tools
 from yiku.store.database import Tx
 
 SHOWN_NAMES = 30
@@ -324,6 +325,13 @@ async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
 
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
-    gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
+
+    def unit(tx: Tx) -> list[ArchiveId]:
+        name = store.get(tx, agent_id).config.name
+        gone = store.remove(tx, agent_id)
+        audit.note(tx, Act.AGENT_DELETE, agent_id, name=name)
+        return gone
+
+    gone = await agents.database.write(actor, unit)
     agents.contexts.drop(agent_id)
     await erase.forget_archives(agents.memory, gone)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
 from yiku.client.memory import MemoryClient
@@ -151,6 +152,39 @@ class BlockingSkills:
     events = iterated(SkillClient.events)
 
 
+class BlockingAdmin:
+    """Administration, for programs without an event loop."""
+
+    def __init__(self, client: AdminClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    add_organization = blocking(AdminClient.add_organization)
+    organizations = blocking(AdminClient.organizations)
+    organization = blocking(AdminClient.organization)
+    rename_organization = blocking(AdminClient.rename_organization)
+    add_user = blocking(AdminClient.add_user)
+    users = blocking(AdminClient.users)
+    user = blocking(AdminClient.user)
+    change_user = blocking(AdminClient.change_user)
+    add_key = blocking(AdminClient.add_key)
+    keys = blocking(AdminClient.keys)
+    key = blocking(AdminClient.key)
+    revoke_key = blocking(AdminClient.revoke_key)
+    add_project = blocking(AdminClient.add_project)
+    projects = blocking(AdminClient.projects)
+    project = blocking(AdminClient.project)
+    change_project = blocking(AdminClient.change_project)
+    delete_project = blocking(AdminClient.delete_project)
+    quotas = blocking(AdminClient.quotas)
+    set_quota = blocking(AdminClient.set_quota)
+    clear_quota = blocking(AdminClient.clear_quota)
+    audit = blocking(AdminClient.audit)
+
+
 class BlockingMemory:
     """A memory for programs without an event loop. Use it from any thread."""
 
@@ -180,6 +214,11 @@ class BlockingMemory:
     def schedules(self) -> BlockingSchedules:
         """What its agents are sent later."""
         return BlockingSchedules(self.client.schedules, self)
+
+    @property
+    def admin(self) -> BlockingAdmin:
+        """Organizations, users, keys, projects, limits, and who did what."""
+        return BlockingAdmin(self.client.admin, self)
 
     @property
     def skills(self) -> BlockingSkills:

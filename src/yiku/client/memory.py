@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
+from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
 from yiku.client.filters import Filters
@@ -49,6 +50,11 @@ class MemoryClient(RoleCalls):
     def schedules(self) -> ScheduleClient:
         """What its agents are sent later."""
         return ScheduleClient(self._http)
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        """Organizations, users, keys, projects, limits, and who did what."""
+        return AdminClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:

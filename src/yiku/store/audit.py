@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Row, and_, insert, or_, select
 
 from yiku.core.audit import Act, AuditEvent, AuditFilter, AuditPage, Fact
@@ -56,7 +58,9 @@ def conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     found = [audit_event.c[name] == one for name, one in named.items() if one is not None]
     if wanted.action is not None:
         action = audit_event.c.action
-        found.append(or_(action == wanted.action, action.startswith(f"{wanted.action}.", True)))
+        found.append(
+            or_(action == wanted.action, action.startswith(f"{wanted.action}.", autoescape=True))
+        )
     if wanted.since is not None:
         found.append(audit_event.c.at >= wanted.since)
     if wanted.until is not None:
@@ -78,5 +82,5 @@ def seq_of(tx: Tx, event_id: str) -> int:
     return int(found)
 
 
-def of_row(row: Row[tuple[object, ...]]) -> AuditEvent:
-    return AuditEvent(**row._asdict())
+def of_row(row: Row[Any]) -> AuditEvent:
+    return AuditEvent(**dict(zip(FIELDS, row, strict=True)))

@@ -35,7 +35,9 @@ def key_hash(key: str) -> str:
 
 
 def of_row(row: Row[Any]) -> ApiKey:
-    return ApiKey(**{**row._asdict(), "scope": Scope(row.scope)})
+    values: dict[str, Any] = dict(zip(FIELDS, row, strict=True))
+    values["scope"] = Scope(values["scope"])
+    return ApiKey(**values)
 
 
 def add_key(

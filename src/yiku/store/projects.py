@@ -19,7 +19,7 @@ COLUMNS = [project.c[name] for name in FIELDS]
 
 
 def of_row(row: Row[Any]) -> Project:
-    return Project(**row._asdict())
+    return Project(**dict(zip(FIELDS, row, strict=True)))
 
 
 def add(tx: Tx, name: str, slug: str, description: str) -> Project:

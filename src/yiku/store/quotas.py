@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
@@ -140,29 +141,32 @@ def next_day(now: datetime) -> datetime:
 
 
 WORDS = {
-    Resource.AGENTS: "agents",
-    Resource.PASSAGES: "passages",
-    Resource.MESSAGES: "messages to agents in a day",
-    Resource.TOKENS: "tokens of language models in a day",
+    Resource.AGENTS: ("agents", "个智能体"),
+    Resource.PASSAGES: ("passages", "条记忆"),
+    Resource.MESSAGES: ("messages to agents in a day", "条发给智能体的消息(每天)"),
+    Resource.TOKENS: ("tokens of language models in a day", "个语言模型的词元(每天)"),
 }
 
 
 def exceeded(tx: Tx, resource: Resource, limit: int, used: int, more: int) -> QuotaExceeded:
-    facts: dict[str, object] = {"resource": resource.value, "limit": limit, "used": used}
-    words = f"The organization may have {limit:,} {WORDS[resource]} and has {used:,}"
+    facts: dict[str, Any] = {"resource": resource.value, "limit": limit, "used": used}
+    what, what_zh = WORDS[resource]
+    words = f"The organization may have {limit:,} {what} and has {used:,}"
+    zh = f"该组织最多可有 {limit:,} {what_zh},已有 {used:,}"
     if resource is Resource.PASSAGES and more > 1:
         words += f"; these would be {more:,} more"
-    if not resource.daily:
-        what = "Delete some" if resource is Resource.AGENTS else "Delete some for good"
-        return QuotaExceeded(
-            f"{words}. {what}, or have the server's administrator raise the limit.", **facts
-        )
-    resets = next_day(tx.now)
-    words += (
-        f". It begins anew at {resets:%Y-%m-%dT%H:%MZ}; the server's administrator can raise it."
-    )
-    wait_s = max(1, round((resets - tx.now).total_seconds()))
-    return QuotaExceeded(words, **facts, resets_at=resets.isoformat(), retry_after_s=wait_s)
+        zh += f",这次还要增加 {more:,}"
+    if resource.daily:
+        resets = next_day(tx.now)
+        wait_s = max(1, round((resets - tx.now).total_seconds()))
+        facts |= {"resets_at": resets.isoformat(), "retry_after_s": wait_s}
+        words += f". It begins anew at {resets:%Y-%m-%dT%H:%MZ}"
+        zh += f"。{resets:%Y-%m-%dT%H:%MZ} 重新计算"
+    else:
+        words += ". Delete some for good"
+        zh += "。请彻底删除一些"
+    words += ", or have the server's administrator raise the limit."
+    return QuotaExceeded(words, zh=f"{zh},或请服务器管理员提高上限。", **facts)
 
 
 def all_of(tx: Tx, resources: Iterable[Resource] = tuple(Resource)) -> list[Quota]:

@@ -19,8 +19,10 @@ from yiku.store.keys import list_keys as list_keys
 from yiku.store.keys import revoke_key as revoke_key
 from yiku.store.tables import organization, user
 
-ORGANIZATION = [organization.c[name] for name in Organization.__dataclass_fields__]
-USER = [user.c[name] for name in User.__dataclass_fields__]
+ORGANIZATION = tuple(Organization.__dataclass_fields__)
+USER = tuple(User.__dataclass_fields__)
+ORGANIZATION_COLUMNS = [organization.c[name] for name in ORGANIZATION]
+USER_COLUMNS = [user.c[name] for name in USER]
 
 
 def beyond(
@@ -31,11 +33,11 @@ def beyond(
 
 
 def organization_of(row: Row[Any]) -> Organization:
-    return Organization(**row._asdict())
+    return Organization(**dict(zip(ORGANIZATION, row, strict=True)))
 
 
 def user_of(row: Row[Any]) -> User:
-    return User(**row._asdict())
+    return User(**dict(zip(USER, row, strict=True)))
 
 
 def add_organization(tx: Tx, name: str) -> Organization:
@@ -57,7 +59,7 @@ def page_of_organizations(tx: Tx, limit: int, after: OrganizationId | None) -> l
 
     Raises: OrganizationNotFound where the one that bounds the page isn't there.
     """
-    at, query = organization.c.created_at, select(*ORGANIZATION)
+    at, query = organization.c.created_at, select(*ORGANIZATION_COLUMNS)
     if after is not None:
         last = get_organization(tx, after)
         query = query.where(beyond(at, organization.c.id, (last.created_at, last.id)))
@@ -67,7 +69,7 @@ def page_of_organizations(tx: Tx, limit: int, after: OrganizationId | None) -> l
 
 def get_organization(tx: Tx, organization_id: OrganizationId) -> Organization:
     """Anyone's. Raises: OrganizationNotFound."""
-    query = select(*ORGANIZATION).where(organization.c.id == organization_id)
+    query = select(*ORGANIZATION_COLUMNS).where(organization.c.id == organization_id)
     row = tx.connection.execute(query).first() if askable(organization_id) else None
     if row is None:
         raise no_organization(organization_id)
@@ -81,7 +83,7 @@ def no_organization(organization_id: str) -> OrganizationNotFound:
 
 
 def find_organization(tx: Tx, name: str) -> Organization | None:
-    query = select(*ORGANIZATION).where(organization.c.name == name)
+    query = select(*ORGANIZATION_COLUMNS).where(organization.c.name == name)
     row = tx.connection.execute(query).first()
     return None if row is None else organization_of(row)
 
@@ -106,14 +108,16 @@ def add_user(tx: Tx, organization_id: OrganizationId, name: str) -> User:
 
 
 def find_user(tx: Tx, organization_id: OrganizationId, name: str) -> User | None:
-    query = select(*USER).where(user.c.organization_id == organization_id, user.c.name == name)
+    query = select(*USER_COLUMNS).where(
+        user.c.organization_id == organization_id, user.c.name == name
+    )
     row = tx.connection.execute(query).first()
     return None if row is None else user_of(row)
 
 
 def get_user(tx: Tx, user_id: UserId) -> User:
     """Raises: UserNotFound."""
-    query = select(*USER).where(
+    query = select(*USER_COLUMNS).where(
         user.c.id == user_id, user.c.organization_id == tx.actor.organization_id
     )
     row = tx.connection.execute(query).first() if askable(user_id) else None
@@ -125,7 +129,7 @@ def get_user(tx: Tx, user_id: UserId) -> User:
 def page_of_users(tx: Tx, limit: int, after: UserId | None) -> list[User]:
     """The oldest first. Raises: UserNotFound where the one that bounds the page isn't there."""
     at = user.c.created_at
-    query = select(*USER).where(user.c.organization_id == tx.actor.organization_id)
+    query = select(*USER_COLUMNS).where(user.c.organization_id == tx.actor.organization_id)
     if after is not None:
         last = get_user(tx, after)
         query = query.where(beyond(at, user.c.id, (last.created_at, last.id)))
