@@ -12,6 +12,7 @@ from yiku.client.calls import key_header, part, raise_for, sendable, understood
 from yiku.client.filters import Filters
 from yiku.client.roles import RoleCalls
 from yiku.client.skills import SkillClient
+from yiku.client.transfer import TransferClient
 from yiku.core import errors
 from yiku.server import wire
 
@@ -43,6 +44,11 @@ class MemoryClient(RoleCalls):
     def agents(self) -> AgentClient:
         """The agents that live there."""
         return AgentClient(self._http)
+
+    @cached_property
+    def transfer(self) -> TransferClient:
+        """Agents and memories as files, in and out."""
+        return TransferClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:
