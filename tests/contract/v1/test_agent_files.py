@@ -12,9 +12,8 @@ from tests.fixtures.sides import SOURCE
 from tests.fixtures.talking import made
 from tests.servers.scripted_chat import Call, Says, Script, ScriptedChat
 
-ONE_WAY = pytest.mark.parametrize("talk", ["async in this process"], indirect=True)
-"""For what doesn't depend on how it is asked."""
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ONE_WAY = pytest.mark.parametrize("talk", ["async over HTTP"], indirect=True)
+"""For what doesn't depend on how it is asked; it is on SQLite."""
 APPEND = Call("core_memory_append", {"label": "human", "content": "住在上海"})
 PICTURE = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
 
@@ -131,7 +130,6 @@ async def test_the_older_form_holds_all_it_can_say(talk: Driver, model: Scripted
 
 
 @ONE_WAY
-@ON_SQLITE
 async def test_what_is_left_out_or_given_anew_is_as_it_was_asked_for(
     talk: Driver, model: ScriptedChat
 ) -> None:
@@ -158,7 +156,6 @@ async def test_what_is_left_out_or_given_anew_is_as_it_was_asked_for(
 
 
 @ONE_WAY
-@ON_SQLITE
 async def test_a_file_of_the_retired_server_is_read(talk: Driver, model: ScriptedChat) -> None:
     """Its odd parts: JSON in JSON, envelopes, thoughts as text, tools of its own, a dead model."""
     envelope = {"type": "user_message", "message": "你好", "time": "2025-04-01 03:47 AM"}
@@ -216,7 +213,6 @@ async def test_a_file_of_the_retired_server_is_read(talk: Driver, model: Scripte
 
 
 @ONE_WAY
-@ON_SQLITE
 async def test_a_bad_file_is_refused_with_its_place_and_nothing_is_stored(talk: Driver) -> None:
     agent: dict[str, Any] = {"id": "a", "name": "x", "block_ids": ["b"]}
     block = {"id": "b", "label": "human", "value": "x"}
