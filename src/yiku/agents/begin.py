@@ -17,9 +17,9 @@ from yiku.agents.lease import Asked
 from yiku.core.agent import AgentState
 from yiku.core.errors import IdempotencyConflict
 from yiku.core.ids import AgentId, ConversationId, MessageId, RunId, new_id
-from yiku.core.message import Incoming, Message, Summary
+from yiku.core.message import Incoming, Message, MessageRole, Summary
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunStatus, Step, StopReason
-from yiku.store import agents, attachments, conversations, messages, runs, steps
+from yiku.store import agents, attachments, conversations, messages, quotas, runs, steps
 from yiku.store.contexts import Contexts
 from yiku.store.database import Tx
 
@@ -47,7 +47,7 @@ def begin(tx: Tx, asked: Asked, contexts: Contexts, queued: Run | None = None) -
     """Begin a run; or tell which one was begun with the same messages before.
 
     `queued`: the run is stored already. Raises: AgentNotFound, ConversationNotFound, AgentBusy,
-    ApprovalPending, NothingToApprove, Invalid, IdempotencyConflict.
+    ApprovalPending, NothingToApprove, Invalid, IdempotencyConflict, QuotaExceeded.
     """
     state = agents.state(tx, asked.agent_id)
     known = known_otids(tx, asked, queued)
@@ -67,13 +67,20 @@ def begin(tx: Tx, asked: Asked, contexts: Contexts, queued: Run | None = None) -
     run = new_run(tx, asked, RunStatus.RUNNING) if queued is None else begun_now(asked, queued)
     run = runs.add(tx, run) if queued is None else runs.begin(tx, run)
     came = messages.add(tx, [of_incoming(tx, run, one) for one in new])
-    return Begun(
+    begun = Begun(
         run=run,
         state=state,
         messages=(*found, *came),
         incoming=tuple(came),
         summary=messages.summary(tx, asked.agent_id, asked.conversation_id),
     )
+    quotas.count_messages(tx, said_in(new) if queued is None else 0)
+    return begun
+
+
+def said_in(incoming: Sequence[Incoming]) -> int:
+    """How many count: answers to calls that wait don't, or an agent would wait for ever."""
+    return sum(one.role is MessageRole.USER for one in incoming)
 
 
 def known_otids(tx: Tx, asked: Asked, queued: Run | None = None) -> dict[str, RunId | None]:
@@ -126,7 +133,7 @@ def forget(tx: Tx, found: Sequence[Message]) -> None:
 def queue(tx: Tx, asked: Asked) -> Run | RunId:
     """Store a run that begins when its turn has come; or tell which one the same messages began.
 
-    Raises: AgentNotFound, IdempotencyConflict.
+    Raises: AgentNotFound, IdempotencyConflict, QuotaExceeded.
     """
     attachments.hold(tx, asked.agent_id)  # of two that queue the same, one sees the other
     before = sent_before(tx, asked)
@@ -135,7 +142,9 @@ def queue(tx: Tx, asked: Asked) -> Run | RunId:
     if asked.conversation_id is not None:
         conversations.note_asked(tx, asked.agent_id, asked.conversation_id)
     request = replace(asked.request, incoming=asked.incoming)
-    return runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
+    run = runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
+    quotas.count_messages(tx, said_in(asked.incoming))
+    return run
 
 
 def begin_queued(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:

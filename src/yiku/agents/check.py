@@ -47,7 +47,6 @@ def check(config: AgentConfig) -> None:
     for name in NAMED:
         checked(name, lambda name=name: check_name(f"`{name}`", getattr(config, name)))
     check_window(config.context_window)
-    check_secrets(config.secrets)
     check_timezone(config.timezone)
     if config.compaction is not None:
         check_handle("compaction_settings", config.compaction.model)

@@ -23,6 +23,7 @@ from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
+from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import Actor
 from yiku.store import leases, runs
 from yiku.store.database import Unit
@@ -131,6 +132,16 @@ class Runner:
             if not request.background:
                 raise
             return await self._queue(actor, asked)
+
+    async def take_up(self, actor: Actor, queued: Run) -> None:
+        """A run that another's transaction has stored begins when its turn has come. Without this
+        it does, too: whoever looks after runs that nobody has finds it some seconds later.
+
+        Raises: StoreError.
+        """
+        await self.open()
+        if queued.id not in self._tasks and queued.id not in self._recent:
+            self._take_over(queued, actor)
 
     async def cancel(
         self, actor: Actor, agent_id: AgentId, run_ids: Sequence[RunId] | None = None
@@ -278,6 +289,19 @@ class Runner:
             self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     async def _run(self, work: Work) -> None:
+        run, telemetry = work.run, self._agents.telemetry
+        ids = within(
+            organization=run.organization_id,
+            agent=run.agent_id,
+            conversation=run.conversation_id,
+            run=run.id,
+        )
+        telling = telemetry.doing(Kind.RUN, work.state.agent.kind, resumptions=run.resumptions)
+        with ids, telling as doing:
+            await self._go_on(work)
+            doing.note(stop_reason=work.run.stop_reason, steps=work.run.step_count)
+
+    async def _go_on(self, work: Work) -> None:
         self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)

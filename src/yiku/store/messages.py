@@ -57,6 +57,7 @@ _ANSWERS_AFTER = Select(
 )
 _WITH_OTIDS = Select(f"{_OF_AGENT} AND otid IN :otids* ORDER BY seq")
 _AFTER = Select(f"{_OF_AGENT} AND seq > :seq ORDER BY seq LIMIT :limit")
+_BETWEEN = Select(f"{_OF_CONVERSATION} AND seq > :seq AND seq <= :upto ORDER BY seq LIMIT :limit")
 _INSERT = FORM.insert_into(agent)
 _SETTLED = Select(
     "UPDATE message SET waits = :waits WHERE id = :id AND organization_id = :organization"
@@ -312,6 +313,35 @@ def count(tx: Tx, agent_id: AgentId) -> int:
         message.c.agent_id == agent_id, message.c.organization_id == tx.actor.organization_id
     )
     return int(tx.connection.execute(query).scalar_one())
+
+
+def last_seq(tx: Tx, agent_id: AgentId) -> int:
+    """The row number of the agent's newest message, of all conversations; 0: it has none."""
+    query = select(func.max(message.c.seq)).where(
+        message.c.agent_id == agent_id, message.c.organization_id == tx.actor.organization_id
+    )
+    return tx.connection.execute(query).scalar() or 0
+
+
+def seq_at(
+    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None, place: int
+) -> int | None:
+    """The row number of a conversation's message at a place, from 0; None: it has fewer."""
+    query = select(message.c.seq).where(*of_conversation(tx, agent_id, conversation_id))
+    return tx.connection.execute(query.order_by(message.c.seq).offset(place).limit(1)).scalar()
+
+
+def between(
+    tx: Tx,
+    agent_id: AgentId,
+    conversation_id: ConversationId | None,
+    seqs: tuple[int, int],
+    limit: int,
+) -> list[Message]:
+    """A conversation's messages after a row number, up to another; the oldest first."""
+    asked = place(tx, agent_id, conversation_id)
+    rows = _BETWEEN.rows(tx.connection, **asked, seq=seqs[0], upto=seqs[1], limit=limit)
+    return [of_row(row) for row in rows]
 
 
 def reset(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from yiku.core.ids import AgentId, ConversationId, MessageId, PassageId, RunId
-from yiku.core.memory import HIDDEN
+from yiku.core.memory import RECALL
 from yiku.core.message import Message, MessageRole
 from yiku.store import messages
 from yiku.store.agent_tables import message
@@ -17,7 +17,7 @@ from yiku.store.database import Tx
 from yiku.store.passages import CHUNK
 from yiku.store.tables import archive, passage
 
-OWNER = f"{HIDDEN}recall"
+OWNER = RECALL
 """Of the archives made from messages; they are named by their agents."""
 
 

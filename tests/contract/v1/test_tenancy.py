@@ -12,6 +12,7 @@ from tests.fixtures.sides import (
     BODIES,
     CURSORS,
     DESCRIBED,
+    NOWHERE,
     REFERENCES,
     ROUTES,
     SECRET,
@@ -22,6 +23,7 @@ from tests.fixtures.sides import (
     all_of,
     is_error,
     named_in,
+    sent,
 )
 from yiku.server.http import routes
 
@@ -200,13 +202,18 @@ async def test_a_newcomer_sees_nothing(world: World) -> None:
 async def test_names_of_one_organization_are_free_in_another(world: World) -> None:
     """Each route that makes something, with what the other has already."""
     before = await everything(world)
-    names = {"/v1/archives/": {"name": "notes"}, "/v1/tools/": {"source_code": SOURCE}}
+    names = {
+        "/v1/archives/": {"name": "notes"},
+        "/v1/mcp-servers/": {"server_name": "tools", "config": {"server_url": NOWHERE}},
+        "/v1/tools/": {"source_code": SOURCE},
+    }
     for method, path in without_ids():
         if method == "GET" or path in NEEDS_AN_AGENT:
             continue
         body = names.get(path, BODIES.get((method, path.rstrip("/"))))
         body = {key: one for key, one in (body or {}).items() if key != "agent_id"}
-        answer = await world.http.request(method, path, json=body, headers=world.newcomer.headers)
+        given = sent((method, path.rstrip("/")), body)
+        answer = await world.http.request(method, path, headers=world.newcomer.headers, **given)
         assert answer.status_code == 200, (method, path, answer.text)
         for text in (SECRET, *ids_of(world.owner), *ids_of(world.stranger)):
             assert text not in answer.text, (method, path)

@@ -15,12 +15,15 @@ from yiku.server.v1 import (
     conversation_messages,
     conversations,
     health,
+    mcp_servers,
     messages,
     models,
     passages,
     runs,
+    schedules,
     steps,
     tools,
+    transfer,
 )
 from yiku.server.v1.routing import Routes
 
@@ -28,6 +31,7 @@ from yiku.server.v1.routing import Routes
 def build() -> Sequence[Routes]:
     return (
         health.router,
+        transfer.router,
         agents.router,
         agent_blocks.router,
         agent_tools.router,
@@ -36,10 +40,12 @@ def build() -> Sequence[Routes]:
         messages.router,
         conversations.router,
         conversation_messages.router,
+        schedules.router,
         runs.router,
         steps.router,
         blocks.router,
         tools.router,
+        mcp_servers.router,
         archives.router,
         passages.router,
         models.router,
