@@ -15,6 +15,7 @@ from yiku.agents.runner import Runner
 from yiku.agents.shared import Agents
 from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.memory.archival import ArchivalMemory, Policy
+from yiku.memory.files.shared import Files
 from yiku.memory.gloss import Gloss
 from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.roles.gatings import GateLog
@@ -49,6 +50,7 @@ class App:
     """The default one; None: none is configured."""
     skills: Skills
     tools: Toolbox
+    files: Files
     agents: Agents
     runner: Runner
 
@@ -125,6 +127,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             model=None if settings.model is None else models.get(),
             skills=skills,
             tools=tools,
+            files=files_of(settings, memory),
             agents=agents,
             runner=runner,
         )
@@ -172,6 +175,15 @@ def sandbox_limits(settings: Settings) -> Limits:
         timeout_s=settings.sandbox_timeout_s,
         memory_mb=settings.sandbox_memory_mb,
         network=settings.sandbox_network,
+    )
+
+
+def files_of(settings: Settings, memory: ArchivalMemory) -> Files:
+    return Files(
+        memory=memory,
+        max_bytes=settings.max_file_bytes,
+        parse_timeout_s=settings.parse_timeout_s,
+        parse_memory_mb=settings.parse_memory_mb,
     )
 
 

@@ -21,9 +21,12 @@ from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
 from yiku.core.errors import YikuError
-from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
+from yiku.core.ids import AgentId, ConversationId, EncodingId, FileId, RunId, UserId
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
+from yiku.memory.files import erase as file_erase
+from yiku.memory.files import job as file_job
+from yiku.memory.files.shared import ERASE, JOB
 from yiku.memory.skills import encode, feedback, saving
 from yiku.memory.skills.designer import run_evolution_cycle
 from yiku.memory.skills.schedule import EVOLVE
@@ -82,7 +85,20 @@ def handlers_of(app: App) -> dict[str, Handler]:
             app.skills, admin, name=None if name is None else str(name)
         )
 
-    return {COMPACT: compact, saving.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
+    async def read_file(actor: Actor, job: Job) -> object:
+        return await file_job.run(app.files, actor, job)
+
+    async def erase_file(actor: Actor, job: Job) -> object:
+        return await file_erase.rest_of(app.files, actor, FileId(job.key))
+
+    return {
+        COMPACT: compact,
+        saving.JOB: encoded,
+        JUDGE: judged,
+        EVOLVE: evolved,
+        JOB: read_file,
+        ERASE: erase_file,
+    }
 
 
 def schedules_of(app: App) -> dict[str, timedelta]:

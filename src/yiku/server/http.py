@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -135,21 +136,36 @@ async def on_bug(request: Request, error: Exception) -> JSONResponse:
     return refusal(request.url.path, 500, "InternalError", words)
 
 
-class BodyLimit:
-    """Refuses bodies over `limit` bytes before they are read into memory."""
+UPLOADS = re.compile(r"/v1/(folders|sources)/[^/]+/upload/?")
+FORM_BYTES = 65_536
+"""What a form may have around its file."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+
+class BodyLimit:
+    """Refuses bodies over `limit` bytes before they are read into memory; a file that is uploaded,
+    which goes to the disk, has a limit of its own."""
+
+    def __init__(self, app: ASGIApp, limit: int, file_limit: int) -> None:
         self._app = app
         self._limit = limit
+        self._file_limit = file_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        uploads = UPLOADS.fullmatch(scope["path"]) is not None
+        limit = self._file_limit + FORM_BYTES if uploads else self._limit
+        words = (
+            f"The file is larger than {self._file_limit:,} bytes (YIKU_MAX_FILE_BYTES)."
+            if uploads
+            else f"The request is larger than {limit:,} bytes (YIKU_MAX_REQUEST_BYTES)."
+        )
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            await self._refuse(scope["path"])(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit:
+            refused = refusal(scope["path"], 413, "RequestTooLarge", words)
+            await refused(scope, receive, send)
             return
         got = 0
 
@@ -157,17 +173,11 @@ class BodyLimit:
             nonlocal got
             message = await receive()
             got += len(message.get("body", b""))
-            if got > self._limit:
-                raise HTTPException(413, self._words())
+            if got > limit:
+                raise HTTPException(413, words)
             return message
 
         await self._app(scope, counted, send)
-
-    def _words(self) -> str:
-        return f"The request is larger than {self._limit:,} bytes (YIKU_MAX_REQUEST_BYTES)."
-
-    def _refuse(self, path: str) -> JSONResponse:
-        return refusal(path, 413, "RequestTooLarge", self._words())
 
 
 def routes() -> FastAPI:
@@ -198,7 +208,10 @@ def build_asgi(app: App) -> FastAPI:
     asgi = routes()
     asgi.state.app = app
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
-    asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
+    settings = app.settings
+    asgi.add_middleware(
+        BodyLimit, limit=settings.max_request_bytes, file_limit=settings.max_file_bytes
+    )
     return asgi
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from yiku.server.v1 import (
     agent_blocks,
+    agent_files,
     agent_messages,
     agent_tools,
     agents,
     archives,
     blocks,
+    folders,
     health,
     messages,
     models,
@@ -28,6 +30,7 @@ def build() -> Sequence[Routes]:
         agents.router,
         agent_blocks.router,
         agent_tools.router,
+        agent_files.router,
         agent_messages.router,
         messages.router,
         runs.router,
@@ -35,6 +38,7 @@ def build() -> Sequence[Routes]:
         blocks.router,
         tools.router,
         archives.router,
+        folders.router,
         passages.router,
         models.router,
     )
