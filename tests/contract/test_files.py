@@ -72,7 +72,8 @@ READABLE = {
     "data.json": (json.dumps({"茶": ["乌龙"] * 900}).encode(), "application/json", '    "乌龙",'),
     "bad.json": (b'{"a": 1,' * 400, "application/json", '{"a": 1,'),
     "page.html": ("<html><head><meta charset='gb2312'><script>x()</script></head><body><h1>标题"
-                  "</h1><p>正文<b>粗</b></p></body></html>".encode("gb2312"), "text/html", "# 标题"),
+                  "</h1><p>正文<b>粗</b></p></body></html>".encode("gb2312"), "text/html",
+                  "# 标题"),
     "paper.pdf": (a_pdf("The first page", "The second page"), "application/pdf",
                   "The second page"),
     "budget.docx": (a_docx(), "application/vnd.openxmlformats-officedocument.wordprocessingml"
