@@ -16,7 +16,7 @@ class Bar:
     """A bar with rate and time left; nothing where nobody watches."""
 
     def __init__(
-        self, title: str, asked: Asked, *, unit: Literal["passages", "bytes", "pages"]
+        self, title: str, asked: Asked, *, unit: Literal["passages", "bytes", "pages", "chunks"]
     ) -> None:
         self._progress = None
         if asked.as_json or not sys.stderr.isatty():
@@ -50,7 +50,7 @@ class Bar:
             self._progress.update(self._task, description=title)
 
 
-def columns(unit: Literal["passages", "bytes", "pages"]) -> list[ProgressColumn]:
+def columns(unit: Literal["passages", "bytes", "pages", "chunks"]) -> list[ProgressColumn]:
     from rich import progress
     from rich.text import Text
 

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
+from yiku.client.folders import FolderClient
 from yiku.client.memory import MemoryClient
 from yiku.client.skills import SkillClient
 
@@ -101,6 +102,32 @@ class BlockingAgents:
     steps = blocking(AgentClient.steps)
 
 
+class BlockingFolders:
+    """The folders of a memory, for programs without an event loop."""
+
+    def __init__(self, client: FolderClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(FolderClient.create)
+    get = blocking(FolderClient.get)
+    list = blocking(FolderClient.list)
+    update = blocking(FolderClient.update)
+    delete = blocking(FolderClient.delete)
+    upload = blocking(FolderClient.upload)
+    wait = blocking(FolderClient.wait)
+    files = blocking(FolderClient.files)
+    file = blocking(FolderClient.file)
+    delete_file = blocking(FolderClient.delete_file)
+    attach = blocking(FolderClient.attach)
+    detach = blocking(FolderClient.detach)
+    open = blocking(FolderClient.open)
+    close = blocking(FolderClient.close)
+
+
 class BlockingSkills:
     """The memory skills of a memory, for programs without an event loop."""
 
@@ -158,6 +185,11 @@ class BlockingMemory:
     def agents(self) -> BlockingAgents:
         """The agents that live there."""
         return BlockingAgents(self.client.agents, self)
+
+    @property
+    def folders(self) -> BlockingFolders:
+        """Folders, and the files in them that agents read."""
+        return BlockingFolders(self.client.folders, self)
 
     @property
     def skills(self) -> BlockingSkills:

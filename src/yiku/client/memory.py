@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
 from yiku.client.filters import Filters
+from yiku.client.folders import FolderClient
 from yiku.client.roles import RoleCalls
 from yiku.client.skills import SkillClient
 from yiku.core import errors
@@ -43,6 +44,11 @@ class MemoryClient(RoleCalls):
     def agents(self) -> AgentClient:
         """The agents that live there."""
         return AgentClient(self._http)
+
+    @cached_property
+    def folders(self) -> FolderClient:
+        """Folders, and the files in them that agents read."""
+        return FolderClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:
