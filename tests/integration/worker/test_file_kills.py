@@ -32,8 +32,15 @@ async def begun(home: Path, database_url: str) -> Process:
 
 
 async def until(app: App, one: File, test: Callable[[File], bool]) -> File:
-    while not test(seen := await app.database.read(LOCAL_ACTOR, lambda tx: files.get(tx, one.id))):
+    """Another process changes the row, so it can only be asked."""
+
+    async def looked() -> File:
         await asyncio.sleep(0.02)
+        return await app.database.read(LOCAL_ACTOR, lambda tx: files.get(tx, one.id))
+
+    seen = await looked()
+    while not test(seen):
+        seen = await looked()
     return seen
 
 

@@ -78,7 +78,7 @@ async def list_files(
     found = [agent_file_out(*each) for each in await app.database.read(actor, unit)]
     full = len(found) == query.limit
     return answer(
-        forms.AgentFilesOut.model_construct(
+        forms.AgentFilesOut.of(
             files=found, next_cursor=found[-1].id if full else None, has_more=full
         )
     )

@@ -44,7 +44,7 @@ def with_changes(seen: FolderContent, form: wire.FolderPatch) -> FolderContent:
 
 
 def folder_out(one: Folder, vectors: EmbeddingConfigOut) -> wire.FolderOut:
-    return wire.FolderOut.model_construct(
+    return wire.FolderOut.of(
         id=one.id,
         name=one.name,
         description=one.description,
@@ -60,7 +60,7 @@ def folder_out(one: Folder, vectors: EmbeddingConfigOut) -> wire.FolderOut:
 
 
 def file_out(one: File, folder: Folder, content: str | None = None) -> wire.FileOut:
-    return wire.FileOut.model_construct(
+    return wire.FileOut.of(
         id=one.id,
         source_id=folder.id,
         folder_id=folder.id,
@@ -84,7 +84,7 @@ def file_out(one: File, folder: Folder, content: str | None = None) -> wire.File
 
 
 def agent_file_out(one: AgentFile, window: Window | None) -> wire.AgentFileOut:
-    return wire.AgentFileOut.model_construct(
+    return wire.AgentFileOut.of(
         id=one.id,
         file_id=one.file.id,
         file_name=one.path,
