@@ -21,10 +21,13 @@ from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
 from yiku.core.errors import YikuError
-from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
+from yiku.core.ids import AgentId, ConversationId, EncodingId, FileId, RunId, UserId
 from yiku.core.skill import Again, Job
 from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
+from yiku.memory.files import erase as file_erase
+from yiku.memory.files import job as file_job
+from yiku.memory.files.shared import ERASE, JOB
 from yiku.memory.skills import encode, feedback, saving
 from yiku.memory.skills.designer import run_evolution_cycle
 from yiku.memory.skills.schedule import EVOLVE
@@ -87,6 +90,12 @@ def handlers_of(app: App) -> dict[str, Handler]:
     async def batched(actor: Actor, job: Job) -> object:
         return await batches.look(app.database, app.runner, actor, job.key)
 
+    async def read_file(actor: Actor, job: Job) -> object:
+        return await file_job.run(app.files, actor, job)
+
+    async def erase_file(actor: Actor, job: Job) -> object:
+        return await file_erase.rest_of(app.files, actor, FileId(job.key))
+
     async def fired(actor: Actor, job: Job) -> object:
         return await schedules.carry_out(app.runner, app.database, actor, job)
 
@@ -96,6 +105,8 @@ def handlers_of(app: App) -> dict[str, Handler]:
         JUDGE: judged,
         EVOLVE: evolved,
         batches.JOB: batched,
+        JOB: read_file,
+        ERASE: erase_file,
         schedules.JOB: fired,
     }
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "import": ("load:import_file", "Remember a file: JSON Lines, plain text or Markdown."),
     "export": ("export:export", "Write an archive as JSON Lines."),
     "archive": ("archive:archive", "List, make, rename and delete archives."),
+    "folder": ("folder:folder", "Files that agents read: upload, see how far, give to agents."),
     "role": ("role:role", "Experts with a memory of their own: make, change, correct, reroute."),
     "skill": ("skill.command:skill", "How memories are written and found: see, change, decide."),
     "route": ("routing:route", "Show which roles a text would go to."),

@@ -163,6 +163,7 @@ class Limit:
 
 UPLOADS: Mapping[str, str] = {
     r"/v1/agents/import/?|/memory/import": "max_import_bytes",
+    r"/v1/(folders|sources)/[^/]+/upload/?": "max_file_bytes",
 }
 """Paths of files that go to the disk, not into memory, and the settings that bound them."""
 
