@@ -32,8 +32,12 @@ from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
+from yiku.store.vault import Vault
 from yiku.store.watched import WatchedDatabase
 from yiku.telemetry.open import NOBODY, Watching
+from yiku.tools.mcp.connect import Limits as McpLimits
+from yiku.tools.mcp.pool import Pool
+from yiku.tools.mcp.servers import McpServers
 from yiku.tools.packages import Packages
 from yiku.tools.portable import portable
 from yiku.tools.registry import Toolbox
@@ -111,6 +115,7 @@ async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerat
         skills = skills_of(settings, memory, models, designers)
         opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
+        opened.push_async_callback(tools.mcp.pool.close)
         agents = Agents(
             database=memory.database,
             memory=memory,
@@ -169,6 +174,7 @@ async def archival_memory(
         settings.database,
         busy_timeout_s=settings.busy_timeout_s,
         auto_migrate=settings.auto_migrate,
+        limits=settings.limits,
     )
     if telemetry is not SILENT:
         database = WatchedDatabase(database, telemetry)
@@ -194,9 +200,21 @@ def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:
     return Toolbox(
         database,
         box,
+        mcp_servers(settings, database),
         portable=portable(sandbox_limits(settings)),
         packages=Packages(settings.home_dir / "tools" / "env", settings.tool_requirements),
     )
+
+
+def mcp_servers(settings: Settings, database: Database) -> McpServers:
+    limits = McpLimits(timeout_s=settings.mcp_timeout_s, max_bytes=settings.mcp_max_bytes)
+    return McpServers(database, vault(settings), Pool(limits), settings.mcp_stdio)
+
+
+def vault(settings: Settings) -> Vault:
+    key = settings.secret_key
+    given = None if key is None else key.get_secret_value()
+    return Vault(given, settings.home_dir / "secret.key")
 
 
 def sandbox_limits(settings: Settings) -> Limits:

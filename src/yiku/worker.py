@@ -16,13 +16,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from yiku.agents import session
+from yiku.agents import schedules, session
 from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
 from yiku.core.errors import YikuError
 from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
-from yiku.core.skill import Job
+from yiku.core.skill import Again, Job
 from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
 from yiku.memory.skills import encode, feedback, saving
@@ -57,7 +57,8 @@ DAILY = "daily"
 """The key of jobs that come again by themselves."""
 
 Handler = Callable[[Actor, Job], Awaitable[object]]
-"""Carries a job out; what it raises is the job's problem. It may be cancelled, and called again."""
+"""Carries a job out; what it raises is the job's problem. It may be cancelled, and called again.
+`Again`: the job is due again then."""
 
 
 def handlers_of(app: App) -> dict[str, Handler]:
@@ -83,7 +84,16 @@ def handlers_of(app: App) -> dict[str, Handler]:
             app.skills, admin, name=None if name is None else str(name)
         )
 
-    return {COMPACT: compact, saving.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
+    async def fired(actor: Actor, job: Job) -> object:
+        return await schedules.carry_out(app.runner, app.database, actor, job)
+
+    return {
+        COMPACT: compact,
+        saving.JOB: encoded,
+        JUDGE: judged,
+        EVOLVE: evolved,
+        schedules.JOB: fired,
+    }
 
 
 def schedules_of(app: App) -> dict[str, timedelta]:
@@ -276,11 +286,12 @@ class Worker:
         try:
             with self._telemetry.doing(Kind.JOB, job.kind, tries=job.tries):
                 async with asyncio.timeout(JOB_S):
-                    await handler(actor_of(job), job)
+                    came = await handler(actor_of(job), job)
         # A door: whatever a handler raises is its job's problem, and nobody else's.
         except Exception as error:
             return self._failed(job, error)
-        return lambda tx: outbox.done(tx, job, self._holder, tx.now + every if every else None)
+        again_at = came.at if isinstance(came, Again) else None
+        return lambda tx: outbox.done(tx, job, self._holder, tx.now + every if every else again_at)
 
     def _put_off(self, job: Job) -> Callable[[Tx], None]:
         """It costs no try: a newer server on the same database may know it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from yiku.context.budget import Calibration
 from yiku.context.compact import THRESHOLD
-from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
+from yiku.core.agent import DEFAULT_CONTEXT_WINDOW, Agent
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
 from yiku.core.telemetry import SILENT, Telemetry
 from yiku.memory.archival import ArchivalMemory
@@ -39,6 +39,10 @@ class Agents:
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()
+
+    def opened(self, agent: Agent) -> dict[str, str]:
+        """An agent's secrets, which its config holds sealed. Raises: SecretUnreadable."""
+        return self.tools.vault.open_texts(agent.config.secrets, agent.organization_id)
 
     @property
     def default_model(self) -> str:

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from yiku.core.errors import Invalid, ProviderError, SettingInvalid
+from yiku.core.ids import new_id
 from yiku.core.model import ModelCard
 from yiku.core.ports import LanguageModel
 from yiku.providers.access import Access, Reach, Target, need_key, split_handle
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 LIST_KEPT_S = 60.0
 QUIET_S = 0.25
+LENT = "lent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +117,24 @@ class Models:
             )
         return made
 
+    def lend(self, model: LanguageModel) -> str:
+        """A handle by which a model that is no provider's is asked, by this process alone, until it
+        is given back. Closing it is its owner's."""
+        handle = f"{LENT}/{new_id('model')}"
+        self._made[handle] = model
+        return handle
+
+    def give_back(self, handle: str) -> None:
+        if handle.startswith(f"{LENT}/"):
+            self._made.pop(handle, None)
+
     def demand_provider(self, handle: str) -> None:
         """Whether such a model could be asked once its key is there; which models a provider has
         is seen when one is asked.
 
         Raises: Invalid where there is no such provider, naming those there are.
         """
-        if handle != OFFLINE:
+        if handle not in self._made:
             name, _ = split_handle(handle)
             _ = self._catalog.find(name) or self._unknown(name)
 

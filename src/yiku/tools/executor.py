@@ -45,7 +45,7 @@ class Action:
     tool: Tool
     arguments: Mapping[str, Any]
     work: ActionWork | None
-    """None: the tool's own code, in the sandbox."""
+    """None: the tool's own code, in the sandbox, or an MCP server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,8 @@ def planned(state: AgentState, call: ToolCall, language: Language) -> Planned:
         return Deed(call, tool, arguments, ours.deed)
     if ours is not None:
         return Action(call, tool, arguments, ours.action)
+    if tool.tool_type is ToolType.MCP:
+        return Action(call, tool, arguments, None)
     if tool.tool_type is not ToolType.CUSTOM:
         raise NotFound(
             f"The tool `{tool.name}` ({tool.tool_type}) is not there in this version.",
@@ -159,6 +161,8 @@ async def run_action(desk: Desk, action: Action) -> ToolReturn:
     call, tool = action.call, action.tool
     here = replace(desk, call_id=call.id)
     try:
+        if tool.tool_type is ToolType.MCP:
+            return await run_lent(here, action)
         if action.work is None:
             return await run_custom(here, action)
         async with asyncio.timeout(ACTION_TIMEOUT_S):
@@ -189,6 +193,16 @@ async def run_custom(desk: Desk, action: Action) -> ToolReturn:
         why = desk.words["failed"].format(tool=tool.name, why=reason(ran, desk.language))
         made = failed(action.call, why, tool, desk.language)
     return replace(made, stdout=printed(ran.stdout), stderr=printed(ran.stderr))
+
+
+async def run_lent(desk: Desk, action: Action) -> ToolReturn:
+    """An MCP server's tool. Raises: ToolNotFound, McpUnavailable, NotAllowed, SecretUnreadable."""
+    servers, tool = desk.toolbox.mcp, action.tool
+    answered = await servers.call(desk.actor, tool, action.arguments, desk.secrets)
+    if answered.ok:
+        return succeeded(action.call, answered.text, tool, desk.language)
+    why = desk.words["failed"].format(tool=tool.name, why=answered.text)
+    return failed(action.call, why, tool, desk.language)
 
 
 def printed(text: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from tests.integration.agents.jobs import (
 )
 
 SHUTDOWN_S = 1.0
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_a_run_that_takes_too_long_is_parked_and_the_next_server_ends_it(
     assert_done_once(other.client, agent, [1], notes)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("more_settings", [{"YIKU_SHUTDOWN_S": "30"}])
 def test_a_run_that_can_end_in_time_does_and_is_answered(
     server: Server, new_server: NewServer, jobs: Jobs, notes: Notes
@@ -76,6 +78,7 @@ def test_a_run_that_can_end_in_time_does_and_is_answered(
     assert_done_once(new_server().client, agent, [1], notes)
 
 
+@ON_SQLITE
 def test_what_waits_for_its_turn_is_done_by_the_next_server(
     server: Server, new_server: NewServer, jobs: Jobs, notes: Notes
 ) -> None:
