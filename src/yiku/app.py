@@ -134,7 +134,12 @@ async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerat
             traces=traces,
             telemetry=telemetry,
         )
-        runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
+        runner = Runner(
+            agents,
+            lease_s=settings.lease_s,
+            wait_s=settings.run_wait_s,
+            drain_s=settings.shutdown_s,
+        )
         opened.push_async_callback(runner.close)
         yield App(
             settings=settings,

@@ -195,6 +195,11 @@ class Worker:
             plan = asyncio.create_task(self._plan_all(), name="yiku-worker-plan")
             self._tasks = [*self._tasks, plan]
 
+    @property
+    def alive(self) -> bool:
+        """Whether it takes jobs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
     async def close(self) -> None:
         """End; what can't be ended soon is given back, so that another may have it at once."""
         self._stop_listening()
