@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         default=33_554_432, ge=1024, description="Largest body of one HTTP request, in bytes."
     )
+    max_import_bytes: int = Field(
+        default=4_294_967_296, ge=1024, description="Largest file of one import, in bytes."
+    )
     index_memory_mb: int = Field(
         default=2048, ge=16, description="Memory for the indexes of recently used archives, MB."
     )
@@ -191,11 +194,36 @@ class Settings(BaseSettings):
         description="Whether memory skills are examined once a day and better prompts proposed."
         " Nothing is approved by itself.",
     )
+    mcp_stdio: bool = Field(
+        default=False,
+        description="Whether MCP servers may be programs that are started on this machine, as the"
+        " server's own user. Keys with the scope `admin` add them.",
+    )
+    mcp_timeout_s: float = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600,
+        description="Seconds to wait for an MCP server: to connect, to list its tools, to answer a"
+        " call.",
+    )
+    mcp_max_bytes: int = Field(
+        default=8_388_608, ge=65_536, description="Largest message of an MCP server, in bytes."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key that secrets of agents and MCP servers are encrypted with, 32 characters"
+        " or more; empty: `secret.key` in the data directory, made when it is needed.",
+    )
     compact_threshold: int = Field(
         default=20,
         ge=6,
         validation_alias=either("COMPACT_THRESHOLD"),
         description="Messages in a conversation beyond which all but the last five are summarised.",
+    )
+    schedules_missed: Literal["run", "skip"] = Field(
+        default="run",
+        description="A scheduled message that no server was there for: `run`, sent once as soon as"
+        " one is; `skip`, not sent. A schedule's own `missed` wins.",
     )
     worker: bool = Field(
         default=True,
@@ -231,6 +259,27 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe log line that is written."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of the log: lines for people, or an object a line."
+    )
+    metrics: bool = Field(
+        default=False, description="Whether `/metrics` answers, in Prometheus' form."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Whether OpenTelemetry traces are sent, to where the `OTEL_*` variables say.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        default=None,
+        validation_alias=either("SENTRY_DSN"),
+        description="Where bugs and failures are told to Sentry; empty: nowhere.",
+    )
+    shutdown_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Seconds a server that is told to end lets its runs go on; those that take"
+        " longer are parked for the next server.",
     )
 
     _provider_variables: dict[str, str] = PrivateAttr(default_factory=provider_variables)

@@ -21,7 +21,7 @@ def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> 
     assert project["slug"] == "green-tea"
     assert "agents: 3, used 0" in cli("quota", "set", "agents", "3", "--org", org, **env).out
     shown = cli("quota", "show", "--org", org, "--json", **env).json["quotas"]
-    assert [(one["resource"], one["most"]) for one in shown][0] == ("agents", 3)
+    assert (shown[0]["resource"], shown[0]["most"]) == ("agents", 3)
     cli("user", "disable", user, "--org", org, **env)
     cli("key", "revoke", key["id"], "--org", org, **env)
     assert "revoked" in cli("key", "list", "--org", org, **env).out

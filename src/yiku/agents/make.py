@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
 from yiku.core.audit import Act
 from yiku.core.block import Block, BlockContent
-from yiku.core.errors import Invalid, ToolNotFound
+from yiku.core.errors import Invalid, SecretUnreadable, ToolNotFound
 from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
 from yiku.core.message import Incoming, Message
 from yiku.core.rule import AnyRule, ApprovalRule
@@ -31,6 +32,8 @@ SHOWN_NAMES = 30
 class NewAgent:
     """What somebody says of an agent to make; its kind says the rest."""
 
+    id: AgentId | None = None
+    """None: a new one. Of two who make an agent of one id at the same moment, both get the one."""
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of AgentConfig."""
     blocks: tuple[BlockContent, ...] = ()
@@ -58,13 +61,15 @@ class Attachments:
 async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     """Raises: Invalid, InvalidText, BlockTooLong, BlockNotFound, ToolNotFound, ArchiveNotFound,
     LabelTaken, NotAllowed, StoreError."""
-    config = completed(agents, new)
+    config = sealed(agents, actor, completed(agents, new))
     kind = KINDS[config.kind]
     check.check(config)
     demand_providers(agents, config)
     check.check_blocks(new.blocks)
 
     def unit(tx: Tx) -> AgentState:
+        if new.id is not None and store.is_there(tx, new.id):
+            return store.state(tx, new.id)
         has = tools_of(tx, kind, new)
         rules = config.tool_rules
         if "tool_rules" in new.given:
@@ -78,7 +83,7 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             tool_ids=tuple(one.id for one in has),
             archive_ids=new.archive_ids,
         )
-        one = store.add(tx, draft, owned={each.id for each in made})
+        one = store.add(tx, draft, owned={each.id for each in made}, id=new.id)
         state = store.state(tx, one.id)
         with_instructions(tx, state, [])
         if new.first_messages:
@@ -86,6 +91,15 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
         return state
 
     return await role_memory.prepare(agents, actor, await agents.database.write(actor, unit))
+
+
+def sealed(agents: Agents, actor: Actor, config: AgentConfig) -> AgentConfig:
+    """With secrets as they are kept. Raises: Invalid, SettingInvalid."""
+    if not config.secrets:
+        return config
+    check.check_secrets(config.secrets)
+    kept = agents.tools.vault.seal_texts(config.secrets, actor.organization_id)
+    return replace(config, secrets=kept)
 
 
 def completed(agents: Agents, new: NewAgent) -> AgentConfig:
@@ -189,7 +203,8 @@ async def update(
 
     def unit(tx: Tx) -> AgentState:
         seen = store.get_to_change(tx, agent_id, seen_version)
-        config = changed(agents, seen.config, changes, merged_settings or {})
+        said = {**changes, **secrets_of(agents, seen, changes)}
+        config = changed(agents, seen.config, said, merged_settings or {})
         if attach is not None:
             attach_whole(tx, agent_id, attach)
         now = store.state(tx, agent_id)
@@ -201,6 +216,19 @@ async def update(
 
     state = await agents.database.write(actor, unit)
     return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
+
+
+def secrets_of(agents: Agents, seen: Agent, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The change of its secrets as they are kept: none where they are the same, or none is asked
+    for. Raises: Invalid, SettingInvalid."""
+    if "secrets" not in changes:
+        return {}
+    given: Mapping[str, str] = changes["secrets"]
+    check.check_secrets(given)
+    with suppress(SecretUnreadable):  # those are set anew
+        if agents.opened(seen) == given:
+            return {"secrets": seen.config.secrets}
+    return {"secrets": agents.tools.vault.seal_texts(given, seen.organization_id)}
 
 
 def changed(

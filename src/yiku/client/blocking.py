@@ -12,6 +12,7 @@ from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
 from yiku.client.memory import MemoryClient
+from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
 
 C = TypeVar("C", bound=Calls)
@@ -100,6 +101,22 @@ class BlockingAgents:
     runs = blocking(AgentClient.runs)
     get_run = blocking(AgentClient.get_run)
     steps = blocking(AgentClient.steps)
+
+
+class BlockingSchedules:
+    """What agents are sent later, for programs without an event loop."""
+
+    def __init__(self, client: ScheduleClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(ScheduleClient.create)
+    get = blocking(ScheduleClient.get)
+    list = blocking(ScheduleClient.list)
+    delete = blocking(ScheduleClient.delete)
 
 
 class BlockingSkills:
@@ -197,6 +214,11 @@ class BlockingMemory:
     def admin(self) -> BlockingAdmin:
         """Organizations, users, keys, projects, limits, and who did what."""
         return BlockingAdmin(self.client.admin, self)
+
+    @property
+    def schedules(self) -> BlockingSchedules:
+        """What its agents are sent later."""
+        return BlockingSchedules(self.client.schedules, self)
 
     @property
     def skills(self) -> BlockingSkills:

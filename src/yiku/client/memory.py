@@ -12,6 +12,7 @@ from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
 from yiku.client.filters import Filters
 from yiku.client.roles import RoleCalls
+from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
 from yiku.core import errors
 from yiku.server import wire
@@ -49,6 +50,11 @@ class MemoryClient(RoleCalls):
     def admin(self) -> AdminClient:
         """Organizations, users, keys, projects, limits, and who did what."""
         return AdminClient(self._http)
+
+    @cached_property
+    def schedules(self) -> ScheduleClient:
+        """What its agents are sent later."""
+        return ScheduleClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from yiku.app import App
 from yiku.core.errors import KeyRefused, NotAllowed
+from yiku.core.telemetry import note_here
 from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.settings import Settings
 from yiku.store import keys
@@ -45,6 +46,7 @@ async def actor_of(request: Request) -> Actor:
         found = await app.database.read(LOCAL_ACTOR, lambda tx: keys.find_actor(tx, secret))
         if found is None:
             raise KeyRefused("This API key is unknown, expired or revoked, or its user disabled.")
+        note_here(organization=found.organization_id)
         return replace(found, address=address_of(request))
     if keys_needed(app.settings):
         raise KeyRefused

@@ -34,6 +34,7 @@ from yiku.store.attachments import detach_archive as detach_archive
 from yiku.store.attachments import detach_block as detach_block
 from yiku.store.attachments import detach_tool as detach_tool
 from yiku.store.database import Tx
+from yiku.store.forms import askable
 from yiku.store.hot import Select, micros
 from yiku.store.recall import OWNER as RECALL
 
@@ -116,7 +117,15 @@ def count(tx: Tx, wanted: AgentFilter) -> int:
     return int(tx.connection.execute(query.where(own(tx))).scalar_one())
 
 
-def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
+def is_there(tx: Tx, agent_id: AgentId) -> bool:
+    """Whether the organization has an agent of this id."""
+    known = select(agent.c.seq).where(agent.c.id == agent_id, own(tx))
+    return askable(agent_id) and tx.connection.execute(known).first() is not None
+
+
+def add(
+    tx: Tx, draft: AgentDraft, *, owned: Collection[str] = (), id: AgentId | None = None
+) -> Agent:
     """Make an agent, and attach to it what the draft names.
 
     `owned`: ids of blocks and archives made with it, which are erased with it where no other agent
@@ -124,7 +133,7 @@ def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
     QuotaExceeded.
     """
     quotas.demand_agent(tx)
-    agent_id = AgentId(new_id("agent"))
+    agent_id = id or AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
     row = {
         "id": agent_id,

@@ -93,6 +93,18 @@ def last_turn(tx: Tx, archive_id: ArchiveId, conversation: str) -> Passage | Non
     return hot.passage_of(rows[0]) if rows else None
 
 
+def in_conversations(tx: Tx, archive_id: ArchiveId, conversations: Sequence[str]) -> list[Passage]:
+    """All that was stored of these conversations, the oldest first; what is forgotten is left
+    out."""
+    query = select(*COLUMNS).where(
+        passage.c.archive_id == archive_id,
+        passage.c.organization_id == tx.actor.organization_id,
+        passage.c.conversation.in_(conversations),
+        passage.c.forgotten_at.is_(None),
+    )
+    return [of_row(row) for row in tx.connection.execute(query.order_by(passage.c.seq))]
+
+
 _BY_FINGERPRINT = hot.Select(
     f"SELECT {hot.COLUMNS}, p.fingerprint FROM passage p"
     " WHERE p.archive_id = :archive AND p.organization_id = :organization"

@@ -48,7 +48,9 @@ def said(
         query = query.where(message.c.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(message.c.created_at < wanted.until)
-    if wanted.conversation_id is not None:
+    if wanted.conversation_id is None:
+        query = query.where(message.c.copied_from.is_(None))
+    else:
         own = wanted.conversation_id in agent_ids
         query = query.where(message.c.conversation_id == ("" if own else wanted.conversation_id))
     if wanted.without_run is not None:

@@ -14,7 +14,7 @@ from yiku.memory.archival import ArchivalMemory, Place, check_place, resolve
 from yiku.memory.draft import check_name
 from yiku.memory.roles.retention import overflow
 from yiku.memory.roles.route import Where, archive_of
-from yiku.store import archives, memberships, roles
+from yiku.store import archives, memberships, role_blocks, roles
 from yiku.store.database import Tx, demand
 from yiku.store.memberships import Step
 
@@ -128,7 +128,8 @@ async def restore(
 
 
 async def remove(memory: ArchivalMemory, actor: Actor, where: Where, role_id: str) -> int:
-    """Remove a role; its memories stay, in their other roles or the general memory.
+    """Remove a role, and what it noted for itself; its memories stay, in their other roles or the
+    general memory.
 
     Returns how many it had. Raises: RoleNotFound, StoreError.
     """
@@ -143,6 +144,7 @@ async def remove(memory: ArchivalMemory, actor: Actor, where: Where, role_id: st
         version = roles.bump(tx, archive, roles=True)
         memberships.take(tx, archive.id, version, steps)
         roles.remove(tx, role)
+        role_blocks.erase(tx, archive.id, [role_blocks.ROLE + role_id])
         return len(steps)
 
     return await memory.database.write(actor, unit)

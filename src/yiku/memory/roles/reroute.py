@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from yiku.core.errors import Conflict, Invalid, StaleRole
 from yiku.core.ids import RoleKey
-from yiku.core.memory import CORE, Passage
+from yiku.core.memory import Passage
 from yiku.core.role import Decision, Role, Routing, Why
 from yiku.core.tenant import Actor, Scope
 from yiku.memory.archival import ArchivalMemory
@@ -143,8 +143,6 @@ def moves(
     refused = memberships.refusals(tx, current.archive.id)
     steps: list[Step] = []
     for one, decision in zip(batch, made, strict=True):
-        if any(tag.startswith(CORE) for tag in one.tags):
-            continue  # a block belongs to no role
         scores = {score.role_id: score.score for score in decision.scores}
         mine = {membership.role_id: membership for membership in now.get(one.seq, [])}
         for role_id, role in about.items():
