@@ -31,10 +31,10 @@ class Worker(Protocol):
 @router.get("/metrics")
 async def metrics(app: Here, actor: Asks) -> Response:
     """Figures of the whole server, in Prometheus' form."""
+    demand_owner(actor)
     counted = app.watching.metrics
     if counted is None:
         raise NotFound("This server counts nothing; YIKU_METRICS=true has it count.")
-    demand_owner(actor)
     from yiku.telemetry.metrics import FORM
 
     return Response(counted.page(await levels_of(app)), media_type=FORM)
