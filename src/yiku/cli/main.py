@@ -45,6 +45,7 @@ COMMANDS = {
     "gate": ("routing:gate", "Show which roles speak in a context."),
     "block": ("block:block", "List and show core memory's blocks; undo their changes."),
     "tool": ("tool:tool", "Add, list, show, run and remove custom tools."),
+    "mcp": ("mcp:mcp", "MCP servers, whose tools agents may use: add, try, refresh, remove."),
     "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
     "restore": ("upkeep:restore", "Put a backup in the database's place."),
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
@@ -73,6 +74,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.DatabaseUnreachable: 5,
     errors.ProviderUnavailable: 5,
     errors.SandboxUnavailable: 5,
+    errors.McpUnavailable: 5,
     errors.YikuError: 1,
 }
 """The nearest class of an error decides."""

@@ -13,6 +13,7 @@ from yiku.core.ids import McpServerId, ToolId, new_id
 from yiku.core.mcp import (
     Answered,
     Connection,
+    Found,
     Lent,
     McpServer,
     Remote,
@@ -147,15 +148,26 @@ class McpServers:
         demand(actor, Scope.WRITE)
         server = await self.get(actor, server_id)
         try:
-            connection = filled(self._to_connect(server), variables)
-            found = await ask.tools(self.pool, server.id, connection)
+            found = await self.listing(actor, server, variables)
         except (McpUnavailable, NotAllowed, SecretUnreadable) as error:
             problem = error.message
             await self.database.write(actor, lambda tx: note(tx, server_id, problem))
-            if isinstance(error, McpUnavailable):
-                raise ask.unreachable(server.name, problem) from error
             raise
         return await self.database.write(actor, lambda tx: sync(tx, server, found))
+
+    async def listing(
+        self, actor: Actor, server: McpServer, variables: Mapping[str, str] = NO_VARIABLES
+    ) -> list[Found]:
+        """The tools it has now; nothing is stored.
+
+        Raises: McpUnavailable, NotAllowed, SecretUnreadable.
+        """
+        demand(actor, Scope.WRITE)
+        connection = filled(self._to_connect(server), variables)
+        try:
+            return await ask.tools(self.pool, server.id, connection)
+        except McpUnavailable as error:
+            raise ask.unreachable(server.name, error.message) from error
 
     async def tools(self, actor: Actor, server_id: McpServerId) -> list[Lent]:
         """Its tools as they were last read. Raises: McpServerNotFound."""
