@@ -11,7 +11,6 @@ async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -
         ("folders", lambda c: c.folders.files.list("folder-x")),
         ("MCP servers", lambda c: c.mcp_servers.list()),
         ("conversations", lambda c: c.conversations.list(agent_id="agent-x")),
-        ("templates", lambda c: c.templates.create(type="agent", agent_id="agent-x")),
         ("files and folders", lambda c: c.agents.folders.attach("folder-x", agent_id="agent-x")),
         ("identities", lambda c: c.agents.identities.attach("i-x", agent_id="agent-x")),
         ("scheduled", lambda c: c.agents.schedule.list("agent-x")),

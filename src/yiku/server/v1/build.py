@@ -17,6 +17,7 @@ from yiku.server.v1 import (
     passages,
     runs,
     steps,
+    templates,
     tools,
     transfer,
 )
@@ -39,4 +40,5 @@ def build() -> Sequence[Routes]:
         archives.router,
         passages.router,
         models.router,
+        templates.router,
     )

@@ -16,7 +16,6 @@ LATER: Mapping[str, str] = {
     r"mcp-servers|tools/mcp": "MCP servers",
     r"groups": "groups of agents",
     r"identities": "identities",
-    r"templates": "templates",
     r"jobs": "jobs",
     r"providers": "providers over the API (they are set up in the environment and providers.toml)",
     r"sandbox-config": "sandboxes over the API (they are set up in the environment)",
