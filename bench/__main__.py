@@ -1,4 +1,5 @@
-"""Measure Yiku: memories from a thousand to a million, beside chromadb and lancedb; and agents.
+"""Measure Yiku: memories from a thousand to a million, beside chromadb and lancedb; agents; and
+moving them.
 
 python -m bench --sizes 1k,10k --quick
 python -m bench --parts agents
@@ -22,12 +23,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Timer
 
-from bench import agent_report, agents, report
+from bench import agent_report, agents, report, transfer
 from bench.data import vocabulary
 from bench.measure import Desk, Figure
 from bench.place import FULL, QUICK, ROOT, Place, Plan, say
 
-PARTS = ("passages", "agents")
+PARTS = ("passages", "agents", "transfer")
 PEERS = ("chromadb", "lancedb")
 LARGEST_PEER = 100_000
 COLD_STARTS = 3
@@ -183,7 +184,7 @@ def started(plan: Plan, under: Path | None) -> Iterator[Run]:
 
 def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--parts", default=",".join(PARTS), help="of passages, agents")
+    parser.add_argument("--parts", default=",".join(PARTS), help="of passages, agents, transfer")
     parser.add_argument("--profile", action="store_true", help="agents: where the time goes")
     parser.add_argument("--sizes", default="1k,10k,100k,1m", help="of 1k, 10k, 100k, 1m")
     parser.add_argument("--peers", default=",".join(PEERS), help="of chromadb, lancedb; '': none")
@@ -235,9 +236,19 @@ def of_agents(wanted: argparse.Namespace) -> bool:
     return True
 
 
+def of_transfer(wanted: argparse.Namespace) -> bool:
+    """As `passages`: an agent's messages out to a file and in again."""
+    judged = transfer.measure(wanted.folder, quick=wanted.quick)
+    results = report.document(judged, seed=None, quick=wanted.quick)
+    path = report.save(results, wanted.out, "-transfer")
+    print(json.dumps(results, ensure_ascii=False) if wanted.json else transfer.table(judged))
+    say(f"written: {path}")
+    return True
+
+
 def main() -> int:
     wanted = asked()
-    parts = {"passages": passages, "agents": of_agents}
+    parts = {"passages": passages, "agents": of_agents, "transfer": of_transfer}
     done = [parts[name](wanted) for name in wanted.parts]
     return 0 if all(done) else 1
 
