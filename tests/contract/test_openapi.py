@@ -108,6 +108,8 @@ class Server:
         self.post("/memory/skills", name=skill, skill_type="encoding", **told)
         self.call("PATCH", f"/memory/skills/{skill}", prompt_template="Facts: {{ content }}")
         change = self.call("GET", "/memory/skills/changelog")["changes"][0]["id"]
+        template = f"template-{next(self.numbers)}"
+        self.post("/v1/templates", type="agent", agent_id=agent, name=template)
         self.ids = {
             "agent_id": agent,
             "archive_id": archive,
@@ -126,6 +128,8 @@ class Server:
             "skill": skill,
             "step_id": said["step_id"],
             "tool_id": tool,
+            "template_name": template,
+            "template_version": f"{template}:1",
             "tool_name": "double",
         }
         lists = {f"{name}s": [self.ids[name]] for name in ("agent_id", "archive_id", "run_id")}

@@ -24,6 +24,7 @@ from yiku.server.v1 import (
     runs,
     schedules,
     steps,
+    templates,
     tools,
     transfer,
 )
@@ -53,4 +54,5 @@ def build() -> Sequence[Routes]:
         folders.router,
         passages.router,
         models.router,
+        templates.router,
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from yiku.agents.make import Attachments, NewAgent
+from yiku.agents.transfer.templates import Filling
 from yiku.context.budget import ContextWindowOverview
 from yiku.core.agent import Agent, AgentFilter, AgentKind, AgentPage, AgentState, Compaction
 from yiku.core.errors import Invalid, NotFound
@@ -117,8 +118,6 @@ def older_settings(form: wire.AgentFields) -> dict[str, Any]:
 
 def new_agent(form: wire.AgentIn) -> NewAgent:
     """Raises: NotFound, BlockTooLong."""
-    if form.from_template is not None:
-        raise NotFound(f"There is no agent template {form.from_template}.")
     said, first = said_of(form), form.initial_message_sequence
     said["kind"] = AgentKind(form.agent_type)
     said["model_settings"] = older_settings(form) | settings_of(form.model_settings)
@@ -133,6 +132,23 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
         base_tools=form.include_base_tools,
         base_tool_rules=form.include_base_tool_rules,
         first_messages=None if first is None else tuple(message_in(one) for one in first),
+    )
+
+
+def filling_of(form: wire.AgentIn) -> Filling:
+    """What is said of an agent that is made of a template. Raises: NotFound, Invalid."""
+    for name in ("memory_blocks", "block_ids", "tools", "tool_ids"):
+        if getattr(form, name):
+            raise Invalid(
+                "A template says what its agents have; give it to them later.", field=name
+            )
+    said = said_of(form)
+    if settings := older_settings(form) | settings_of(form.model_settings):
+        said["model_settings"] = settings
+    return Filling(
+        given=said,
+        variables=form.memory_variables or {},
+        first_messages=tuple(message_in(one) for one in form.initial_message_sequence or ()),
     )
 
 

@@ -11,7 +11,6 @@ LATER: Mapping[str, str] = {
     r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
     r"identities": "identities",
-    r"templates": "templates",
     r"jobs": "jobs",
     r"providers": "providers over the API (they are set up in the environment and providers.toml)",
     r"sandbox-config": "sandboxes over the API (they are set up in the environment)",

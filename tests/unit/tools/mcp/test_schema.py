@@ -78,7 +78,10 @@ def test_what_holds_itself_ends() -> None:
 
 
 KEYS = st.sampled_from(
-    "type properties required items anyOf $ref enum description $defs additionalProperties a".split()
+    [
+        *"type properties required items anyOf $ref enum description $defs a".split(),
+        "additionalProperties",
+    ]
 )
 SCHEMAS = st.recursive(
     st.none()
