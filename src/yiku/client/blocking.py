@@ -14,6 +14,7 @@ from yiku.client.calls import Calls
 from yiku.client.memory import MemoryClient
 from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
+from yiku.client.transfer import TransferClient
 
 C = TypeVar("C", bound=Calls)
 P = ParamSpec("P")
@@ -185,6 +186,21 @@ class BlockingAdmin:
     audit = blocking(AdminClient.audit)
 
 
+class BlockingTransfer:
+    """Agents and memories as files, for programs without an event loop."""
+
+    def __init__(self, client: TransferClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    export_agent = iterated(TransferClient.export_agent)
+    import_agents = blocking(TransferClient.import_agents)
+    import_into = blocking(TransferClient.import_into)
+
+
 class BlockingMemory:
     """A memory for programs without an event loop. Use it from any thread."""
 
@@ -211,19 +227,24 @@ class BlockingMemory:
         return BlockingAgents(self.client.agents, self)
 
     @property
-    def admin(self) -> BlockingAdmin:
-        """Organizations, users, keys, projects, limits, and who did what."""
-        return BlockingAdmin(self.client.admin, self)
-
-    @property
     def schedules(self) -> BlockingSchedules:
         """What its agents are sent later."""
         return BlockingSchedules(self.client.schedules, self)
 
     @property
+    def admin(self) -> BlockingAdmin:
+        """Organizations, users, keys, projects, limits, and who did what."""
+        return BlockingAdmin(self.client.admin, self)
+
+    @property
     def skills(self) -> BlockingSkills:
         """The memory skills: how memories are written and looked up."""
         return BlockingSkills(self.client.skills, self)
+
+    @property
+    def transfer(self) -> BlockingTransfer:
+        """Agents and memories as files, in and out."""
+        return BlockingTransfer(self.client.transfer, self)
 
     def start(self, work: Awaitable[T]) -> Future[T]:
         """Begin it; the caller goes on meanwhile."""

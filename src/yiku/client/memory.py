@@ -14,6 +14,7 @@ from yiku.client.filters import Filters
 from yiku.client.roles import RoleCalls
 from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
+from yiku.client.transfer import TransferClient
 from yiku.core import errors
 from yiku.server import wire
 
@@ -47,14 +48,19 @@ class MemoryClient(RoleCalls):
         return AgentClient(self._http)
 
     @cached_property
+    def schedules(self) -> ScheduleClient:
+        """What its agents are sent later."""
+        return ScheduleClient(self._http)
+
+    @cached_property
     def admin(self) -> AdminClient:
         """Organizations, users, keys, projects, limits, and who did what."""
         return AdminClient(self._http)
 
     @cached_property
-    def schedules(self) -> ScheduleClient:
-        """What its agents are sent later."""
-        return ScheduleClient(self._http)
+    def transfer(self) -> TransferClient:
+        """Agents and memories as files, in and out."""
+        return TransferClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:

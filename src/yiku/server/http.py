@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yiku.app import App
 from yiku.core import errors
 from yiku.core.telemetry import within
-from yiku.server import admin, history, memory, operations, roles, skill_events, skills
+from yiku.server import admin, history, memory, operations, roles, skill_events, skills, transfer
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
@@ -216,7 +216,7 @@ def routes() -> FastAPI:
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
-    ours = (memory, roles, history, skill_events, skills, operations, admin)
+    ours = (memory, roles, history, skill_events, skills, operations, admin, transfer)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from yiku.core.errors import JobConflict
+from yiku.core.ids import AgentId, ConversationId
 from yiku.store.admin_tables import imported
 from yiku.store.database import Tx
+from yiku.store.place_tables import conversation
 
 AT_ONCE = 500
 """Keys of one question: databases bound how many parameters a statement has."""
@@ -55,6 +58,59 @@ def known(tx: Tx, source: str, keys: Collection[str]) -> set[str]:
     return found
 
 
+def find(tx: Tx, source: str, key: str) -> Made | None:
+    row = tx.connection.execute(
+        select(imported.c.kind, imported.c.target_id, imported.c.position).where(
+            *own(tx, source, key)
+        )
+    ).first()
+    if row is None:
+        return None
+    return Made(kind=row.kind, target_id=row.target_id, position=row.position)
+
+
+def own(tx: Tx, source: str, key: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        imported.c.organization_id == tx.actor.organization_id,
+        imported.c.source == source,
+        imported.c.key == key,
+    )
+
+
+def point(tx: Tx, source: str, key: str, target_id: str) -> None:
+    """What was made of it is gone: this stands in its place."""
+    tx.connection.execute(
+        update(imported).where(*own(tx, source, key)).values(target_id=target_id, at=tx.now)
+    )
+
+
+def has_conversation(tx: Tx, conversation_id: str) -> bool:
+    query = select(conversation.c.seq).where(
+        conversation.c.id == conversation_id,
+        conversation.c.organization_id == tx.actor.organization_id,
+    )
+    return tx.connection.execute(query).first() is not None
+
+
+def add_conversation(
+    tx: Tx, made: ConversationId, agent_id: AgentId, title: str | None, at: datetime
+) -> None:
+    """A conversation that was had elsewhere."""
+    tx.connection.execute(
+        insert(conversation).values(
+            id=made,
+            organization_id=tx.actor.organization_id,
+            agent_id=agent_id,
+            summary=title,
+            hidden=False,
+            created_at=at,
+            created_by=tx.actor.user_id,
+            updated_at=tx.now,
+            updated_by=tx.actor.user_id,
+        )
+    )
+
+
 def put(tx: Tx, source: str, made: Iterable[tuple[str, Made]]) -> None:
     """Keep what was made of these keys, none of which was imported before."""
     rows = [
@@ -77,12 +133,7 @@ def move(tx: Tx, source: str, key: str, seen: int, position: int) -> None:
     """So much of a thing is stored now. Raises: JobConflict where somebody else stored more."""
     moved = tx.connection.execute(
         update(imported)
-        .where(
-            imported.c.organization_id == tx.actor.organization_id,
-            imported.c.source == source,
-            imported.c.key == key,
-            imported.c.position == seen,
-        )
+        .where(*own(tx, source, key), imported.c.position == seen)
         .values(position=position, at=tx.now)
     )
     if moved.rowcount != 1:

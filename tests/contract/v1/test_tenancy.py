@@ -12,6 +12,7 @@ from tests.fixtures.sides import (
     BODIES,
     CURSORS,
     DESCRIBED,
+    NOWHERE,
     REFERENCES,
     ROUTES,
     SECRET,
@@ -196,7 +197,11 @@ async def test_a_newcomer_sees_nothing(world: World) -> None:
 async def test_names_of_one_organization_are_free_in_another(world: World) -> None:
     """Each route that makes something, with what the other has already."""
     before = await everything(world)
-    names = {"/v1/archives/": {"name": "notes"}, "/v1/tools/": {"source_code": SOURCE}}
+    names = {
+        "/v1/archives/": {"name": "notes"},
+        "/v1/mcp-servers/": {"server_name": "tools", "config": {"server_url": NOWHERE}},
+        "/v1/tools/": {"source_code": SOURCE},
+    }
     for method, path in without_ids():
         if method == "GET" or path == "/v1/conversations/":  # one needs an agent
             continue

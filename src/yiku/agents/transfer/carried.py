@@ -168,3 +168,29 @@ class Taken:
     repeated: bool = False
     """The whole file was imported before."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedChat:
+    """A conversation that somebody had elsewhere: the branch that was shown last."""
+
+    key: str
+    title: str | None
+    created_at: datetime | None
+    messages: tuple[CarriedMessage, ...]
+
+
+class Chats(Protocol):
+    """Another program's export, that can be read more than once; held in memory one conversation at
+    a time. Both raise InvalidImport, naming the place and what is wrong."""
+
+    def chats(self) -> Iterator[CarriedChat]: ...
+
+    def memories(self) -> Iterator[tuple[str, Draft]]:
+        """Each with its id there."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """What the last reading has left out, and how often."""
+        ...

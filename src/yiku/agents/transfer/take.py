@@ -100,12 +100,12 @@ async def take(
         carried = without_messages(carried)
     ready = begin.prepared(agents, carried, wishes)
     mark = mark_of(source, wishes)
-    if dry_run:
-        return taken(carried, await tried(agents, actor, ready), ids=False)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:
         found = taken(carried, begun_of(carried, there))
         return replace(found, skipped=carried.messages + carried.passages, repeated=True)
+    if dry_run:
+        return taken(carried, await tried(agents, actor, ready), ids=False)
     going = there if there is not None and WHOLE not in there else None
     if going is None:
         begun = await agents.database.write(actor, lambda tx: first_step(tx, mark, ready))

@@ -94,17 +94,17 @@ async def list_tools(mcp_server_id: str, app: Here, actor: Asks) -> Response:
     return answers(tool_out(one.tool) for one in found)
 
 
-@router.get("/v1/mcp-servers/{mcp_server_id}/tools/{tool_id}", response_model=ToolOut)
-async def retrieve_tool(mcp_server_id: str, tool_id: str, app: Here, actor: Asks) -> Response:
+@router.get("/v1/mcp-servers/{mcp_server_id}/tools/{mcp_tool_id}", response_model=ToolOut)
+async def retrieve_tool(mcp_server_id: str, mcp_tool_id: str, app: Here, actor: Asks) -> Response:
     """One of an MCP server's tools."""
-    found = await app.tools.mcp.tool(actor, McpServerId(mcp_server_id), ToolId(tool_id))
+    found = await app.tools.mcp.tool(actor, McpServerId(mcp_server_id), ToolId(mcp_tool_id))
     return answer(tool_out(found.tool))
 
 
-@router.post("/v1/mcp-servers/{mcp_server_id}/tools/{tool_id}/run", response_model=ResultOut)
+@router.post("/v1/mcp-servers/{mcp_server_id}/tools/{mcp_tool_id}/run", response_model=ResultOut)
 async def run_tool(
     mcp_server_id: str,
-    tool_id: str,
+    mcp_tool_id: str,
     app: Here,
     actor: Asks,
     body: wire.McpRunIn | None = None,
@@ -113,7 +113,7 @@ async def run_tool(
     given = {} if body is None else body.args
     try:
         answered = await app.tools.mcp.run(
-            actor, McpServerId(mcp_server_id), ToolId(tool_id), given
+            actor, McpServerId(mcp_server_id), ToolId(mcp_tool_id), given
         )
     except McpUnavailable as error:
         # The call has ended, and how is its result, as with a tool that fails.

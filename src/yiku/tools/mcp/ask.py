@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from yiku.core.errors import McpUnavailable
@@ -14,9 +15,16 @@ from yiku.tools.mcp.pool import Held, Pool, first_of
 
 if TYPE_CHECKING:
     import mcp_types
+    from mcp import MCPError
 
+NO_SESSION = "Session terminated"
+"""What the SDK says where a server answers 404 to a session: it was started again meanwhile."""
 MOST_TOOLS = 1000
 """Of one server: more are no list that ends, or no use to a model."""
+
+
+class Forgotten(Exception):
+    """The server knows nothing of the session: what was asked in it hasn't begun."""
 
 
 async def tools(pool: Pool, server_id: McpServerId, connection: Connection) -> list[Found]:
@@ -59,31 +67,57 @@ async def call(
 ) -> Answered:
     """Call the tool that the server, of this id and name, knows by this name.
 
+    A session that the server no longer knows is opened anew, and the call made in that.
     Raises: McpUnavailable, saying whether the call may have taken effect.
     """
+    try:
+        return await call_once(pool, server, connection, name, arguments)
+    except Forgotten:
+        try:
+            return await call_once(pool, server, connection, name, arguments)
+        except Forgotten as error:
+            raise unreachable(server[1], "it ends each session at once") from error
+
+
+async def call_once(
+    pool: Pool,
+    server: tuple[McpServerId, str],
+    connection: Connection,
+    name: str,
+    arguments: Mapping[str, Any],
+) -> Answered:
+    """Raises: McpUnavailable, Forgotten."""
     from mcp import MCPError
-    from mcp_types import CONNECTION_CLOSED
 
     server_id, title = server
-    try:
-        async with pool.session(server_id, connection) as (client, held):
-            try:
-                async with asyncio.timeout(pool.limits.timeout_s):
-                    got = await client.call_tool(name, dict(arguments))
-            except MCPError as error:
-                if error.code == CONNECTION_CLOSED or held.ended.is_set():
-                    held.ended.set()
-                    raise cut_off(title, held.why(error)) from error
-                return Answered(text=error.message, ok=False)
-            except RuntimeError as error:  # what it answers breaks its own output schema
-                return Answered(text=str(error), ok=False)
-            except Exception as error:
-                raise broken(title, held, error) from error
-    except McpUnavailable as error:
-        if error.facts:
-            raise
-        raise unreachable(title, error.message) from error
+    async with AsyncExitStack() as stack:
+        try:
+            client, held = await stack.enter_async_context(pool.session(server_id, connection))
+        except McpUnavailable as error:
+            raise unreachable(title, error.message) from error
+        try:
+            async with asyncio.timeout(pool.limits.timeout_s):
+                got = await client.call_tool(name, dict(arguments))
+        except MCPError as error:
+            return refused(title, held, error)
+        except RuntimeError as error:  # what it answers breaks its own output schema
+            return Answered(text=str(error), ok=False)
+        except Exception as error:
+            raise broken(title, held, error) from error
     return answer.told(got)
+
+
+def refused(title: str, held: Held, error: MCPError) -> Answered:
+    """The server's own error, as its answer. Raises: McpUnavailable, Forgotten."""
+    from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST
+
+    if error.code == INVALID_REQUEST and error.message == NO_SESSION:
+        held.ended.set()
+        raise Forgotten from error
+    if error.code == CONNECTION_CLOSED or held.ended.is_set():
+        held.ended.set()
+        raise cut_off(title, held.why(error)) from error
+    return Answered(text=error.message, ok=False)
 
 
 def broken(title: str, held: Held, error: Exception) -> McpUnavailable:

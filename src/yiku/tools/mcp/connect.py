@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -77,19 +77,24 @@ async def over_sse(
     from mcp.client.sse import sse_client
 
     def factory(*_: Any, **__: Any) -> httpx2.AsyncClient:
-        return http_client(connection, limits, tail)
+        return http_client(connection, limits, tail, on_end)
 
     async with sse_client(connection.url, httpx_client_factory=factory) as streams:
         yield streams
 
 
-def http_client(connection: Remote, limits: Limits, tail: Tail) -> httpx2.AsyncClient:
-    """Follows no redirects to other places, and takes answers up to the limit."""
+def http_client(
+    connection: Remote, limits: Limits, tail: Tail, on_end: Callable[[], None] | None = None
+) -> httpx2.AsyncClient:
+    """Follows no redirects to other places, and takes answers up to the limit. `on_end` is called
+    when a stream of events is over."""
     import httpx2
 
     async def bound(response: httpx2.Response) -> None:
         events = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = bounded(response.stream, limits.max_bytes, events, tail)
+        if events and on_end is not None:
+            response.stream = watched(response.stream, on_end)
 
     # A stream of events is open while nothing happens; calls have time-outs of their own.
     timeout = httpx2.Timeout(limits.timeout_s, read=None)
@@ -110,23 +115,47 @@ def headers_of(connection: Remote) -> dict[str, str]:
 
 def bounded(stream: Any, most: int, events: bool, tail: Tail) -> httpx2.AsyncByteStream:
     """The same bytes, as many as may be: of a stream of events between two empty lines, else in
-    all."""
+    all. Raises: TooLarge."""
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        count, last = 0, b""
+        async for piece in stream:
+            joined = last + piece
+            ended = max(joined.rfind(b"\n\n"), joined.rfind(b"\r\n\r\n")) if events else -1
+            count = len(joined) - ended if ended >= 0 else count + len(piece)
+            last = piece[-3:]
+            if count > most:
+                tail.too_large = True
+                raise TooLarge
+            yield piece
+
+    return streamed(pieces(), stream.aclose)
+
+
+def watched(stream: Any, on_end: Callable[[], None]) -> httpx2.AsyncByteStream:
+    """The same bytes; `on_end` is called when there are no more."""
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        try:
+            async for piece in stream:
+                yield piece
+        finally:
+            on_end()
+
+    return streamed(pieces(), stream.aclose)
+
+
+def streamed(
+    pieces: AsyncGenerator[bytes], close: Callable[[], Awaitable[None]]
+) -> httpx2.AsyncByteStream:
     import httpx2
 
-    class Bounded(httpx2.AsyncByteStream):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            count, last = 0, b""
-            async for piece in stream:
-                joined = last + piece
-                ended = max(joined.rfind(b"\n\n"), joined.rfind(b"\r\n\r\n")) if events else -1
-                count = len(joined) - ended if ended >= 0 else count + len(piece)
-                last = piece[-3:]
-                if count > most:
-                    tail.too_large = True
-                    raise TooLarge
-                yield piece
+    class Stream(httpx2.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return pieces
 
         async def aclose(self) -> None:
-            await stream.aclose()
+            await pieces.aclose()
+            await close()
 
-    return Bounded()
+    return Stream()

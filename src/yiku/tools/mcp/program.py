@@ -28,7 +28,7 @@ PATIENCE_S = 2.0
 order: modelcontextprotocol.io, specification 2025-11-25, lifecycle, shutdown."""
 KEPT_LINES = 8
 KEPT_CHARACTERS = 300
-STDERR_LINE = 65_536
+PIECE = 65_536
 
 
 class Tail:
@@ -87,6 +87,7 @@ async def running(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await empty(process)
             for stream in (told, heard, asked, to_ask):
                 stream.close()
 
@@ -137,7 +138,7 @@ async def speak(
 
 async def overhear(process: asyncio.subprocess.Process, tail: Tail) -> None:
     assert process.stderr is not None
-    while piece := await process.stderr.read(STDERR_LINE):
+    while piece := await process.stderr.read(PIECE):
         for line in piece.splitlines()[-KEPT_LINES:]:
             tail.add(line)
 
@@ -156,6 +157,15 @@ async def end(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
     finally:
         send(process, signal.SIGKILL)  # what it has started may have outlived it
+
+
+async def empty(process: asyncio.subprocess.Process) -> None:
+    """Read what it has left unread, so that its pipes close."""
+    with suppress(TimeoutError, ValueError):
+        async with asyncio.timeout(PATIENCE_S):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(PIECE):
+                    continue
 
 
 def send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

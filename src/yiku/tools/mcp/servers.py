@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from yiku.core.audit import Act
-from yiku.core.errors import InvalidMcpServer, McpUnavailable, NotAllowed, SecretUnreadable
+from yiku.core.errors import InvalidMcpServer, McpUnavailable, NotAllowed, SecretUnreadable, checked
 from yiku.core.ids import McpServerId, ToolId, new_id
 from yiku.core.mcp import (
     Answered,
@@ -175,7 +175,7 @@ class McpServers:
         demand(actor, Scope.WRITE)
         one = (await self.tool(actor, server_id, tool_id)).tool
         written = json.dumps(dict(arguments))
-        given = read(one.name, written, one.json_schema["parameters"])
+        given = checked("args", lambda: read(one.name, written, one.json_schema["parameters"]))
         return await self.call(actor, one, given)
 
     async def call(

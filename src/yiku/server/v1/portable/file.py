@@ -16,13 +16,13 @@ from yiku.agents.transfer.carried import (
     CarriedThread,
     CarriedTool,
 )
+from yiku.agents.transfer.long_json import Skeleton, items, skeleton
+from yiku.agents.transfer.unquote import first_byte, unquoted
 from yiku.core.block import BlockContent
 from yiku.core.errors import InvalidImport
 from yiku.core.memory import Draft
 from yiku.server.v1.portable import agents, legacy, messages, passages
 from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed
-from yiku.server.v1.portable.skeleton import Skeleton, items, skeleton
-from yiku.server.v1.portable.unquote import first_byte, unquoted
 
 MESSAGES = "agents.item.messages"
 THREADS = "agents.item.conversations"
@@ -59,7 +59,9 @@ class AgentFile:
         return self._file
 
     def whole(self) -> Carried:
-        """Raises: InvalidImport."""
+        """As `Source.whole`; a second time it is at hand."""
+        if self._carried is not None:
+            return self._carried
         self.file.seek(0)
         self._has_nul = holds(self.file, NUL)
         self.file.seek(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -89,19 +90,32 @@ def places(prefix: str, numbers: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def items(file: BinaryIO, path: str) -> Iterator[Any]:
-    """What the lists of this path hold, one after the other. Raises: InvalidImport."""
+    """What the lists of this path hold, one after the other; of an empty path, of the list that the
+    file is. Raises: InvalidImport."""
     file.seek(0)
     try:
-        yield from ijson.items(file, f"{path}.item", use_float=True, buf_size=BLOCK)
+        yield from ijson.items(file, joined(path, "item"), use_float=True, buf_size=BLOCK)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise broken(error, path, file) from error
 
 
 def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:
     words = " ".join(str(error).split())[:200]
-    place = last.replace(".item", "[]") or "its beginning"
+    place = last.replace(".item", "[]").replace("item", "[]") or "its beginning"
     return InvalidImport(
         f"The file is no JSON any more after {place}, within its first {file.tell():,} bytes:"
         f" {words}",
         place=place,
     )
+
+
+def whole_object(file: BinaryIO, most: int) -> Any:
+    """What a short file says. Raises: InvalidImport."""
+    file.seek(0)
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise InvalidImport(f"The file is one JSON object of more than {most:,} bytes.")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise broken(error, "", file) from error
