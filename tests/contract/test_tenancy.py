@@ -219,6 +219,9 @@ OF_THE_SERVER: dict[tuple[str, str], dict[str, object] | None] = {
 }
 """What who runs the server does. (Others list their own organization alone.)"""
 
+IMPORT = ("POST", "/memory/import")
+"""Its body is a file; tested below."""
+
 TOLD_TO_ALL = {
     (method, path)
     for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")
@@ -256,7 +259,7 @@ def filled(two: Two, value: object) -> object:
 
 async def test_every_route_is_walked(two: Two) -> None:
     admin = {*ADMIN, *ADMIN_WITHIN, *OF_THE_SERVER}
-    assert two.routes == {*REQUESTS, *OWN_ROWS_ONLY, *admin, *TOLD_TO_ALL}
+    assert two.routes == {*REQUESTS, *OWN_ROWS_ONLY, *admin, *TOLD_TO_ALL, IMPORT}
 
 
 async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(two: Two) -> None:
@@ -312,6 +315,15 @@ async def test_a_strangers_administrator_reaches_nothing_here(two: Two) -> None:
         assert seen.is_success
         assert not any(one in seen.text for one in (SECRET, *two.ids.values()) if one != "agents")
     assert await administered(two) == before
+
+
+async def test_nothing_is_imported_into_anothers_agent(two: Two) -> None:
+    method, path = IMPORT
+    file = [{"id": "1", "memory": "x y z", "created_at": "2026-01-01T00:00:00Z"}]
+    where = {"from": "mem0", "agent_id": two.ids["agent_id"]}
+    for key, status in ((two.stranger, 404), (two.reader, 403), (two.owner, 200)):
+        answer = await two.http.request(method, path, params=where, json=file, headers=key)
+        assert answer.status_code == status, answer.text
 
 
 READ_BY_POST = {
