@@ -115,6 +115,8 @@ def wrong_command(words: str, command: click.Command) -> str | None:
     rest = split(words)
     while rest:
         word = rest.pop(0)
+        if word == "--":  # what follows is no option of ours
+            return None
         if word.startswith("-") and word != "-":
             name, _, value = word.partition("=")
             option = options(context).get(name)
