@@ -13,6 +13,7 @@ from yiku.core.errors import Conflict, Invalid, NotAllowed, NotFound, YikuError
 from yiku.core.language import Language
 from yiku.core.message import ToolCall, ToolReturn
 from yiku.core.model import ToolSpec
+from yiku.core.telemetry import SILENT, Kind, Telemetry
 from yiku.core.tool import Returned, SourceType, Tool, ToolType
 from yiku.store.database import Tx
 from yiku.tools.arguments import parsed, read
@@ -129,16 +130,30 @@ def performed(tx: Tx, desk: Desk, deed: Deed) -> ToolReturn:
     return succeeded(deed.call, text, deed.tool, desk.language)
 
 
-async def run_actions(desk: Desk, actions: Sequence[Action]) -> list[ToolReturn]:
+async def run_actions(
+    desk: Desk, actions: Sequence[Action], telemetry: Telemetry = SILENT
+) -> list[ToolReturn]:
     """Carry actions out: side by side where all their tools allow it, else in order.
 
     Answers are in the order of the calls. Cancelling it ends what is running.
     """
     if not all(one.tool.enable_parallel_execution for one in actions):
-        return [await run_action(desk, one) for one in actions]
+        return [await told(desk, one, telemetry) for one in actions]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run_action(desk, one)) for one in actions]
+        tasks = [group.create_task(told(desk, one, telemetry)) for one in actions]
     return [task.result() for task in tasks]
+
+
+async def told(desk: Desk, action: Action, telemetry: Telemetry) -> ToolReturn:
+    with telemetry.doing(Kind.TOOL, told_as(action.tool)) as doing:
+        answer = await run_action(desk, action)
+        doing.note(ok=answer.ok)
+        return answer
+
+
+def told_as(tool: Tool) -> str:
+    """The name of one of ours; of others their kind: what users call their tools is theirs."""
+    return tool.name if own_tool(tool) is not None else tool.tool_type.value
 
 
 async def run_action(desk: Desk, action: Action) -> ToolReturn:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from yiku.core.audit import Act
 from yiku.core.errors import InvalidMcpServer, McpUnavailable, NotAllowed, SecretUnreadable, checked
 from yiku.core.ids import McpServerId, ToolId, new_id
 from yiku.core.mcp import (
@@ -25,6 +26,7 @@ from yiku.core.mcp import (
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.core.tool import Tool
+from yiku.store import audit
 from yiku.store import mcp_servers as store
 from yiku.store.database import Database, Tx, demand
 from yiku.store.vault import Vault
@@ -68,6 +70,7 @@ class McpServers:
                 **self._kept(tx.actor, connection),
             )
             store.add(tx, made)
+            audit.note(tx, Act.MCP_SERVER_ADD, made.id, name=name, transport=made.transport)
             return made
 
         return await self._read_in(actor, await self.database.write(actor, unit))
@@ -102,6 +105,7 @@ class McpServers:
                 **self._kept(tx.actor, connection),
             )
             store.put(tx, seen, one)
+            audit.note(tx, Act.MCP_SERVER_UPDATE, one.id, name=one.name, transport=one.transport)
             return one
 
         put = await self.database.write(actor, unit)
@@ -126,7 +130,9 @@ class McpServers:
 
         def unit(tx: Tx) -> McpServer:
             demand_admin(tx.actor, store.get(tx, server_id).transport)
-            return store.remove(tx, server_id)
+            gone = store.remove(tx, server_id)
+            audit.note(tx, Act.MCP_SERVER_DELETE, gone.id, name=gone.name)
+            return gone
 
         gone = await self.database.write(actor, unit)
         self.pool.drop(server_id)

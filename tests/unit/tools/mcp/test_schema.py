@@ -77,7 +77,12 @@ def test_what_holds_itself_ends() -> None:
     assert len(json.dumps(found)) < 5_000
 
 
-KEYS = st.sampled_from("type properties required items anyOf $ref enum description $defs a".split())
+KEYS = st.sampled_from(
+    [
+        *"type properties required items anyOf $ref enum description $defs a".split(),
+        "additionalProperties",
+    ]
+)
 SCHEMAS = st.recursive(
     st.none()
     | st.booleans()
