@@ -115,7 +115,7 @@ def wrong_command(words: str, command: click.Command) -> str | None:
     rest = split(words)
     while rest:
         word = rest.pop(0)
-        if word == "--":  # what follows is another program's
+        if word == "--":  # what follows is no option of ours
             return None
         if word.startswith("-") and word != "-":
             name, _, value = word.partition("=")
