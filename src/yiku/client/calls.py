@@ -144,6 +144,7 @@ def refusal_of(content: bytes) -> tuple[str, str, dict[str, Any]]:
     except ValueError:
         found = wire_v1.ErrorOut.model_validate_json(content)
     if isinstance(found.detail, str):
-        return found.error, found.detail, {}
+        facts = found.model_dump(exclude={"detail", "error"}, exclude_none=True)
+        return found.error, found.detail, facts
     problems = [(".".join(map(str, one.loc[1:])), one.msg) for one in found.detail]
     return found.error, "; ".join(f"{at}: {what}" if at else what for at, what in problems), {}

@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import history, memory, roles, skill_events, skills, transfer
+from yiku.core.telemetry import within
+from yiku.server import admin, history, memory, operations, roles, skill_events, skills, transfer
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
+from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
 from yiku.settings import Settings
 
@@ -42,6 +44,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.SandboxUnavailable: 503,
     errors.McpUnavailable: 503,
     errors.QuotaExceeded: 429,
+    errors.ServerEnding: 503,
     errors.RunFailed: 500,
     errors.YikuError: 500,
 }
@@ -75,6 +78,8 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
     if status == 500:
         logger.error("request failed", exc_info=error)
     headers = headers_of(path, status)
+    if isinstance(wait_s := error.facts.get("retry_after_s"), int):
+        headers = {**(headers or {}), "Retry-After": str(wait_s)}
     if v1_errors.is_v1(path):
         place = "query" if request.method == "GET" else "body"
         body = v1_errors.body_of_error(error, place)
@@ -134,9 +139,15 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
-    logger.exception("unexpected error", exc_info=error, extra={"path": request.url.path})
+    request_id: str = request.scope.get("state", {}).get(STATE, "")
+    with within(request=request_id):
+        logger.exception(
+            "unexpected error", exc_info=error, extra={"route": route_of(request.scope)}
+        )
     words = "Something went wrong in Yiku; the server's log says what."
-    return refusal(request.url.path, 500, "InternalError", words)
+    found = refusal(request.url.path, 500, "InternalError", words)
+    found.headers["X-Request-Id"] = request_id
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,7 @@ class Limit:
 
 UPLOADS: Mapping[str, str] = {
     r"/v1/agents/import/?|/memory/import": "max_import_bytes",
+    r"/v1/(folders|sources)/[^/]+/upload/?": "max_file_bytes",
 }
 """Paths of files that go to the disk, not into memory, and the settings that bound them."""
 
@@ -206,7 +218,7 @@ def routes() -> FastAPI:
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
-    ours = (memory, roles, history, skill_events, skills, transfer)
+    ours = (memory, roles, history, skill_events, skills, operations, admin, transfer)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
@@ -222,8 +234,10 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.worker = None  # who has one here says so
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, settings=app.settings)
+    asgi.add_middleware(Watched, telemetry=app.watching.telemetry)
     return asgi
 
 

@@ -28,6 +28,7 @@ from yiku.store.database import Tx
 from yiku.store.forms import Form, askable, parsed
 from yiku.store.hot import Select
 from yiku.store.paging import Order, Place
+from yiku.store.place_tables import batch_item
 from yiku.store.tables import from_micros
 
 FORM = Form(message)
@@ -170,9 +171,11 @@ def in_context(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None
     return [of_row(row) for row in rows]
 
 
-def ids_in_context(tx: Tx, agent_id: AgentId) -> list[MessageId]:
-    """Of the agent's own conversation, the oldest first: what `in_context` would read whole."""
-    rows = _IDS_IN_CONTEXT.rows(tx.connection, **place(tx, agent_id, None))
+def ids_in_context(
+    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None = None
+) -> list[MessageId]:
+    """The oldest first: what `in_context` would read whole."""
+    rows = _IDS_IN_CONTEXT.rows(tx.connection, **place(tx, agent_id, conversation_id))
     return [MessageId(row[0]) for row in rows]
 
 
@@ -221,10 +224,18 @@ def conditions(tx: Tx, wanted: MessageFilter) -> list[ColumnElement[bool]]:
         if value is not None:
             found.append(message.c[name] == value)
     of_a_run = wanted.run_id is not None or wanted.step_id is not None
+    if wanted.conversation_id is None and (of_a_run or wanted.all_conversations):
+        found.append(message.c.copied_from.is_(None))  # it is listed where it was said
     if wanted.conversation_id is not None:
         found.append(message.c.conversation_id == wanted.conversation_id)
     elif not wanted.all_conversations and not of_a_run:
         found.append(message.c.conversation_id == "")
+    if wanted.batch_id is not None:
+        of_items = select(batch_item.c.run_id).where(
+            batch_item.c.batch_id == wanted.batch_id,
+            batch_item.c.organization_id == tx.actor.organization_id,
+        )
+        found.append(message.c.run_id.in_(of_items))
     if wanted.roles is not None:
         found.append(message.c.role.in_([role.value for role in wanted.roles]))
     return found

@@ -6,14 +6,9 @@ import re
 from collections.abc import Mapping
 
 LATER: Mapping[str, str] = {
-    r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"agents/[^/]+/identities": "identities of agents",
-    r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
-    r"messages/batches": "batches of messages",
-    r"conversations": "conversations beside an agent's own",
-    r"(folders|sources)": "folders",
-    r"mcp-servers|tools/mcp": "MCP servers",
+    r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
     r"identities": "identities",
     r"jobs": "jobs",
