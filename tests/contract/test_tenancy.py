@@ -182,6 +182,7 @@ REQUESTS: dict[tuple[str, str], object] = {
     ("POST", "/memory/skills/query"): {"query": "vault code", "archive_ids": ["{archive}"]},
     ("POST", "/memory/skills/forget"): {"memory": "{passage}", "archive_ids": ["{archive}"]},
     ("GET", "/memory/agents/{agent_id}/history"): None,
+    ("POST", "/memory/import"): {"results": []},
 }
 """What a stranger tries, with the right ids of the other's rows: each is answered 404."""
 
@@ -197,6 +198,9 @@ ADMIN: dict[tuple[str, str], dict[str, object] | None] = {
     ("DELETE", "/admin/projects/{project_id}"): None,
 }
 """What names a row of another; a stranger also tries it within the other's organization."""
+
+QUERIES = {("POST", "/memory/import"): {"from": "mem0", "agent_id": "{agent}"}}
+"""What is asked beside the body."""
 
 ADMIN_WITHIN: dict[tuple[str, str], dict[str, object] | None] = {
     ("GET", "/admin/users"): None,
@@ -266,6 +270,7 @@ async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(t
     for (method, path), body in REQUESTS.items():
         where = path.format(**two.ids)
         params = {"archive_id": two.archive_id} if method in ("GET", "DELETE") else {}
+        params |= filled(two, QUERIES.get((method, path), {}))
         answer = await two.http.request(
             method, where, json=filled(two, body), params=params, headers=two.stranger
         )
@@ -347,7 +352,11 @@ async def test_a_key_does_what_its_scope_says_at_every_route(two: Two) -> None:
             continue
         where = path.format(**two.ids)
         answer = await two.http.request(
-            method, where, json=filled(two, body or MADE.get((method, path))), headers=two.reader
+            method,
+            where,
+            json=filled(two, body or MADE.get((method, path))),
+            params=filled(two, QUERIES.get((method, path), {})),
+            headers=two.reader,
         )
         if answer.status_code != 403:
             allowed[method, path] = answer.text

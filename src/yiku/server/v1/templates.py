@@ -16,7 +16,7 @@ from yiku.agents.transfer.carried import Carried
 from yiku.agents.transfer.templates import Filling, Migration, Version
 from yiku.app import App
 from yiku.core.agent import AgentState
-from yiku.core.errors import AgentTemplateNotFound, Invalid, InvalidImport
+from yiku.core.errors import AgentTemplateNotFound, Invalid, InvalidImport, checked
 from yiku.core.ids import AgentId, new_id
 from yiku.core.template import AgentTemplate
 from yiku.core.tenant import Actor
@@ -47,7 +47,7 @@ async def create(body: wire.TemplateIn, app: Here, actor: Asks) -> Response:
         if body.agent_file is None:
             raise Invalid("Send the agent file: `agent_file`.", field="agent_file")
         file = body.agent_file
-    carried = carried_of(file)
+    carried = checked("agent_file", lambda: carried_of(file))
     if body.update_existing_tools:
         await renew_tools(app, actor, carried)
     name = deeds.check_name(body.name or f"template-{new_id('x')[2:10]}")
@@ -62,7 +62,7 @@ async def create(body: wire.TemplateIn, app: Here, actor: Asks) -> Response:
 async def update(template_name: str, body: wire.TemplatePatch, app: Here, actor: Asks) -> Response:
     """Change what the template is now; versions that were saved stay."""
     await app.database.read(actor, lambda tx: templates.get(tx, template_name))
-    carried = carried_of(body.agent_file_json)
+    carried = checked("agent_file_json", lambda: carried_of(body.agent_file_json))
     if body.update_existing_tools:
         await renew_tools(app, actor, carried)
 
