@@ -17,6 +17,7 @@ from yiku.agents.traces import StepTraces
 from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.core.telemetry import SILENT, Telemetry
 from yiku.memory.archival import ArchivalMemory, Policy
+from yiku.memory.files.shared import Files
 from yiku.memory.gloss import Gloss
 from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.roles.gatings import GateLog
@@ -58,6 +59,7 @@ class App:
     """The default one; None: none is configured."""
     skills: Skills
     tools: Toolbox
+    files: Files
     agents: Agents
     runner: Runner
     watching: Watching = NOBODY
@@ -132,7 +134,12 @@ async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerat
             traces=traces,
             telemetry=telemetry,
         )
-        runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
+        runner = Runner(
+            agents,
+            lease_s=settings.lease_s,
+            wait_s=settings.run_wait_s,
+            drain_s=settings.shutdown_s,
+        )
         opened.push_async_callback(runner.close)
         yield App(
             settings=settings,
@@ -142,6 +149,7 @@ async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerat
             model=None if settings.model is None else models.get(),
             skills=skills,
             tools=tools,
+            files=files_of(settings, memory),
             agents=agents,
             runner=runner,
             watching=watching,
@@ -226,6 +234,15 @@ def sandbox_limits(settings: Settings) -> Limits:
         timeout_s=settings.sandbox_timeout_s,
         memory_mb=settings.sandbox_memory_mb,
         network=settings.sandbox_network,
+    )
+
+
+def files_of(settings: Settings, memory: ArchivalMemory) -> Files:
+    return Files(
+        memory=memory,
+        max_bytes=settings.max_file_bytes,
+        parse_timeout_s=settings.parse_timeout_s,
+        parse_memory_mb=settings.parse_memory_mb,
     )
 
 

@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         default=33_554_432, ge=1024, description="Largest body of one HTTP request, in bytes."
     )
+    max_file_bytes: int = Field(
+        default=104_857_600, ge=1024, description="Largest file of a folder, in bytes."
+    )
+    parse_timeout_s: float = Field(
+        default=300.0, ge=1, le=3600, description="Seconds that reading one file may take."
+    )
+    parse_memory_mb: int = Field(
+        default=1024, ge=128, description="Memory for the process that reads one file, MB."
+    )
     max_import_bytes: int = Field(
         default=4_294_967_296, ge=1024, description="Largest file of one import, in bytes."
     )

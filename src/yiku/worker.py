@@ -21,10 +21,13 @@ from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
 from yiku.core.errors import YikuError
-from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
+from yiku.core.ids import AgentId, ConversationId, EncodingId, FileId, RunId, UserId
 from yiku.core.skill import Again, Job
 from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
+from yiku.memory.files import erase as file_erase
+from yiku.memory.files import job as file_job
+from yiku.memory.files.shared import ERASE, JOB
 from yiku.memory.skills import encode, feedback, saving
 from yiku.memory.skills.designer import run_evolution_cycle
 from yiku.memory.skills.schedule import EVOLVE
@@ -87,6 +90,12 @@ def handlers_of(app: App) -> dict[str, Handler]:
     async def batched(actor: Actor, job: Job) -> object:
         return await batches.look(app.database, app.runner, actor, job.key)
 
+    async def read_file(actor: Actor, job: Job) -> object:
+        return await file_job.run(app.files, actor, job)
+
+    async def erase_file(actor: Actor, job: Job) -> object:
+        return await file_erase.rest_of(app.files, actor, FileId(job.key))
+
     async def fired(actor: Actor, job: Job) -> object:
         return await schedules.carry_out(app.runner, app.database, actor, job)
 
@@ -96,6 +105,8 @@ def handlers_of(app: App) -> dict[str, Handler]:
         JUDGE: judged,
         EVOLVE: evolved,
         batches.JOB: batched,
+        JOB: read_file,
+        ERASE: erase_file,
         schedules.JOB: fired,
     }
 
@@ -183,6 +194,11 @@ class Worker:
         if any(kind in self._handlers for kind in self._schedules):
             plan = asyncio.create_task(self._plan_all(), name="yiku-worker-plan")
             self._tasks = [*self._tasks, plan]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes jobs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def close(self) -> None:
         """End; what can't be ended soon is given back, so that another may have it at once."""

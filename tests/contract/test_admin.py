@@ -328,6 +328,14 @@ async def test_what_administrators_do_is_on_record_and_no_text_is(admin: Admin) 
     await admin.call("PATCH", skill, key, prompt_template=text + " {{ content }}")
     await admin.call("POST", f"{skill}/rollback", key, reason=text)
     agent = (await admin.post("/v1/agents/", key, name="one", status=200))["id"]
+    file = await admin.http.get(f"/v1/agents/{agent}/export", headers=headers)
+    sent = {"file": ("agent.af", file.content)}
+    imported = await admin.http.post("/v1/agents/import", files=sent, headers=headers)
+    assert imported.status_code == 200, imported.text
+    server = {"mcp_server_type": "streamable_http", "server_url": "http://127.0.0.1:9/mcp"}
+    told = {"server_name": "tea", "config": {**server, "auth_token": "7391"}}
+    mcp = (await admin.post("/v1/mcp-servers/", key, **told, status=200))["id"]
+    await admin.call("DELETE", f"/v1/mcp-servers/{mcp}", key)
     await admin.call("DELETE", f"/v1/agents/{agent}", key)
     await admin.call("DELETE", f"/v1/agents/{agent}", key, status=404)
     await admin.call("DELETE", f"/memory/archives/{archive}", key)
@@ -336,6 +344,10 @@ async def test_what_administrators_do_is_on_record_and_no_text_is(admin: Admin) 
     assert [one["action"] for one in found["events"]] == [
         "archive.delete",
         "agent.delete",
+        "mcp_server.delete",
+        "mcp_server.add",
+        "agent.import",
+        "agent.export",
         "skill.rollback",
         "skill.edit",
         "skill.add",
@@ -358,10 +370,11 @@ async def test_what_administrators_do_is_on_record_and_no_text_is(admin: Admin) 
     assert await acts(action="skill") == ["skill.rollback", "skill.edit", "skill.add"]
     assert await acts(action="skill.add") == ["skill.add"]
     assert await acts(action="ski") == []
-    assert await acts(target=agent) == ["agent.delete"]
-    assert await acts(key_id=by_act["agent.delete"]["key_id"], action="agent") == ["agent.delete"]
+    assert await acts(target=agent) == ["agent.delete", "agent.export"]
+    own = by_act["agent.delete"]["key_id"]
+    assert await acts(key_id=own, action="agent.delete") == ["agent.delete"]
     at = by_act["skill.add"]["at"]
-    assert await acts(until=at) + await acts(since=at) == [*[*by_act][5:], *[*by_act][:5]]
+    assert await acts(until=at) + await acts(since=at) == [*[*by_act][9:], *[*by_act][:9]]
     page = await admin.get("/admin/audit", key, limit=4)
     rest = await admin.get("/admin/audit", key, limit=10, before=page["next"])
     assert page["events"] + rest["events"] == found["events"]

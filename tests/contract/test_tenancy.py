@@ -211,6 +211,7 @@ ADMIN_WITHIN: dict[tuple[str, str], dict[str, object] | None] = {
 """What is asked of an organization as a whole."""
 
 OF_THE_SERVER: dict[tuple[str, str], dict[str, object] | None] = {
+    ("GET", "/metrics"): None,
     ("GET", "/admin/organizations"): None,
     ("POST", "/admin/organizations"): {"name": "mine"},
     ("PUT", "/admin/quotas/{resource}"): {"most": 1},

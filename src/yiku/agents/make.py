@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yiku.agents import check, own, role_memory
+from yiku.agents import check, folders, own, role_memory
 from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
@@ -15,14 +15,14 @@ from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind,
 from yiku.core.audit import Act
 from yiku.core.block import Block, BlockContent
 from yiku.core.errors import Invalid, SecretUnreadable, ToolNotFound
-from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
+from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, MessageId, ToolId, new_id
 from yiku.core.message import Incoming, Message
 from yiku.core.rule import AnyRule, ApprovalRule
 from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolFilter
 from yiku.memory import erase
+from yiku.store import agent_files, audit, blocks, messages, tools
 from yiku.store import agents as store
-from yiku.store import audit, blocks, messages, tools
 from yiku.store.database import Tx
 
 SHOWN_NAMES = 30
@@ -43,6 +43,9 @@ class NewAgent:
     tools: tuple[str, ...] = ()
     """By name."""
     archive_ids: tuple[ArchiveId, ...] = ()
+    folder_ids: tuple[FolderId, ...] = ()
+    own_folder: bool = False
+    """Whether a folder is made with it, which stays when it goes."""
     base_tools: bool | None = None
     """Whether it has its kind's tools; None: yes."""
     base_tool_rules: bool | None = None
@@ -56,11 +59,12 @@ class Attachments:
 
     block_ids: tuple[BlockId, ...] | None = None
     tool_ids: tuple[ToolId, ...] | None = None
+    folder_ids: tuple[FolderId, ...] | None = None
 
 
 async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     """Raises: Invalid, InvalidText, BlockTooLong, BlockNotFound, ToolNotFound, ArchiveNotFound,
-    LabelTaken, NotAllowed, StoreError."""
+    FolderNotFound, LabelTaken, NotAllowed, StoreError."""
     config = sealed(agents, actor, completed(agents, new))
     kind = KINDS[config.kind]
     check.check(config)
@@ -84,6 +88,9 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             archive_ids=new.archive_ids,
         )
         one = store.add(tx, draft, owned={each.id for each in made}, id=new.id)
+        folders.take(tx, one, new.folder_ids)
+        if new.own_folder:
+            folders.take_new(tx, one)
         state = store.state(tx, one.id)
         with_instructions(tx, state, [])
         if new.first_messages:
@@ -212,7 +219,9 @@ async def update(
             demand_tools(tx, config.tool_rules, now.tools)
         if config == seen.config:
             return now
-        return replace(now, agent=store.change(tx, now.agent, config))
+        one = store.change(tx, now.agent, config)
+        agent_files.close_surplus(tx, one)
+        return replace(now, agent=one, folders=store.folders_of(tx, one))
 
     state = await agents.database.write(actor, unit)
     return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
@@ -267,7 +276,7 @@ def demand_providers(agents: Agents, config: AgentConfig, seen: AgentConfig | No
 
 
 def attach_whole(tx: Tx, agent_id: AgentId, wanted: Attachments) -> None:
-    """Raises: BlockNotFound, ToolNotFound, LabelTaken."""
+    """Raises: BlockNotFound, ToolNotFound, FolderNotFound, LabelTaken."""
     now = store.state(tx, agent_id)
     if wanted.block_ids is not None:
         gone = [one.id for one in now.blocks if one.id not in wanted.block_ids]
@@ -281,6 +290,8 @@ def attach_whole(tx: Tx, agent_id: AgentId, wanted: Attachments) -> None:
                 store.detach_tool(tx, agent_id, one.id)
         for tool_id in added(wanted.tool_ids, now.tools):
             store.attach_tool(tx, agent_id, ToolId(tool_id))
+    if wanted.folder_ids is not None:
+        folders.have(tx, now.agent, wanted.folder_ids)
 
 
 def added(wanted: Sequence[str], there: Sequence[Block] | Sequence[Tool]) -> list[str]:

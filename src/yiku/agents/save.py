@@ -241,8 +241,8 @@ def counted(work: Work, row: Step | None) -> Run:
 def with_blocks(
     tx: Tx, state: AgentState, edited: Mapping[str, Block | None], *, goes_on: bool
 ) -> AgentState:
-    """With the blocks as they are now, by this step's deeds or anybody else's; `state` itself
-    where they are as they were.
+    """With blocks and files as they are now, by this step's deeds or anybody else's; `state`
+    itself where they are as they were.
 
     A run that goes on is shown what others have written meanwhile, or else it would meet the same
     conflict at every edit.
@@ -250,7 +250,10 @@ def with_blocks(
     if not edited and not goes_on:
         return state
     now = agents.blocks_of(tx, state.agent.id)
-    return state if now == state.blocks else replace(state, blocks=now)
+    folders = agents.folders_of(tx, state.agent) if state.folders else ()
+    if now == state.blocks and folders == state.folders:
+        return state
+    return replace(state, blocks=now, folders=folders)
 
 
 def compiled(tx: Tx, state: AgentState, work: Work) -> Message:

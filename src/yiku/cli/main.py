@@ -38,12 +38,14 @@ COMMANDS = {
     "import": ("load:import_file", "Remember a file: JSON Lines, plain text or Markdown."),
     "export": ("export:export", "Write an archive as JSON Lines."),
     "archive": ("archive:archive", "List, make, rename and delete archives."),
+    "folder": ("folder:folder", "Files that agents read: upload, see how far, give to agents."),
     "role": ("role:role", "Experts with a memory of their own: make, change, correct, reroute."),
     "skill": ("skill.command:skill", "How memories are written and found: see, change, decide."),
     "route": ("routing:route", "Show which roles a text would go to."),
     "gate": ("routing:gate", "Show which roles speak in a context."),
     "block": ("block:block", "List and show core memory's blocks; undo their changes."),
     "tool": ("tool:tool", "Add, list, show, run and remove custom tools."),
+    "mcp": ("mcp:mcp", "MCP servers, whose tools agents may use: add, try, refresh, remove."),
     "backup": ("upkeep:backup", "Copy the database to a file while it is in use."),
     "restore": ("upkeep:restore", "Put a backup in the database's place."),
     "verify": ("upkeep:verify", "Check the database, or a backup, row by row."),
@@ -72,6 +74,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.DatabaseUnreachable: 5,
     errors.ProviderUnavailable: 5,
     errors.SandboxUnavailable: 5,
+    errors.McpUnavailable: 5,
     errors.YikuError: 1,
 }
 """The nearest class of an error decides."""

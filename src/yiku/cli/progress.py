@@ -11,7 +11,7 @@ from yiku.cli.options import Asked
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-Unit = Literal["passages", "bytes", "pages", "messages"]
+Unit = Literal["passages", "bytes", "pages", "messages", "chunks"]
 
 
 class Bar:

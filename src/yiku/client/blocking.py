@@ -12,6 +12,7 @@ from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
 from yiku.client.conversations import ConversationClient
+from yiku.client.folders import FolderClient
 from yiku.client.memory import MemoryClient
 from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
@@ -128,6 +129,32 @@ class BlockingConversations:
     messages = blocking(ConversationClient.messages)
     compact = blocking(ConversationClient.compact)
     cancel = blocking(ConversationClient.cancel)
+
+
+class BlockingFolders:
+    """The folders of a memory, for programs without an event loop."""
+
+    def __init__(self, client: FolderClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(FolderClient.create)
+    get = blocking(FolderClient.get)
+    list = blocking(FolderClient.list)
+    update = blocking(FolderClient.update)
+    delete = blocking(FolderClient.delete)
+    upload = blocking(FolderClient.upload)
+    wait = blocking(FolderClient.wait)
+    files = blocking(FolderClient.files)
+    file = blocking(FolderClient.file)
+    delete_file = blocking(FolderClient.delete_file)
+    attach = blocking(FolderClient.attach)
+    detach = blocking(FolderClient.detach)
+    open = blocking(FolderClient.open)
+    close = blocking(FolderClient.close)
 
 
 class BlockingSchedules:
@@ -256,6 +283,11 @@ class BlockingMemory:
     def conversations(self) -> BlockingConversations:
         """Agents' conversations beside their own."""
         return BlockingConversations(self.client.conversations, self)
+
+    @property
+    def folders(self) -> BlockingFolders:
+        """Folders, and the files in them that agents read."""
+        return BlockingFolders(self.client.folders, self)
 
     @property
     def schedules(self) -> BlockingSchedules:

@@ -12,6 +12,7 @@ from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
 from yiku.client.conversations import ConversationClient
 from yiku.client.filters import Filters
+from yiku.client.folders import FolderClient
 from yiku.client.roles import RoleCalls
 from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
@@ -52,6 +53,11 @@ class MemoryClient(RoleCalls):
     def conversations(self) -> ConversationClient:
         """Agents' conversations beside their own."""
         return ConversationClient(self._http)
+
+    @cached_property
+    def folders(self) -> FolderClient:
+        """Folders, and the files in them that agents read."""
+        return FolderClient(self._http)
 
     @cached_property
     def schedules(self) -> ScheduleClient:

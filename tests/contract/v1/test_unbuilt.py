@@ -7,11 +7,8 @@ from tests.fixtures.letta import Driver
 
 async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -> None:
     for words, method in (
-        ("folders", lambda c: c.folders.list()),
-        ("folders", lambda c: c.folders.files.list("folder-x")),
         ("MCP servers", lambda c: c.mcp_servers.list()),
         ("templates", lambda c: c.templates.create(type="agent", agent_id="agent-x")),
-        ("files and folders", lambda c: c.agents.folders.attach("folder-x", agent_id="agent-x")),
         ("identities", lambda c: c.agents.identities.attach("i-x", agent_id="agent-x")),
         ("Letta's own cloud", lambda c: c.access_tokens.delete("x", body={})),
     ):

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState
+from yiku.core.audit import Act
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId
 from yiku.core.memory import Archive, Passage
 from yiku.core.message import Message, Summary
 from yiku.core.role import Role
 from yiku.core.tenant import Actor
 from yiku.store import agents as store
-from yiku.store import archives, conversations, memberships, messages, passages, roles
+from yiku.store import archives, audit, conversations, memberships, messages, passages, roles
 from yiku.store.database import Tx
 
 PAGE = 200
@@ -45,7 +46,10 @@ class Kept:
 async def outline(
     agents: Agents, actor: Actor, agent_id: AgentId, conversation_id: ConversationId | None = None
 ) -> Outline:
-    """Raises: AgentNotFound, ConversationNotFound, StoreError."""
+    """What begins an export, which is on record.
+
+    Raises: AgentNotFound, ConversationNotFound, StoreError.
+    """
 
     def unit(tx: Tx) -> Outline:
         state = store.state(tx, agent_id)
@@ -62,7 +66,12 @@ async def outline(
             roles={one.id: roles.list_all(tx, one.id) for one in homes},
         )
 
-    return await agents.database.read(actor, unit)
+    found = await agents.database.read(actor, unit)  # at one moment, as no writing sees it
+    name = found.state.agent.config.name
+    await agents.database.write(
+        actor.bookkeeper, lambda tx: audit.note(tx, Act.AGENT_EXPORT, agent_id, name=name)
+    )
+    return found
 
 
 async def message_pages(

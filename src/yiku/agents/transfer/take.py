@@ -23,6 +23,7 @@ from yiku.agents.transfer.carried import (
     Taken,
     Wishes,
 )
+from yiku.core.audit import Act
 from yiku.core.errors import AgentNotFound
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, new_id, new_ids
 from yiku.core.memory import Draft
@@ -31,7 +32,7 @@ from yiku.core.tenant import Actor
 from yiku.memory import ingest
 from yiku.memory.roles import manage
 from yiku.store import agents as store
-from yiku.store import imports, messages
+from yiku.store import audit, imports, messages
 from yiku.store.database import Tx
 from yiku.store.imports import Made
 
@@ -176,6 +177,8 @@ def first_step(tx: Tx, mark: str, ready: Prepared) -> Begun:
              for key, one in begun.archive_ids.items()]  # fmt: skip
     kept += [(name, Made(kind=PART, target_id="", position=0)) for name in (MESSAGES, PASSAGES)]
     imports.put(tx, mark, kept)
+    for agent_id in begun.agent_ids.values():
+        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark)
     return begun
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from yiku.server.v1 import (
     agent_blocks,
+    agent_files,
     agent_messages,
     agent_tools,
     agents,
@@ -14,6 +15,7 @@ from yiku.server.v1 import (
     blocks,
     conversation_messages,
     conversations,
+    folders,
     health,
     mcp_servers,
     messages,
@@ -35,6 +37,7 @@ def build() -> Sequence[Routes]:
         agents.router,
         agent_blocks.router,
         agent_tools.router,
+        agent_files.router,
         agent_messages.router,
         batches.router,  # before `/v1/messages/{message_id}`
         messages.router,
@@ -47,6 +50,7 @@ def build() -> Sequence[Routes]:
         tools.router,
         mcp_servers.router,
         archives.router,
+        folders.router,
         passages.router,
         models.router,
     )

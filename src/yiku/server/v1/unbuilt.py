@@ -6,10 +6,8 @@ import re
 from collections.abc import Mapping
 
 LATER: Mapping[str, str] = {
-    r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"agents/[^/]+/identities": "identities of agents",
     r"agents/[^/]+/groups?": "groups of agents",
-    r"(folders|sources)": "folders",
     r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
     r"identities": "identities",

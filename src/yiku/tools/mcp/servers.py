@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from yiku.core.audit import Act
 from yiku.core.errors import InvalidMcpServer, McpUnavailable, NotAllowed, SecretUnreadable, checked
 from yiku.core.ids import McpServerId, ToolId, new_id
 from yiku.core.mcp import (
     Answered,
     Connection,
+    Found,
     Lent,
     McpServer,
     Remote,
@@ -24,6 +26,7 @@ from yiku.core.mcp import (
 )
 from yiku.core.tenant import Actor, Scope
 from yiku.core.tool import Tool
+from yiku.store import audit
 from yiku.store import mcp_servers as store
 from yiku.store.database import Database, Tx, demand
 from yiku.store.vault import Vault
@@ -67,6 +70,7 @@ class McpServers:
                 **self._kept(tx.actor, connection),
             )
             store.add(tx, made)
+            audit.note(tx, Act.MCP_SERVER_ADD, made.id, name=name, transport=made.transport)
             return made
 
         return await self._read_in(actor, await self.database.write(actor, unit))
@@ -101,6 +105,7 @@ class McpServers:
                 **self._kept(tx.actor, connection),
             )
             store.put(tx, seen, one)
+            audit.note(tx, Act.MCP_SERVER_UPDATE, one.id, name=one.name, transport=one.transport)
             return one
 
         put = await self.database.write(actor, unit)
@@ -125,7 +130,9 @@ class McpServers:
 
         def unit(tx: Tx) -> McpServer:
             demand_admin(tx.actor, store.get(tx, server_id).transport)
-            return store.remove(tx, server_id)
+            gone = store.remove(tx, server_id)
+            audit.note(tx, Act.MCP_SERVER_DELETE, gone.id, name=gone.name)
+            return gone
 
         gone = await self.database.write(actor, unit)
         self.pool.drop(server_id)
@@ -141,15 +148,26 @@ class McpServers:
         demand(actor, Scope.WRITE)
         server = await self.get(actor, server_id)
         try:
-            connection = filled(self._to_connect(server), variables)
-            found = await ask.tools(self.pool, server.id, connection)
+            found = await self.listing(actor, server, variables)
         except (McpUnavailable, NotAllowed, SecretUnreadable) as error:
             problem = error.message
             await self.database.write(actor, lambda tx: note(tx, server_id, problem))
-            if isinstance(error, McpUnavailable):
-                raise ask.unreachable(server.name, problem) from error
             raise
         return await self.database.write(actor, lambda tx: sync(tx, server, found))
+
+    async def listing(
+        self, actor: Actor, server: McpServer, variables: Mapping[str, str] = NO_VARIABLES
+    ) -> list[Found]:
+        """The tools it has now; nothing is stored.
+
+        Raises: McpUnavailable, NotAllowed, SecretUnreadable.
+        """
+        demand(actor, Scope.WRITE)
+        connection = filled(self._to_connect(server), variables)
+        try:
+            return await ask.tools(self.pool, server.id, connection)
+        except McpUnavailable as error:
+            raise ask.unreachable(server.name, error.message) from error
 
     async def tools(self, actor: Actor, server_id: McpServerId) -> list[Lent]:
         """Its tools as they were last read. Raises: McpServerNotFound."""
