@@ -47,10 +47,7 @@ def state_in(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) 
     state = rows.state(tx, agent_id)
     if conversation_id is None:
         return state
-    there = conversations.get(tx, conversation_id)
-    if there.agent_id != agent_id:
-        raise conversations.no_conversation(conversation_id)
-    return as_in(state, there)
+    return as_in(state, conversations.demand(tx, agent_id, conversation_id))
 
 
 def as_in(state: AgentState, there: Conversation) -> AgentState:

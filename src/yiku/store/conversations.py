@@ -89,6 +89,14 @@ def get(tx: Tx, conversation_id: ConversationId) -> Conversation:
     return of_row(rows[0])
 
 
+def demand(tx: Tx, agent_id: AgentId, conversation_id: ConversationId) -> Conversation:
+    """It, where it is this agent's. Raises: ConversationNotFound."""
+    found = get(tx, conversation_id)
+    if found.agent_id != agent_id:
+        raise no_conversation(conversation_id)
+    return found
+
+
 def note_asked(tx: Tx, agent_id: AgentId, conversation_id: ConversationId) -> Conversation:
     """Somebody asks something in it. Whoever deletes it waits for this transaction's end.
 

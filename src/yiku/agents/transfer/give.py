@@ -14,7 +14,7 @@ from yiku.core.message import Message, Summary
 from yiku.core.role import Role
 from yiku.core.tenant import Actor
 from yiku.store import agents as store
-from yiku.store import archives, audit, memberships, messages, passages, roles
+from yiku.store import archives, audit, conversations, memberships, messages, passages, roles
 from yiku.store.database import Tx
 
 PAGE = 200
@@ -46,10 +46,15 @@ class Kept:
 async def outline(
     agents: Agents, actor: Actor, agent_id: AgentId, conversation_id: ConversationId | None = None
 ) -> Outline:
-    """What begins an export, which is on record. Raises: AgentNotFound, StoreError."""
+    """What begins an export, which is on record.
+
+    Raises: AgentNotFound, ConversationNotFound, StoreError.
+    """
 
     def unit(tx: Tx) -> Outline:
         state = store.state(tx, agent_id)
+        if conversation_id is not None:
+            conversations.demand(tx, agent_id, conversation_id)
         homes = [archives.get(tx, one) for one in state.archives]
         return Outline(
             state=state,

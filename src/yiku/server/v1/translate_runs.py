@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from yiku.core.errors import Invalid
+from yiku.core.errors import ConversationNotFound, Invalid
 from yiku.core.ids import AgentId, ConversationId, RunId, StepId
 from yiku.core.memory import Json
 from yiku.core.model import Usage
@@ -221,7 +221,16 @@ def run_conversation(named: str | None) -> ConversationId | None:
     """As rows of runs name it: empty is an agent's own; None: all."""
     if named is None:
         return None
-    return ConversationId("" if named == "default" or named.startswith("agent-") else named)
+    if named == "default" or named.startswith("agent-"):
+        return ConversationId("")
+    return conversation_named(named)
+
+
+def conversation_named(some_id: str) -> ConversationId:
+    """Raises: ConversationNotFound where it can't be one's id, and no database be asked for it."""
+    if not some_id.isprintable():
+        raise ConversationNotFound(f"There is no conversation {some_id!r}.")
+    return ConversationId(some_id)
 
 
 def runs_can_match(query: wire.RunQuery) -> bool:

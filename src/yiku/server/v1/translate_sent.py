@@ -29,7 +29,7 @@ from yiku.core.model import ToolSpec
 from yiku.core.run import RunRequest
 from yiku.server.v1 import wire_sent as wire
 from yiku.server.v1.translate_messages import Form, said_by
-from yiku.server.v1.translate_runs import moment_in
+from yiku.server.v1.translate_runs import conversation_named, moment_in
 from yiku.server.v1.wire import Page
 
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
@@ -180,7 +180,7 @@ def return_in(one: wire.ToolReturnIn, pending: Message | None) -> ToolReturn:
 
 def conversation_in(name: str | None) -> ConversationId | None:
     """None: the agent's own conversation, which v1 calls the default one."""
-    return None if name is None or name == "default" else ConversationId(name)
+    return None if name is None or name == "default" else conversation_named(name)
 
 
 def message_filter(agent_id: str, query: wire.MessageQuery) -> MessageFilter:
@@ -199,7 +199,7 @@ def searched_conversation(body: wire.MessageSearchIn) -> ConversationId | None:
     """
     named, agent_id = body.conversation_id, body.agent_id
     if named != "default":
-        return None if named is None else ConversationId(named)
+        return None if named is None else conversation_named(named)
     if agent_id is None:
         raise Invalid(
             "Each agent has a conversation `default`: say which agent's, by its `agent_id`.",

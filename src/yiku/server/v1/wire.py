@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
 LOOKED_UP = frozenset(
-    {"after", "before", "agent_id", "archive_id", "message_id", "run_id"}
+    {"after", "before", "agent_id", "archive_id", "conversation_id", "message_id", "run_id"}
     | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message", "run")}
 )
 """Fields that hold ids: one that can't be anybody's is not found, like any other."""
