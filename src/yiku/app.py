@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from yiku.agents.runner import Runner
 from yiku.agents.shared import Agents
+from yiku.agents.traces import StepTraces
 from yiku.core.ports import Embedder, LanguageModel, Sandbox
 from yiku.core.telemetry import SILENT, Telemetry
 from yiku.memory.archival import ArchivalMemory, Policy
@@ -117,6 +118,9 @@ async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerat
         skills = skills_of(settings, memory, models, designers)
         opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
+        traces = step_traces(settings, memory.database)
+        if traces is not None:
+            opened.push_async_callback(traces.close)
         opened.push_async_callback(tools.mcp.pool.close)
         agents = Agents(
             database=memory.database,
@@ -127,9 +131,15 @@ async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerat
             recall=RecallIndexer(memory),
             default_embedding=settings.embedding,
             compact_threshold=settings.compact_threshold,
+            traces=traces,
             telemetry=telemetry,
         )
-        runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
+        runner = Runner(
+            agents,
+            lease_s=settings.lease_s,
+            wait_s=settings.run_wait_s,
+            drain_s=settings.shutdown_s,
+        )
         opened.push_async_callback(runner.close)
         yield App(
             settings=settings,
@@ -192,6 +202,10 @@ async def archival_memory(
         roles=roles,
         gatings=gatings,
     )
+
+
+def step_traces(settings: Settings, database: Database) -> StepTraces | None:
+    return StepTraces(database, settings.step_traces_keep) if settings.step_traces == "on" else None
 
 
 def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:

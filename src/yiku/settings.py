@@ -162,6 +162,14 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds a message waits for the agent's run before it; then: 409 AgentBusy.",
     )
+    step_traces: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether it is kept what a language model was shown and said in each step of a"
+        " run; it holds memories.",
+    )
+    step_traces_keep: int = Field(
+        default=1_000, ge=1, description="So many traces of steps are kept of an organization."
+    )
     tool_requirements: Literal["off", "admin", "write"] = Field(
         default="admin",
         description="Who may have the packages that a custom tool asks for installed, wheels only:"

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from yiku.agents import schedules, session
+from yiku.agents import batches, schedules, session
 from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
@@ -87,6 +87,9 @@ def handlers_of(app: App) -> dict[str, Handler]:
             app.skills, admin, name=None if name is None else str(name)
         )
 
+    async def batched(actor: Actor, job: Job) -> object:
+        return await batches.look(app.database, app.runner, actor, job.key)
+
     async def read_file(actor: Actor, job: Job) -> object:
         return await file_job.run(app.files, actor, job)
 
@@ -101,6 +104,7 @@ def handlers_of(app: App) -> dict[str, Handler]:
         saving.JOB: encoded,
         JUDGE: judged,
         EVOLVE: evolved,
+        batches.JOB: batched,
         JOB: read_file,
         ERASE: erase_file,
         schedules.JOB: fired,
@@ -190,6 +194,11 @@ class Worker:
         if any(kind in self._handlers for kind in self._schedules):
             plan = asyncio.create_task(self._plan_all(), name="yiku-worker-plan")
             self._tasks = [*self._tasks, plan]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes jobs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def close(self) -> None:
         """End; what can't be ended soon is given back, so that another may have it at once."""

@@ -19,7 +19,7 @@ from yiku.agents.prompt import progress_in
 from yiku.agents.shared import Agents
 from yiku.agents.turns import Turns
 from yiku.agents.work import Work
-from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
+from yiku.core.errors import AgentBusy, NotFound, ServerEnding, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
@@ -60,6 +60,7 @@ class Runner:
         """Of those, and of runs that wait to begin or to go on."""
         self._watching: set[asyncio.Task[None]] = set()
         self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
+        self._closing: asyncio.Task[None] | None = None
         self._keeper = Keeper(agents.database, lease_s, self._works, self._tasks, self._take_over)
 
     async def open(self) -> None:
@@ -72,10 +73,19 @@ class Runner:
         await self._keeper.open()
 
     async def close(self) -> None:
-        """Let runs end; park those that take too long: the next process goes on with them."""
+        """Begin nothing any more; let runs end, and park those that take too long: the next
+        process goes on with them. Closed again, this waits for the same end."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="yiku-runner-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         await self._agents.recall.stop()
         waiting = [task for run_id, task in self._tasks.items() if run_id not in self._works]
         await ended(*waiting, *self._watching)
+        for run_id, active in self._recent.items():
+            if run_id not in self._works:  # it goes on elsewhere, or later
+                active.tell(Ended(active.run))
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=self._drain_s)
         await self._keeper.close()
@@ -101,8 +111,9 @@ class Runner:
         begin no run: the one they began before is returned.
 
         Raises: AgentNotFound, ConversationNotFound, AgentBusy, ApprovalPending, NothingToApprove,
-        Invalid, IdempotencyConflict, StoreError.
+        Invalid, IdempotencyConflict, ServerEnding, StoreError.
         """
+        self._demand_open()
         await self.open()
         if request.model is not None:
             self._agents.models.demand_provider(request.model)
@@ -125,6 +136,11 @@ class Runner:
             return await self._queue(actor, asked)
         if not await self._turns.take(place, self._wait_s):
             raise busy(agent_id)
+        try:
+            self._demand_open()
+        except ServerEnding:
+            self._turns.give_back(place)
+            raise
         try:
             # Who asked may go away in the middle of it; what is stored then has begun.
             return await asyncio.shield(asyncio.create_task(self._begin(actor, asked, until)))
@@ -181,6 +197,11 @@ class Runner:
         self._follow(actor, active)
         return active
 
+    def _demand_open(self) -> None:
+        """Raises: ServerEnding."""
+        if self._closing is not None:
+            raise ServerEnding
+
     async def _begin(self, actor: Actor, asked: Asked, until: float) -> ActiveRun:
         """Begin a run whose turn it is; the turn is given back with its end.
 
@@ -197,6 +218,7 @@ class Runner:
                 except AgentBusy:  # another process runs it
                     if asked.request.background or time.monotonic() + pause > until:
                         raise
+                    self._demand_open()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_POLL_S)
         except BaseException:

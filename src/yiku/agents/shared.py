@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from yiku.agents.traces import StepTraces
 from yiku.context.budget import Calibration
 from yiku.context.compact import THRESHOLD
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW, Agent
@@ -32,6 +33,8 @@ class Agents:
     """The handle of what makes all vectors, whatever an agent names."""
     compact_threshold: int = THRESHOLD
     """Messages of a conversation beyond which a run asks for session compaction."""
+    traces: StepTraces | None = None
+    """None: what models are shown isn't kept."""
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
     contexts: Contexts = field(default_factory=Contexts)

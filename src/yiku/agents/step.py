@@ -56,7 +56,10 @@ async def make(work: Work, trying: Trying) -> StopReason | None:
         ttft_ns=thought.ttft_ns,
     )
     outcome = Outcome(message=message, judged=judged, row=row, finish=thought.answer.finish)
-    return await carry_out(work, outcome)
+    stop = await carry_out(work, outcome)
+    if work.agents.traces is not None:
+        work.agents.traces.note(work.actor, trying.step_id, thought.prompt, thought.answer)
+    return stop
 
 
 async def carry_out(work: Work, outcome: Outcome) -> StopReason | None:

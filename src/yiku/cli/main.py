@@ -20,6 +20,10 @@ from yiku.core import errors
 COMMANDS = {
     "chat": ("chat.command:chat", "Talk with an agent that remembers."),
     "agent": ("agent.command:agent", "Make, show, change and delete agents; see their runs."),
+    "conversation": (
+        "conversation:conversation",
+        "List, show, fork and delete agents' conversations.",
+    ),
     "schedule": ("schedule:schedule", "Send agents messages later, once or again and again."),
     "add": ("remember:add", "Remember a text."),
     "search": ("find:search", "Find memories by meaning and by words."),

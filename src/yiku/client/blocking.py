@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
+from yiku.client.conversations import ConversationClient
 from yiku.client.folders import FolderClient
 from yiku.client.memory import MemoryClient
 from yiku.client.schedules import ScheduleClient
@@ -103,6 +104,31 @@ class BlockingAgents:
     runs = blocking(AgentClient.runs)
     get_run = blocking(AgentClient.get_run)
     steps = blocking(AgentClient.steps)
+
+
+class BlockingConversations:
+    """Agents' conversations beside their own, for programs without an event loop."""
+
+    def __init__(self, client: ConversationClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def start(self, work: Awaitable[T]) -> Future[T]:
+        return self._memory.start(work)
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(ConversationClient.create)
+    get = blocking(ConversationClient.get)
+    list = blocking(ConversationClient.list)
+    update = blocking(ConversationClient.update)
+    delete = blocking(ConversationClient.delete)
+    fork = blocking(ConversationClient.fork)
+    send = blocking(ConversationClient.send)
+    messages = blocking(ConversationClient.messages)
+    compact = blocking(ConversationClient.compact)
+    cancel = blocking(ConversationClient.cancel)
 
 
 class BlockingFolders:
@@ -252,6 +278,11 @@ class BlockingMemory:
     def agents(self) -> BlockingAgents:
         """The agents that live there."""
         return BlockingAgents(self.client.agents, self)
+
+    @property
+    def conversations(self) -> BlockingConversations:
+        """Agents' conversations beside their own."""
+        return BlockingConversations(self.client.conversations, self)
 
     @property
     def folders(self) -> BlockingFolders:

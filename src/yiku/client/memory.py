@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
+from yiku.client.conversations import ConversationClient
 from yiku.client.filters import Filters
 from yiku.client.folders import FolderClient
 from yiku.client.roles import RoleCalls
@@ -47,6 +48,11 @@ class MemoryClient(RoleCalls):
     def agents(self) -> AgentClient:
         """The agents that live there."""
         return AgentClient(self._http)
+
+    @cached_property
+    def conversations(self) -> ConversationClient:
+        """Agents' conversations beside their own."""
+        return ConversationClient(self._http)
 
     @cached_property
     def folders(self) -> FolderClient:

@@ -85,6 +85,7 @@ YikuError
 ├── SandboxUnavailable
 ├── McpUnavailable
 ├── QuotaExceeded
+├── ServerEnding
 ├── RunFailed
 └── ProviderError
     ├── ProviderUnavailable
@@ -147,6 +148,7 @@ from yiku.core.faults.failed import QuotaExceeded as QuotaExceeded
 from yiku.core.faults.failed import RunFailed as RunFailed
 from yiku.core.faults.failed import SandboxUnavailable as SandboxUnavailable
 from yiku.core.faults.failed import SecretUnreadable as SecretUnreadable
+from yiku.core.faults.failed import ServerEnding as ServerEnding
 from yiku.core.faults.failed import StoreError as StoreError
 from yiku.core.faults.invalid import BlockTooLong as BlockTooLong
 from yiku.core.faults.invalid import EditRefused as EditRefused

@@ -10,6 +10,7 @@ from typing import Literal
 
 from yiku.core.ids import (
     AgentId,
+    BatchId,
     ConversationId,
     MessageId,
     OrganizationId,
@@ -206,6 +207,8 @@ class MessageFilter:
     step_id: StepId | None = None
     roles: Sequence[MessageRole] | None = None
     group_id: str | None = None
+    batch_id: BatchId | None = None
+    """Of the runs of its items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.SandboxUnavailable: 503,
     errors.McpUnavailable: 503,
     errors.QuotaExceeded: 429,
+    errors.ServerEnding: 503,
     errors.RunFailed: 500,
     errors.YikuError: 500,
 }
@@ -233,6 +234,7 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.worker = None  # who has one here says so
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, settings=app.settings)
     asgi.add_middleware(Watched, telemetry=app.watching.telemetry)

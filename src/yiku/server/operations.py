@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from starlette.responses import Response
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from typing import Protocol
 
-from yiku.core.errors import NotAllowed, NotFound
-from yiku.core.tenant import LOCAL_ORGANIZATION, Actor
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from yiku.app import App
+from yiku.core.errors import MigrationNeeded, NotAllowed, NotFound, YikuError
+from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION, Actor
 from yiku.server.levels import levels_of
 from yiku.server.memory import Asks, Here
+from yiku.store import schema
 
 router = APIRouter(include_in_schema=False)
+
+READY_S = 5.0
+
+
+class Worker(Protocol):
+    """What carries out jobs in this process, seen from here."""
+
+    @property
+    def alive(self) -> bool: ...
 
 
 @router.get("/metrics")
@@ -23,6 +38,50 @@ async def metrics(app: Here, actor: Asks) -> Response:
     from yiku.telemetry.metrics import FORM
 
     return Response(counted.page(await levels_of(app)), media_type=FORM)
+
+
+@router.get("/ready")
+async def ready(request: Request, app: Here) -> Response:
+    """Whether the server can do its work; 503, and what is missing, where it can't. Needs no key,
+    and tells no more than that."""
+    problems = {name: problem async for name, problem in problems_of(request, app)}
+    told = {name: problem or "ok" for name, problem in problems.items()}
+    whole = not any(problems.values())
+    headers = None if whole else {"Retry-After": "1"}
+    return JSONResponse({"ready": whole, **told}, 200 if whole else 503, headers)
+
+
+async def problems_of(request: Request, app: App) -> AsyncGenerator[tuple[str, str | None]]:
+    """Part by part; None: nothing is wrong with it."""
+    state = request.app.state
+    yield "server", "ending" if state.ending else None
+    yield "database", await problem_with(database_serves(app))
+    worker: Worker | None = state.worker
+    if worker is not None:
+        yield "worker", None if worker.alive else "ended"
+    if not getattr(state, "embeds", False):
+        problem = await problem_with(app.memory.embedder.embed(["ready"], purpose="query"))
+        # Once it could, it isn't asked again: providers count what they are asked.
+        state.embeds = problem is None
+        yield "embedding", problem
+    else:
+        yield "embedding", None
+
+
+async def database_serves(app: App) -> None:
+    """Raises: StoreError, MigrationNeeded where another version has changed the schema."""
+    if not await app.database.read(LOCAL_ACTOR, lambda tx: schema.is_current(tx.connection)):
+        raise MigrationNeeded
+
+
+async def problem_with(asked: Awaitable[object]) -> str | None:
+    """The kind of what went wrong; None: nothing did."""
+    try:
+        async with asyncio.timeout(READY_S):
+            await asked
+    except (YikuError, TimeoutError) as error:
+        return type(error).__name__
+    return None
 
 
 def demand_owner(actor: Actor) -> None:

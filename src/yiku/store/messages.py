@@ -28,6 +28,7 @@ from yiku.store.database import Tx
 from yiku.store.forms import Form, askable, parsed
 from yiku.store.hot import Select
 from yiku.store.paging import Order, Place
+from yiku.store.place_tables import batch_item
 from yiku.store.tables import from_micros
 
 FORM = Form(message)
@@ -229,6 +230,12 @@ def conditions(tx: Tx, wanted: MessageFilter) -> list[ColumnElement[bool]]:
         found.append(message.c.conversation_id == wanted.conversation_id)
     elif not wanted.all_conversations and not of_a_run:
         found.append(message.c.conversation_id == "")
+    if wanted.batch_id is not None:
+        of_items = select(batch_item.c.run_id).where(
+            batch_item.c.batch_id == wanted.batch_id,
+            batch_item.c.organization_id == tx.actor.organization_id,
+        )
+        found.append(message.c.run_id.in_(of_items))
     if wanted.roles is not None:
         found.append(message.c.role.in_([role.value for role in wanted.roles]))
     return found

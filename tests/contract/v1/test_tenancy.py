@@ -48,6 +48,8 @@ REFUSED: list[Reference] = [
          {"messages": [{"approve": True, "approval_request_id": "{message_id}"}]})
         for way in ("", "/stream", "/async")
     ),
+    ("POST", "/v1/messages/batches", {"requests": [{"agent_id": "agent-x",
+     "messages": [{"approve": True, "approval_request_id": "{message_id}"}]}]}),
     ("POST", "/v1/conversations/{conversation_id}/messages",
      {"messages": [{"approve": True, "approval_request_id": "{message_id}"}]}),
 ]  # fmt: skip
@@ -78,6 +80,9 @@ OF_NO_ROW = {
     "trace_ids": "of an observer's; compared with one's own rows",
 }
 """Fields that are called ids, and lead to no row."""
+
+NEEDS_AN_AGENT = {"/v1/conversations/", "/v1/messages/batches"}
+"""What a newcomer can't make."""
 
 OF_THE_SERVER = {"/v1/health/", "/v1/models/", "/v1/models/embedding"}
 """What is told to everybody."""
@@ -201,7 +206,7 @@ async def test_names_of_one_organization_are_free_in_another(world: World) -> No
         "/v1/tools/": {"source_code": SOURCE},
     }
     for method, path in without_ids():
-        if method == "GET" or path == "/v1/conversations/":  # one needs an agent
+        if method == "GET" or path in NEEDS_AN_AGENT:
             continue
         body = names.get(path, BODIES.get((method, path.rstrip("/"))))
         body = {key: one for key, one in (body or {}).items() if key != "agent_id"}

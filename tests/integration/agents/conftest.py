@@ -73,6 +73,12 @@ class Server:
         assert self._process is not None
         return self._process.poll() is not None
 
+    @property
+    def code(self) -> int | None:
+        """How it ended."""
+        assert self._process is not None
+        return self._process.returncode
+
     def stop(self) -> None:
         """It isn't given the processor, as on a machine that sleeps; until `go_on`."""
         assert self._process is not None

@@ -55,6 +55,13 @@ class QuotaExceeded(YikuError):
     """The organization has used what it may."""
 
 
+class ServerEnding(YikuError):
+    """This server ends, and begins nothing any more: ask again, of another one or when it is back.
+
+    Nothing of what was asked has been stored.
+    """
+
+
 class RunFailed(YikuError):
     """The run failed."""
 

@@ -11,6 +11,7 @@ from yiku.server.v1 import (
     agent_tools,
     agents,
     archives,
+    batches,
     blocks,
     conversation_messages,
     conversations,
@@ -38,6 +39,7 @@ def build() -> Sequence[Routes]:
         agent_tools.router,
         agent_files.router,
         agent_messages.router,
+        batches.router,  # before `/v1/messages/{message_id}`
         messages.router,
         conversations.router,
         conversation_messages.router,

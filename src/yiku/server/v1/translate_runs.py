@@ -23,6 +23,7 @@ from yiku.core.run import (
 from yiku.server.v1 import wire_messages
 from yiku.server.v1 import wire_runs as wire
 from yiku.server.v1.translate_messages import form_of
+from yiku.store.step_traces import StepTrace
 
 ACTIVE = (RunStatus.CREATED, RunStatus.RUNNING)
 
@@ -146,6 +147,21 @@ def metrics_out(one: Step) -> wire.MetricsOut:
         llm_request_start_ns=start,
         llm_request_ns=one.model_ns,
         tool_execution_ns=one.tools_ns,
+    )
+
+
+def trace_out(one: Step, kept: StepTrace) -> wire.TraceOut:
+    return wire.TraceOut(
+        id=f"provider_trace-{one.id.removeprefix('step-')}",
+        step_id=one.id,
+        run_id=one.run_id,
+        agent_id=one.agent_id,
+        org_id=one.organization_id,
+        request_json=dict(kept.request),
+        response_json=dict(kept.response),
+        created_at=kept.created_at,
+        latency_ms=None if one.model_ns is None else one.model_ns // 1_000_000,
+        llm_config={"handle": one.model, "context_window": one.context_window},
     )
 
 

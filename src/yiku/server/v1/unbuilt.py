@@ -8,7 +8,6 @@ from collections.abc import Mapping
 LATER: Mapping[str, str] = {
     r"agents/[^/]+/identities": "identities of agents",
     r"agents/[^/]+/groups?": "groups of agents",
-    r"messages/batches": "batches of messages",
     r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
     r"identities": "identities",
