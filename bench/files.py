@@ -101,8 +101,7 @@ def measured(plan: FilePlan, server: YikuProcess, client: Letta, source: Path) -
             raise RuntimeError(now.error_message)
         if now.processing_status != "embedding":
             parsed = time.perf_counter()
-        else:
-            watch.note(now.chunks_embedded or 0, server.memory_mb())
+        watch.note(now.chunks_embedded or 0, server.memory_mb())
         time.sleep(EVERY_S)
     done = time.perf_counter()
     chunks = now.total_chunks or 0
