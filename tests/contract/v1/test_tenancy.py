@@ -26,6 +26,8 @@ from tests.fixtures.sides import (
 from yiku.server.http import routes
 
 FILTERS: list[Reference] = [
+    ("GET", "/v1/agents/", {"identity_id": "{identity_id}"}),
+    ("GET", "/v1/blocks/", {"identity_id": "{identity_id}"}),
     ("GET", "/v1/runs/", {"agent_id": "{agent_id}"}),
     ("GET", "/v1/runs/", {"agent_ids": ["{agent_id}"]}),
     ("GET", "/v1/runs/active", {"agent_ids": ["{agent_id}"]}),
@@ -62,8 +64,6 @@ OF_NO_ROW = {
     "entity_id": "kept as it came",
     "folder_ids": "there are no folders yet",
     "group_id": "kept as it came",
-    "identity_id": "compared with one's own rows",
-    "identity_ids": "kept as they came",
     "project_id": "kept as it came",
     "return_token_ids": "a switch",
     "sender_id": "kept as it came",

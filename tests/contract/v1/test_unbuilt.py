@@ -15,7 +15,6 @@ async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -
         ("agent files (export)", lambda c: c.agents.export_file("agent-x")),
         ("agent files (import)", lambda c: c.agents.import_file(file=b"{}")),
         ("files and folders", lambda c: c.agents.folders.attach("folder-x", agent_id="agent-x")),
-        ("identities", lambda c: c.agents.identities.attach("i-x", agent_id="agent-x")),
         ("Letta's own cloud", lambda c: c.access_tokens.delete("x", body={})),
     ):
         error = await letta.fails(letta_client.InternalServerError, method)

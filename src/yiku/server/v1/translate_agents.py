@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from yiku.agents.make import Attachments, NewAgent
@@ -27,6 +27,7 @@ from yiku.server.v1.translate_models import (
 from yiku.server.v1.translate_rules import rule_of, rule_out
 from yiku.server.v1.translate_sent import message_in
 from yiku.server.v1.translate_tools import tool_out
+from yiku.server.v1.wire_identities import IdentityOut
 from yiku.server.v1.wire_models import Compaction as CompactionForm
 
 Id = TypeVar("Id", bound=str)
@@ -58,6 +59,8 @@ class View:
     """v1's names of what is told of; None: all."""
     secrets: bool = True
     """Whether their values are told."""
+    identities: Mapping[str, IdentityOut] = field(default_factory=dict[str, IdentityOut])
+    """By id, those that the agents are for."""
 
     def tells(self, relation: str) -> bool:
         return self.relations is None or relation in self.relations
@@ -198,7 +201,7 @@ def agent_out(
         secrets=secrets,
         tool_exec_environment_variables=secrets,
         sources=[],
-        identities=[],
+        identities=[view.identities[one] for one in config.identity_ids if one in view.identities],
         identity_ids=list(config.identity_ids) if view.tells("identities") else [],
         message_ids=list(message_ids),
         pending_approval=pending_out(pending) if view.tells("pending_approval") else None,
@@ -274,10 +277,8 @@ def secrets_out(state: AgentState, view: View) -> list[wire.SecretOut]:
     ]
 
 
-def agent_filter(query: wire.AgentQuery) -> AgentFilter | None:
-    """None: no agent can be meant. Raises: Invalid."""
-    if query.identifier_keys:
-        return None  # of identities, and there are none yet
+def agent_filter(query: wire.AgentQuery) -> AgentFilter:
+    """Raises: Invalid."""
     return AgentFilter(
         name=query.name,
         name_has=query.query_text,
@@ -287,6 +288,7 @@ def agent_filter(query: wire.AgentQuery) -> AgentFilter | None:
         template_id=query.template_id,
         base_template_id=query.base_template_id,
         identity_id=query.identity_id,
+        identifier_keys=tuple(query.identifier_keys or ()),
         created_by=query.created_by_id,
         last_stop_reason=stop_reason(query.last_stop_reason),
     )

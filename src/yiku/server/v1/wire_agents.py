@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from yiku.server.v1.wire import BlockIn, BlockOut, Cursors, In, Out
+from yiku.server.v1.wire_identities import IdentityOut
 from yiku.server.v1.wire_models import (
     Budget,
     Compaction,
@@ -172,7 +173,7 @@ class AgentOut(Out):
     secrets: list[SecretOut]
     tool_exec_environment_variables: list[SecretOut]
     sources: list[dict[str, Any]]
-    identities: list[dict[str, Any]]
+    identities: list[IdentityOut]
     identity_ids: list[str]
     tags: list[str]
     metadata: dict[str, Any]
