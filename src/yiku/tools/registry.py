@@ -38,6 +38,7 @@ from yiku.tools import draft as drafts
 from yiku.tools import schema
 from yiku.tools.packages import Packages
 from yiku.tools.portable import Portable
+from yiku.tools.search_engine import SearchEngine
 
 CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
 IN_NAME, ELSEWHERE = 1.0, 0.6
@@ -54,6 +55,10 @@ class Toolbox:
     """What `run_code` runs in where the sandbox can't be; None: nothing."""
     packages: Packages | None = None
     """Where tools' own requirements are; None: tools that have some can't run."""
+    web: SearchEngine | None = None
+    """What `web_search` asks; None: nothing."""
+    fetch_private: bool = False
+    """Whether `fetch_webpage` reads pages of this machine and its network, too."""
 
     async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
         """Raises: InvalidTool, ToolExists."""

@@ -17,12 +17,13 @@ from yiku.core.tenant import Actor, Scope
 from yiku.server.memory import answer
 from yiku.server.v1.listing import answers
 from yiku.server.v1.translate_agents import View, agent_out
+from yiku.server.v1.translate_groups import group_out
 from yiku.server.v1.translate_identities import identity_out
 from yiku.server.v1.translate_models import embedding_out
 from yiku.server.v1.versions import tagged
 from yiku.server.v1.wire_agents import AgentOut
 from yiku.server.v1.wire_models import EmbeddingConfigOut
-from yiku.store import identities, messages
+from yiku.store import groups, identities, messages
 from yiku.store.database import Tx
 
 UNKNOWN = 0
@@ -52,12 +53,15 @@ def view_of(agents: Agents, actor: Actor, relations: frozenset[str] | None = Non
 
 
 def with_whose(tx: Tx, view: View, states: Sequence[AgentState]) -> View:
-    """And for whom these agents are."""
+    """And for whom these agents are, and which groups they manage."""
     ids = {IdentityId(each) for one in states for each in one.agent.config.identity_ids}
-    if not ids or not view.tells("identities"):
-        return view
-    found = identities.states(tx, identities.by_id(tx, sorted(ids)))
-    return replace(view, identities={one.identity.id: identity_out(one) for one in found})
+    if ids and view.tells("identities"):
+        found = identities.states(tx, identities.by_id(tx, sorted(ids)))
+        view = replace(view, identities={one.identity.id: identity_out(one) for one in found})
+    if view.tells("managed_group"):
+        managed = groups.managed_by(tx, [one.agent.id for one in states])
+        view = replace(view, groups={one: group_out(each) for one, each in managed.items()})
+    return view
 
 
 def around(tx: Tx, state: AgentState) -> tuple[list[MessageId], Message | None]:

@@ -27,6 +27,7 @@ from yiku.server.v1.translate_models import (
 from yiku.server.v1.translate_rules import rule_of, rule_out
 from yiku.server.v1.translate_sent import message_in
 from yiku.server.v1.translate_tools import tool_out
+from yiku.server.v1.wire_groups import GroupOut
 from yiku.server.v1.wire_identities import IdentityOut
 from yiku.server.v1.wire_models import Compaction as CompactionForm
 
@@ -61,6 +62,8 @@ class View:
     """Whether their values are told."""
     identities: Mapping[str, IdentityOut] = field(default_factory=dict[str, IdentityOut])
     """By id, those that the agents are for."""
+    groups: Mapping[str, GroupOut] = field(default_factory=dict[str, GroupOut])
+    """By the agent that manages one."""
 
     def tells(self, relation: str) -> bool:
         return self.relations is None or relation in self.relations
@@ -205,8 +208,8 @@ def agent_out(
         identity_ids=list(config.identity_ids) if view.tells("identities") else [],
         message_ids=list(message_ids),
         pending_approval=pending_out(pending) if view.tells("pending_approval") else None,
-        managed_group=None,
-        multi_agent_group=None,
+        managed_group=view.groups.get(one.id),
+        multi_agent_group=view.groups.get(one.id),
         deployment_id=config.deployment_id,
         entity_id=config.entity_id,
         last_stop_reason=one.last_stop_reason,

@@ -19,7 +19,8 @@ Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 OF_ROWS = ("agent", "block", "identity", "tool", "folder", "source", "message", "run")
 LOOKED_UP = frozenset(
-    {"after", "before", "agent_id", "archive_id"} | {f"{noun}_ids" for noun in OF_ROWS}
+    {"after", "before", "agent_id", "manager_agent_id", "archive_id", "shared_block_ids"}
+    | {f"{noun}_ids" for noun in OF_ROWS}
 )
 """Fields that hold ids: one that can't be anybody's is not found, like any other."""
 

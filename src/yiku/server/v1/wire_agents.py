@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from yiku.server.v1.wire import BlockIn, BlockOut, Cursors, In, Out
+from yiku.server.v1.wire_groups import GroupOut
 from yiku.server.v1.wire_identities import IdentityOut
 from yiku.server.v1.wire_models import (
     Budget,
@@ -179,8 +180,8 @@ class AgentOut(Out):
     metadata: dict[str, Any]
     message_ids: list[str]
     pending_approval: dict[str, Any] | None
-    managed_group: dict[str, Any] | None
-    multi_agent_group: dict[str, Any] | None
+    managed_group: GroupOut | None
+    multi_agent_group: GroupOut | None = Field(description="Deprecated: `managed_group`.")
     timezone: str
     enable_sleeptime: bool
     message_buffer_autoclear: bool
