@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from yiku.agents.peers import Peers
 from yiku.context.budget import Calibration
 from yiku.context.compact import THRESHOLD
 from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
@@ -34,6 +35,8 @@ class Agents:
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
     contexts: Contexts = field(default_factory=Contexts)
+    peers: Peers = field(default_factory=Peers)
+    """To agents, the others."""
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()

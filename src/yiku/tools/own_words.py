@@ -58,6 +58,12 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "change": "{count} change, {order}; times are {zone}.",
         "changes": "{count} changes, {order}; times are {zone}.",
         # the rest
+        "from_agent": "[Message of the agent {name} ({id}). It doesn't wait; to answer it, use"
+        " send_message_to_agent_async.]\n{message}",
+        "asked_by_agent": "[Message of the agent {name} ({id}). It waits: what you say now is sent"
+        " to it as your answer.]\n{message}",
+        "sent_to_agent": "Sent. The other agent has it, and goes on by itself.",
+        "no_answer": "(The other agent said nothing.)",
         "sent": "Sent",
         "silent": "The code ran, and printed nothing.",
         "no_text": "(The page has no text.)",
@@ -110,6 +116,12 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "unchanged": "还没有改动过记忆技能。",
         "change": "{count} 处改动，{order}；时间为 {zone}。",
         "changes": "{count} 处改动，{order}；时间为 {zone}。",
+        "from_agent": "【来自智能体 {name}（{id}）的消息。对方没有在等；"
+        "要答复请用 send_message_to_agent_async。】\n{message}",
+        "asked_by_agent": "【来自智能体 {name}（{id}）的消息。对方正在等："
+        "你接下来说的话会作为答复发给它。】\n{message}",
+        "sent_to_agent": "已发送。对方已收到，会自行处理。",
+        "no_answer": "（对方什么也没说。）",
         "sent": "已发送",
         "silent": "代码已运行，没有打印任何内容。",
         "no_text": "（网页没有文字内容。）",

@@ -39,6 +39,12 @@ SAME = (
     *("per_file_view_window_char_limit", "project_id", "template_id", "base_template_id"),
 )
 """Fields that are called the same here."""
+MULTI_AGENT = (
+    "send_message_to_agent_and_wait_for_reply",
+    "send_message_to_agents_matching_tags",
+    "send_message_to_agent_async",
+)
+"""What `include_multi_agent_tools` stands for."""
 RELATIONS = {
     "memory": "blocks",
     "tool_exec_environment_variables": "secrets",
@@ -121,6 +127,7 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
     if form.from_template is not None:
         raise NotFound(f"There is no agent template {form.from_template}.")
     said, first = said_of(form), form.initial_message_sequence
+    multi = MULTI_AGENT if form.include_multi_agent_tools else ()
     said["kind"] = AgentKind(form.agent_type)
     said["model_settings"] = older_settings(form) | settings_of(form.model_settings)
     return NewAgent(
@@ -128,7 +135,7 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
         blocks=tuple(block_content(one) for one in form.memory_blocks or ()),
         block_ids=ids(form.block_ids, BlockId) or (),
         tool_ids=ids(form.tool_ids, ToolId) or (),
-        tools=tuple(dict.fromkeys(form.tools or ())),
+        tools=tuple(dict.fromkeys((*(form.tools or ()), *multi))),
         base_tools=form.include_base_tools,
         base_tool_rules=form.include_base_tool_rules,
         first_messages=None if first is None else tuple(message_in(one) for one in first),
