@@ -156,7 +156,8 @@ class Parrot:
         yield await self.complete(prompt)
 
     async def complete(self, prompt: Prompt) -> Answer:
-        known = [line for line in prompt.system.splitlines() if line.startswith("- [")]
+        shown = [line for one in prompt.messages for line in one.text.splitlines()]
+        known = [line for line in shown if line.startswith("- [")]
         text = known[-1].partition("] ")[2] if known else "I don't know yet."
         return Answer(parts=(Text(text),), usage=Usage(), finish=Finish.END, model=self.model)
 
@@ -167,7 +168,7 @@ async def step(memory: EmbeddingMoEMemory) -> None:
     heading("4. An agent's step: gate, compile, answer, store · 智能体的一步")
     agent = EmbeddingMoEAgent(memory, name="yiku", model=Parrot())
     taken = await agent.step("What should I keep in mind about peanuts and my allergies?")
-    print(f"  active {named(taken.active_roles)}; the model was shown {len(taken.shown)} texts")
+    print(f"  active {named(taken.active_roles)}; the model was shown {len(taken.shown)} memories")
     print(f"  reply: {taken.reply}")
     for what, stored in zip(("message", "reply"), taken.stored, strict=True):
         print(f"  {what}: {stored.outcome}, in {named(stored.roles)}")

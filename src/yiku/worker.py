@@ -23,6 +23,7 @@ from yiku.app import App
 from yiku.core.errors import YikuError
 from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
 from yiku.core.skill import Again, Job
+from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
 from yiku.memory.skills import encode, feedback, saving
 from yiku.memory.skills.designer import run_evolution_cycle
@@ -148,6 +149,7 @@ class Worker:
     ) -> None:
         """`handlers`: by kind, instead of the app's."""
         self._database = app.database
+        self._telemetry = app.watching.telemetry
         self._handlers = handlers_of(app) if handlers is None else handlers
         self._schedules = schedules_of(app) if schedules is None else schedules
         self._after_s = after_s
@@ -256,6 +258,10 @@ class Worker:
 
     async def _carry_out(self, job: Job) -> None:
         """One job, from its handler to the end of its row."""
+        with within(organization=job.organization_id, job=job.seq):
+            await self._to_its_end(job)
+
+    async def _to_its_end(self, job: Job) -> None:
         end = await self._tried(job)
         try:
             await self._database.write(LOCAL_ACTOR, end)
@@ -273,8 +279,9 @@ class Worker:
         if job.key == DAILY and every is None:  # it is not to come again any more
             return lambda tx: outbox.done(tx, job, self._holder)
         try:
-            async with asyncio.timeout(JOB_S):
-                came = await handler(actor_of(job), job)
+            with self._telemetry.doing(Kind.JOB, job.kind, tries=job.tries):
+                async with asyncio.timeout(JOB_S):
+                    came = await handler(actor_of(job), job)
         # A door: whatever a handler raises is its job's problem, and nobody else's.
         except Exception as error:
             return self._failed(job, error)
@@ -292,12 +299,8 @@ class Worker:
         last = job.tries >= outbox.MOST_TRIES
         logger.log(
             logging.ERROR if last else logging.WARNING,
-            "a job failed: %s of %s, try %d: %s%s",
-            job.kind,
-            job.key,
-            job.tries,
-            problem,
-            "; it isn't tried again" if last else "",
+            "a job failed; it isn't tried again" if last else "a job failed",
+            extra={"kind": job.kind, "tries": job.tries, "why": type(error).__name__},
             exc_info=error if is_bug(error) else None,
         )
         pause = timedelta(seconds=pause_after(job.tries))
@@ -358,7 +361,7 @@ def log_failure(what: str, error: Exception) -> None:
     if is_bug(error):
         logger.error(what, exc_info=error)
     else:
-        logger.warning("%s: %s", what, error)
+        logger.warning(what, extra={"why": type(error).__name__})
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:

@@ -6,12 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.servers.scripted_chat import Fails, ScriptedChat
+from tests.servers.scripted_chat import Call, Fails, Says, ScriptedChat
+from yiku.agents import make
+from yiku.agents.make import NewAgent
 from yiku.app import App, build
 from yiku.core import errors
+from yiku.core.ids import AgentId
 from yiku.core.memory import Outcome
 from yiku.core.message import Text
 from yiku.core.model import Answer, Finish, Piece, Prompt, Usage
+from yiku.core.role import Routing
+from yiku.core.run import RunFilter, RunPage, RunStatus
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.roles import (
     EmbeddingMoEAgent,
@@ -20,6 +25,7 @@ from yiku.roles import (
     create_embedding_moe_memory_async,
 )
 from yiku.settings import load
+from yiku.store import runs
 
 OFFER = "The client wants our revised offer before noon on Wednesday"
 PARSER = "The parser module is being rewritten with async Python code"
@@ -49,6 +55,16 @@ async def agent_on(app: App, **options: object) -> EmbeddingMoEAgent:
     return EmbeddingMoEAgent(memory, name="yiku", **options)  # pyright: ignore[reportArgumentType] # as given
 
 
+def spoken(server: ScriptedChat, number: int) -> list[dict[str, str]]:
+    """The messages of a prompt without our own notes."""
+    notes = ("<system>", "[")
+    return [
+        one
+        for one in server.prompt(number)
+        if one["role"] != "system" and not one["content"].startswith(notes)
+    ]
+
+
 async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: ScriptedChat) -> None:
     server.script("On Wednesday, before noon.", "我会提醒你的。")
     agent = await agent_on(thinking)
@@ -59,15 +75,17 @@ async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: Scripte
     assert step.active_roles[0] == "professional_assistant"
     assert step.decision is not None
     assert step.decision.conversation == agent.conversation
-    system, asked = server.prompt(0)
+    system, *between, asked = server.prompt(0)
     assert asked == {
         "role": "user",
         "content": "When does the client expect the revised offer?",
     }
-    for told in ("You are Yiku.", "Ann leads sales.", OFFER):
+    for told in ("You are Yiku.", "Ann leads sales."):
         assert told in system["content"]
-    assert PARSER not in system["content"]
-    assert len(step.shown) >= 3
+    assert OFFER in str(between)
+    assert PARSER not in str(server.prompt(0))
+    assert step.shown
+    assert OFFER in step.compiled.text
     question, reply = step.stored
     assert question.passage.speaker == "ann"
     assert question.roles == ("professional_assistant",)
@@ -75,22 +93,98 @@ async def test_a_step_gates_shows_asks_and_stores(thinking: App, server: Scripte
 
     again = await agent.step("请在周二提醒我这个报价")
     assert again.reply == "我会提醒你的。"
-    assert [one["role"] for one in server.prompt(1)] == ["system", "user", "assistant", "user"]
+    assert [one["role"] for one in spoken(server, 1)] == ["user", "assistant", "user"]
+
+
+async def test_it_is_an_agent_as_all_are(thinking: App, server: ScriptedChat) -> None:
+    insert = Call("memory_replace", {"label": "human", "old_str": "sales", "new_str": "research"})
+    server.script(Says(calls=(insert,)), "Noted, she leads research.")
+    agent = await agent_on(thinking)
+    step = await agent.step("Ann has moved from sales to research")
+
+    state = await agent.state_async()
+    assert step.reply == "Noted, she leads research."
+    assert state.agent.config.role_memory
+    assert agent.id == state.agent.id
+    assert [(one.label, one.value) for one in state.blocks] == [
+        ("persona", "You are Yiku."),
+        ("human", "Ann leads research."),
+    ]
+    assert (await agent.memory.blocks_async())["human"].text == "Ann leads research."
+    [run] = await thinking.database.read(
+        LOCAL_ACTOR, lambda tx: runs.page(tx, RunFilter(agent_ids=(state.agent.id,)), RunPage())
+    )
+    assert (run.step_count, run.status) == (2, RunStatus.COMPLETED)
+
+    again = EmbeddingMoEAgent(agent.memory, agent_id=agent.id, name="somebody else")
+    server.script("As I said.")
+    await again.step("What does she lead now?")
+    assert (await again.state_async()).agent.name == "yiku"
+    assert "Noted, she leads research." in str(server.prompt(2))
+
+
+async def test_a_block_that_comes_later_is_the_agents_too(
+    thinking: App, server: ScriptedChat
+) -> None:
+    memory = EmbeddingMoEMemory(app=thinking, user="ann", roles=["all"])
+    one, two = (EmbeddingMoEAgent(memory, agent_id=name) for name in ("one", "two"))
+    assert not (await one.state_async()).blocks
+    await memory.set_block_async("human", "Ann leads sales.")
+    await memory.role("professional_assistant").set_block_async("role", "Offers are in euro.")
+    for agent in (one, two):
+        await agent.step("When does the client expect the revised offer?")
+    for n in (0, 1):
+        assert "Ann leads sales." in server.prompt(n)[0]["content"]
+        assert "<notes>Offers are in euro.</notes>" in str(server.prompt(n)[1:])
+    assert one.id != two.id
+
+
+async def test_an_agent_that_is_there_goes_on_with_its_own_memory(
+    thinking: App, server: ScriptedChat
+) -> None:
+    there = await make.create(
+        thinking.agents, LOCAL_ACTOR, NewAgent(given={"name": "Yi", "role_memory": True})
+    )
+    agent = await create_embedding_moe_agent_async(there.agent, app=thinking)
+    step = await agent.step(OFFER)
+    assert step.stored[0].passage.archive_id == there.archives[0]
+    assert step.stored[1].passage.speaker == "Yi"
+    assert agent.id == there.agent.id
+    elsewhere = EmbeddingMoEMemory(app=thinking, archive="elsewhere")
+    with pytest.raises(errors.Invalid, match="keeps its memories in archive"):
+        await EmbeddingMoEAgent(elsewhere, agent_id=there.agent.id).state_async()
+
+
+async def test_what_opens_and_takes_in_is_as_the_memory_says(
+    thinking: App, server: ScriptedChat
+) -> None:
+    memory = EmbeddingMoEMemory(
+        routing_threshold=1.0, max_active_roles=1, roles=["all"], app=thinking, routing="cosine"
+    )
+    agent = EmbeddingMoEAgent(memory)
+    step = await agent.step(OFFER)
+    assert step.decision is not None
+    assert step.decision.routing is Routing.COSINE
+    assert len(step.active_roles) <= 1
+    assert [one.roles for one in step.stored] == [(), ()]
+    run = await thinking.database.read(
+        LOCAL_ACTOR, lambda tx: runs.last_of_agent(tx, AgentId(agent.id))
+    )
+    assert run is not None
+    assert run.request.roles is not None
+    assert run.request.roles.routing is Routing.COSINE
 
 
 async def test_what_was_shown_is_not_stored_again(thinking: App, server: ScriptedChat) -> None:
-    server.script(f"{OFFER}.", "Ann leads sales.")
+    server.script(f"{OFFER}.")
     agent = await agent_on(thinking)
     before = (await agent.get_memory_summary()).memories
 
     step = await agent.step("What does the client want from us this week?")
-    other = await agent.step("And who am I, what is my job in the company?")
 
     assert step.stored[1].outcome is Outcome.ECHO
     assert step.stored[1].passage.text == OFFER
-    assert other.stored[1].outcome is Outcome.ECHO
-    assert other.stored[1].passage.tags == ("core:human",)
-    assert (await agent.get_memory_summary()).memories == before + 2
+    assert (await agent.get_memory_summary()).memories == before + 1
 
 
 async def test_where_the_model_fails_nothing_is_stored(thinking: App, server: ScriptedChat) -> None:
@@ -101,7 +195,7 @@ async def test_where_the_model_fails_nothing_is_stored(thinking: App, server: Sc
         await agent.step("When does the client expect the offer?")
     assert (await agent.get_memory_summary()).memories == before
     assert (await agent.step("When does the client expect the offer?")).reply == "Now it works."
-    assert len(server.prompt(1)) == 2
+    assert len(spoken(server, 1)) == 1
 
 
 async def test_without_a_model_a_step_says_so_and_the_rest_works(app: App) -> None:
@@ -111,8 +205,19 @@ async def test_without_a_model_a_step_says_so_and_the_rest_works(app: App) -> No
     prepared = await agent.prepare_async("When does the client expect the offer?")
     assert prepared.active_roles == agent.memory.active_roles
     assert prepared.active_roles[0] == "professional_assistant"
-    asked, _ = await agent.remember_async("Move the client meeting to Monday at ten", "Done.")
+    assert "You are Yiku." in prepared.prompt.system
+    assert OFFER in str(prepared.prompt.messages)
+    asked, answered = await agent.remember_async(
+        "Move the client meeting to Monday at ten", "Done."
+    )
     assert asked.roles == ("professional_assistant",)
+    assert (answered.passage.speaker, answered.passage.context_id) == ("yiku", asked.passage.id)
+    later = await agent.prepare_async("And what else?")
+    assert [one.text for one in later.prompt.messages if one.role != "system"] == [
+        "Move the client meeting to Monday at ten",
+        "Done.",
+        "And what else?",
+    ]
     hits = await agent.search_memories_by_context_async("what does the client want?", top_k=1)
     assert len(hits) == 1
     assert "client" in hits[0].passage.text
@@ -134,8 +239,9 @@ async def test_a_short_answer_is_read_with_what_was_asked(
 
 async def test_an_agent_state_becomes_an_agent_with_a_memory_of_its_own(thinking: App) -> None:
     state = SimpleNamespace(id="agent-7", name="小忆", system="Answer in verse.")
-    for _ in range(2):
-        agent = await create_embedding_moe_agent_async(state, app=thinking, user="ann")
+    first = await create_embedding_moe_agent_async(state, app=thinking, user="ann")
+    agent = await create_embedding_moe_agent_async(state, app=thinking, user="ann")
+    assert agent.id == first.id
     roles = await agent.memory.list_roles_async()
     assert [one.role_id for one in roles] == ["professional_assistant"]
     assert (agent.memory.place.owner, agent.memory.place.name) == ("ann", "agent-7")
@@ -176,3 +282,5 @@ async def test_a_model_of_ones_own_may_be_any_object_of_the_port(app: App) -> No
     assert step.reply == "The client signed the contract in Bergen"
     assert [one.outcome for one in step.stored] == [Outcome.ADDED, Outcome.ADDED]
     assert step.stored[0].passage.conversation == "c-1"
+    with pytest.raises(errors.Invalid, match="conversation"):
+        EmbeddingMoEAgent(agent.memory, conversation="c" * 65)

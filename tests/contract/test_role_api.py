@@ -13,10 +13,12 @@ import pytest
 import yiku.roles
 from yiku.app import App
 from yiku.core import errors
-from yiku.core.memory import Outcome
+from yiku.core.memory import Draft, Outcome
 from yiku.core.role import DecisionKind, Retention, Routing, Why
 from yiku.core.tenant import LOCAL_ORGANIZATION, LOCAL_USER, Actor, Scope
-from yiku.memory import changes
+from yiku.memory import blocks as core_memory
+from yiku.memory import erase, ingest
+from yiku.memory.archival import Place
 from yiku.roles import (
     EmbeddingMoEMemory,
     EmbeddingRoleConfig,
@@ -245,8 +247,8 @@ async def test_roles_come_claim_what_is_there_and_give_it_back(memory: Embedding
     told: list[tuple[int, int]] = []
     done = await memory.reroute_async(lambda at, of: told.append((at, of)))
 
-    assert (done.looked_at, done.joined, done.left) == (2, 1, 0)
-    assert told == [(2, 2)]
+    assert (done.looked_at, done.joined, done.left) == (1, 1, 0)
+    assert told == [(1, 1)]
     role = memory.role("baker")
     assert [one.id for one in await role.list_memories_async()] == [bread.id]
     assert await memory.undo_reroute_async(done.job.id) == 1
@@ -303,9 +305,12 @@ async def test_blocks_are_kept_edited_in_place_and_found_again(app: App) -> None
         "persona": "You are Yiku.",
         "human": "Ann is allergic to peanuts and sesame",
     }
-    assert blocks["human"].passage.tags == ("core:human",)
-    undone = await changes.undo(app.memory, memory.actor, blocks["human"].passage.id)
-    assert undone[0].text == text
+    block = blocks["human"].block
+    assert await core_memory.get(app.database, memory.actor, block.id) == block
+    _, versions = await core_memory.history(app.database, memory.actor, block.id)
+    assert [one.content.value for one in versions][1] == text
+    undone = await core_memory.undo(app.database, memory.actor, block.id)
+    assert undone.value == text
     assert len(await again.list_roles_async()) == 4
     assert (await again.get_memory_summary()).memories == 1
     assert await again.set_block_async("human", "") is None
@@ -317,6 +322,50 @@ async def test_blocks_are_kept_edited_in_place_and_found_again(app: App) -> None
         await again.set_block_async("mood", "x")
     with pytest.raises(errors.Invalid, match="budget"):
         await again.compile(budget=5)
+
+
+async def test_blocks_that_an_earlier_version_kept_as_passages_become_blocks(app: App) -> None:
+    place = Place("ann", "default")
+    kept = {"persona": "I am Yiku.", "human": "Ann has a greenhouse", "role:gardener": "In May."}
+    drafts = [
+        Draft(text=text, tags=(name,), speaker=name, conversation=name, roles=())
+        for label, text in kept.items()
+        if (name := f"core:{label}")
+    ]
+    first = EmbeddingMoEMemory(app=app, user="ann", roles=[GARDENER])
+    await first.smart_add_memory_async(TOMATOES)
+    await ingest.add(app.memory, first.actor, place, drafts)
+
+    memory = EmbeddingMoEMemory(app=app, user="ann")
+
+    texts = {
+        label: one.text for label, one in (await memory.role("gardener").blocks_async()).items()
+    }
+    assert texts == {"persona": "I am Yiku.", "human": "Ann has a greenhouse", "role": "In May."}
+    assert (await memory.get_memory_summary()).memories == 1
+    hits = await memory.search_role_memories_async("greenhouse")
+    assert [hit.passage.text for hit in hits] == [TOMATOES]
+    await memory.set_block_async("human", "Ann has sold it")
+    again = EmbeddingMoEMemory(app=app, user="ann")
+    assert (await again.blocks_async())["human"].text == "Ann has sold it"
+
+
+async def test_an_archive_takes_its_blocks_with_it(app: App) -> None:
+    memory = EmbeddingMoEMemory(app=app, roles=[GARDENER, SCIENTIST])
+    made = [
+        await memory.set_block_async(label, "text")
+        for label in ("persona", "human", "role:gardener", "role:data_scientist")
+    ]
+    ids = [one.block.id for one in made if one is not None]
+    assert len(ids) == 4
+    await memory.remove_role_async("data_scientist")
+    with pytest.raises(errors.BlockNotFound):
+        await core_memory.get(app.database, memory.actor, ids.pop())
+    added = await memory.smart_add_memory_async(TOMATOES)
+    await erase.delete_archive(app.memory, memory.actor, added.passage.archive_id)
+    for one in ids:
+        with pytest.raises(errors.BlockNotFound):
+            await core_memory.get(app.database, memory.actor, one)
 
 
 async def test_roles_of_another_name_are_not_made_twice_by_two_at_once(app: App) -> None:

@@ -1,4 +1,8 @@
-"""The command line as its users have it: a process of its own."""
+"""The command line as its users have it: a process of its own.
+
+What runs to its end is forked from a process that has imported Yiku already, which spares this
+suite most of its time; what is started beside a test is a new interpreter.
+"""
 
 import json
 import os
@@ -11,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.servers.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
@@ -32,24 +38,23 @@ class Done:
 class Cli:
     """Runs `yiku` with the environment of the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: Warm) -> None:
         self.folder = folder
+        self._warm = warm
         self._running: list[subprocess.Popen[str]] = []
 
     def __call__(
         self, *words: str | Path, stdin: bytes = b"", code: int | None = 0, **env: str
     ) -> Done:
         """Run it to its end, which must be with `code`; None: with any."""
-        done = subprocess.run(
-            self.command(*words),
-            input=stdin,
-            capture_output=True,
+        ended, out, err = self._warm.run(
+            [*map(str, words)],
+            stdin=stdin,
             cwd=self.folder,
             env={**os.environ, **env},
-            timeout=TIMEOUT_S,
-            check=False,
+            timeout_s=TIMEOUT_S,
         )
-        told = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        told = Done(ended, out.decode(), err.decode())
         assert code in (None, told.code), f"yiku {words}\n{told.out}\n{told.err}"
         assert "Traceback" not in told.err, told.err
         return told
@@ -94,15 +99,25 @@ def gloss_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gloss-cache")
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    with Warm() as running:
+        yield running
+
+
 @pytest.fixture
 def cli(
-    fresh_home: Path, gloss_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm: Warm,
+    fresh_home: Path,
+    gloss_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Cli]:
     (fresh_home / "cache").symlink_to(gloss_cache, target_is_directory=True)
     monkeypatch.setenv("PYTHONUTF8", "1")
     folder = tmp_path / "work"
     folder.mkdir()
-    made = Cli(folder)
+    made = Cli(folder, warm)
     try:
         yield made
     finally:

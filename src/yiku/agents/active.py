@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+from yiku.agents.role_memory import Kept, Opened
 from yiku.core.ids import MessageId
 from yiku.core.run import Ended, Run, RunEvent, Stored
 
@@ -17,6 +18,10 @@ class ActiveRun:
         """As it was when it last changed."""
         self.last: MessageId | None = None
         """The last message that was told to be stored."""
+        self.opened: Opened | None = None
+        """What opened roles of an agent with role memory, where this process ran it."""
+        self.kept: list[Kept] = []
+        """What such an agent has kept in its roles since."""
         self._events: list[RunEvent] = []
         self._news = asyncio.Event()
         self._end: asyncio.Event = asyncio.Event()

@@ -17,6 +17,7 @@ from yiku.core.errors import (
     YikuError,
 )
 from yiku.core.language import Language
+from yiku.core.role import RoleUse
 from yiku.core.run import Ended, Failure, Stepped, StopReason
 
 logger = logging.getLogger(__name__)
@@ -79,9 +80,11 @@ async def recall_roles(work: Work) -> None:
     """
     try:
         async with work.cancellable():
-            work.roles = await role_memory.opened(
-                work.agents, work.actor, work.state, work.messages
+            opened = await role_memory.opened(
+                work.agents, work.actor, work.state, work.messages, use_of(work)
             )
+        if opened is not None:
+            work.active.opened, work.roles = opened, opened.compiled.text
     except YikuError:
         logger.exception("no role was opened", extra={"run": work.run.id})
 
@@ -89,9 +92,15 @@ async def recall_roles(work: Work) -> None:
 async def remember(work: Work) -> None:
     """Keep what was said in the roles' memory. The run has ended, and is as good as it was."""
     try:
-        await role_memory.remember(work.agents, work.actor, work.state)
+        work.active.kept = await role_memory.remember(
+            work.agents, work.actor, work.state, work.messages, use_of(work)
+        )
     except YikuError:
         logger.exception("what was said didn't reach the roles", extra={"run": work.run.id})
+
+
+def use_of(work: Work) -> RoleUse:
+    return work.run.request.roles or role_memory.USUAL
 
 
 async def end(

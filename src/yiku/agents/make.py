@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +12,9 @@ from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
+from yiku.core.audit import Act
 from yiku.core.block import Block, BlockContent
-from yiku.core.errors import Invalid, ToolNotFound
+from yiku.core.errors import Invalid, SecretUnreadable, ToolNotFound
 from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
 from yiku.core.message import Incoming, Message
 from yiku.core.rule import AnyRule, ApprovalRule
@@ -20,7 +22,7 @@ from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolFilter
 from yiku.memory import erase
 from yiku.store import agents as store
-from yiku.store import blocks, messages, tools
+from yiku.store import audit, blocks, messages, tools
 from yiku.store.database import Tx
 
 SHOWN_NAMES = 30
@@ -30,6 +32,8 @@ SHOWN_NAMES = 30
 class NewAgent:
     """What somebody says of an agent to make; its kind says the rest."""
 
+    id: AgentId | None = None
+    """None: a new one. Of two who make an agent of one id at the same moment, both get the one."""
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of AgentConfig."""
     blocks: tuple[BlockContent, ...] = ()
@@ -57,13 +61,15 @@ class Attachments:
 async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     """Raises: Invalid, InvalidText, BlockTooLong, BlockNotFound, ToolNotFound, ArchiveNotFound,
     LabelTaken, NotAllowed, StoreError."""
-    config = completed(agents, new)
+    config = sealed(agents, actor, completed(agents, new))
     kind = KINDS[config.kind]
     check.check(config)
     demand_providers(agents, config)
     check.check_blocks(new.blocks)
 
     def unit(tx: Tx) -> AgentState:
+        if new.id is not None and store.is_there(tx, new.id):
+            return store.state(tx, new.id)
         has = tools_of(tx, kind, new)
         rules = config.tool_rules
         if "tool_rules" in new.given:
@@ -77,7 +83,7 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             tool_ids=tuple(one.id for one in has),
             archive_ids=new.archive_ids,
         )
-        one = store.add(tx, draft, owned={each.id for each in made})
+        one = store.add(tx, draft, owned={each.id for each in made}, id=new.id)
         state = store.state(tx, one.id)
         with_instructions(tx, state, [])
         if new.first_messages:
@@ -85,6 +91,15 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
         return state
 
     return await role_memory.prepare(agents, actor, await agents.database.write(actor, unit))
+
+
+def sealed(agents: Agents, actor: Actor, config: AgentConfig) -> AgentConfig:
+    """With secrets as they are kept. Raises: Invalid, SettingInvalid."""
+    if not config.secrets:
+        return config
+    check.check_secrets(config.secrets)
+    kept = agents.tools.vault.seal_texts(config.secrets, actor.organization_id)
+    return replace(config, secrets=kept)
 
 
 def completed(agents: Agents, new: NewAgent) -> AgentConfig:
@@ -188,7 +203,8 @@ async def update(
 
     def unit(tx: Tx) -> AgentState:
         seen = store.get_to_change(tx, agent_id, seen_version)
-        config = changed(agents, seen.config, changes, merged_settings or {})
+        said = {**changes, **secrets_of(agents, seen, changes)}
+        config = changed(agents, seen.config, said, merged_settings or {})
         if attach is not None:
             attach_whole(tx, agent_id, attach)
         now = store.state(tx, agent_id)
@@ -200,6 +216,19 @@ async def update(
 
     state = await agents.database.write(actor, unit)
     return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
+
+
+def secrets_of(agents: Agents, seen: Agent, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The change of its secrets as they are kept: none where they are the same, or none is asked
+    for. Raises: Invalid, SettingInvalid."""
+    if "secrets" not in changes:
+        return {}
+    given: Mapping[str, str] = changes["secrets"]
+    check.check_secrets(given)
+    with suppress(SecretUnreadable):  # those are set anew
+        if agents.opened(seen) == given:
+            return {"secrets": seen.config.secrets}
+    return {"secrets": agents.tools.vault.seal_texts(given, seen.organization_id)}
 
 
 def changed(
@@ -296,6 +325,13 @@ async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
 
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
-    gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
+
+    def unit(tx: Tx) -> list[ArchiveId]:
+        name = store.get(tx, agent_id).config.name
+        gone = store.remove(tx, agent_id)
+        audit.note(tx, Act.AGENT_DELETE, agent_id, name=name)
+        return gone
+
+    gone = await agents.database.write(actor, unit)
     agents.contexts.drop(agent_id)
     await erase.forget_archives(agents.memory, gone)

@@ -11,7 +11,6 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from yiku.agents.active import ActiveRun
 from yiku.core.errors import AgentBusy, Conflict, Invalid, RunFailed, RunNotFound
 from yiku.core.ids import AgentId
 from yiku.core.message import Incoming, Message, MessageFilter, MessagePage, MessageRole, Text
@@ -21,6 +20,7 @@ from yiku.store.database import Tx
 from yiku.tools.desk import Told
 
 if TYPE_CHECKING:
+    from yiku.agents.active import ActiveRun
     from yiku.agents.runner import Runner
 
 MAX_HOPS = 10

@@ -23,8 +23,10 @@ from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
+from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import Actor
 from yiku.store import leases, runs
+from yiku.store.database import Unit
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +105,8 @@ class Runner:
         run is stored, and begins when its turn has come. Messages whose otids the agent knows
         begin no run: the one they began before is returned.
 
-        Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid,
-        IdempotencyConflict, StoreError.
+        Raises: AgentNotFound, ConversationNotFound, AgentBusy, ApprovalPending, NothingToApprove,
+        Invalid, IdempotencyConflict, StoreError.
         """
         await self.open()
         if request.model is not None:
@@ -153,9 +155,16 @@ class Runner:
 
         Raises: AgentNotFound, RunNotFound.
         """
-        asked = await self._agents.database.write(
-            actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids)
-        )
+        return await self._end(actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids))
+
+    async def cancel_in(
+        self, actor: Actor, agent_id: AgentId, conversation_id: ConversationId | None
+    ) -> list[RunId]:
+        """Ask all runs of one conversation to end; None: the agent's own. Raises: AgentNotFound."""
+        return await self._end(actor, lambda tx: begin.ask_to_end_in(tx, agent_id, conversation_id))
+
+    async def _end(self, actor: Actor, unit: Unit[list[Run]]) -> list[RunId]:
+        asked = await self._agents.database.write(actor, unit)
         for run in asked:
             work, task = self._works.get(run.id), self._tasks.get(run.id)
             if work is not None:
@@ -285,6 +294,19 @@ class Runner:
             self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     async def _run(self, work: Work) -> None:
+        run, telemetry = work.run, self._agents.telemetry
+        ids = within(
+            organization=run.organization_id,
+            agent=run.agent_id,
+            conversation=run.conversation_id,
+            run=run.id,
+        )
+        telling = telemetry.doing(Kind.RUN, work.state.agent.kind, resumptions=run.resumptions)
+        with ids, telling as doing:
+            await self._go_on(work)
+            doing.note(stop_reason=work.run.stop_reason, steps=work.run.step_count)
+
+    async def _go_on(self, work: Work) -> None:
         self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)

@@ -17,7 +17,7 @@ from yiku.core.block import Block
 from yiku.core.message import Message, MessageRole, Text, ToolReturn
 from yiku.core.model import Finish
 from yiku.core.run import Run, Step, StepStatus, StopReason
-from yiku.store import agents, messages, runs, steps
+from yiku.store import agents, messages, quotas, runs, steps
 from yiku.store.database import Tx
 from yiku.tools import executor
 from yiku.tools.desk import Desk
@@ -90,6 +90,8 @@ def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
     stop, note = after(work, outcome, progress, called)
     if note is not None:
         said += messages.add(tx, [work.message(MessageRole.SYSTEM, [Text(note)], tx.now)])
+    if taken_up(tx, outcome) and stop is None:
+        stop = StopReason.INSUFFICIENT_CREDITS
     row = put_row(tx, outcome, stop)
     run = counted(work, row)
     if stop is None:
@@ -206,6 +208,12 @@ def limit(work: Work, outcome: Outcome) -> StopReason | None:
         return StopReason.CANCELLED
     made = work.run.step_count + (outcome.row is not None)
     return StopReason.MAX_STEPS if made >= work.run.request.max_steps else None
+
+
+def taken_up(tx: Tx, outcome: Outcome) -> bool:
+    """Count the step's tokens; whether the organization has none left today."""
+    used = None if outcome.row is None else outcome.row.usage
+    return used is not None and quotas.count_tokens(tx, used.total_tokens)
 
 
 def put_row(tx: Tx, outcome: Outcome, stop: StopReason | None) -> Step | None:

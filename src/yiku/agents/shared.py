@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from yiku.agents.peers import Peers
 from yiku.context.budget import Calibration
 from yiku.context.compact import THRESHOLD
-from yiku.core.agent import DEFAULT_CONTEXT_WINDOW
+from yiku.core.agent import DEFAULT_CONTEXT_WINDOW, Agent
 from yiku.core.errors import Invalid, ModelNotFound, SettingInvalid
+from yiku.core.telemetry import SILENT, Telemetry
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.skills.shared import Skills
@@ -37,9 +38,14 @@ class Agents:
     contexts: Contexts = field(default_factory=Contexts)
     peers: Peers = field(default_factory=Peers)
     """To agents, the others."""
+    telemetry: Telemetry = SILENT
 
     def calibration(self, handle: str) -> Calibration:
         return self.calibrations.get(handle) or Calibration()
+
+    def opened(self, agent: Agent) -> dict[str, str]:
+        """An agent's secrets, which its config holds sealed. Raises: SecretUnreadable."""
+        return self.tools.vault.open_texts(agent.config.secrets, agent.organization_id)
 
     @property
     def default_model(self) -> str:

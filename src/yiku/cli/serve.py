@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from fastapi import FastAPI
 from yiku.app import App, build
 from yiku.cli import output
 from yiku.cli.options import Asked, Command
+from yiku.cli.reporting import reporting, watched
 from yiku.cli.running import local_settings
 from yiku.core.errors import NotAllowed
 from yiku.core.tenant import LOCAL_ACTOR
@@ -50,16 +50,14 @@ def serve(asked: Asked, host: str | None, port: int | None, no_worker: bool) -> 
     """
     given: dict[str, Any] = {"host": host, "port": port, "worker": False if no_worker else None}
     settings = local_settings(asked, **{n: v for n, v in given.items() if v is not None})
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with reporting(settings), asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(settings, asked))
 
 
 async def run(settings: Settings, asked: Asked) -> None:
     async with AsyncExitStack() as opened:
-        app = await opened.enter_async_context(build(settings))
+        watching = await opened.enter_async_context(watched(settings))
+        app = await opened.enter_async_context(build(settings, watching))
         await check_reachable(app)
         asgi = build_asgi(app)
         config = uvicorn.Config(
@@ -67,7 +65,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             host=settings.host,
             port=settings.port,
             log_config=None,
-            access_log=settings.log_level in ("debug", "info"),
+            access_log=False,  # ours tells no query: texts are in it
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,
         )

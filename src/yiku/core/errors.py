@@ -81,6 +81,7 @@ YikuError
 │   ├── DatabaseForeign
 │   ├── DatabaseUnreachable
 │   └── MigrationNeeded
+├── SecretUnreadable
 ├── SandboxUnavailable
 ├── McpUnavailable
 ├── QuotaExceeded
@@ -145,6 +146,7 @@ from yiku.core.faults.failed import ProviderUnavailable as ProviderUnavailable
 from yiku.core.faults.failed import QuotaExceeded as QuotaExceeded
 from yiku.core.faults.failed import RunFailed as RunFailed
 from yiku.core.faults.failed import SandboxUnavailable as SandboxUnavailable
+from yiku.core.faults.failed import SecretUnreadable as SecretUnreadable
 from yiku.core.faults.failed import StoreError as StoreError
 from yiku.core.faults.invalid import BlockTooLong as BlockTooLong
 from yiku.core.faults.invalid import EditRefused as EditRefused

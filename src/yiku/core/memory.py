@@ -15,12 +15,11 @@ from yiku.core.ids import (
     UserId,
 )
 
-CORE = "core:"
-"""Tags that begin so are core memory's: blocks, which are always shown and belong to no role."""
-
 HIDDEN = "yiku:"
 """Owners that begin so are Yiku itself: their archives are made from other rows, to search those.
 Nobody lists them, or reads or writes them by name or by id."""
+RECALL = f"{HIDDEN}recall"
+"""Owner of the archives that messages are found in."""
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 

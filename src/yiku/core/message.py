@@ -172,6 +172,8 @@ class Message(Utterance):
     group_id: str | None = None
     is_archived: bool = False
     """No longer in the context; found by searching, and told by a summary."""
+    copied_from: MessageId | None = None
+    """What a fork took over from another conversation. Its run and step are where it was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,6 +252,19 @@ class DecisionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleUse:
+    """How a run uses role memory, where it isn't as usual."""
+
+    max_active: int
+    """Roles that a message opens at most."""
+    budget: int
+    """Tokens for what they remember."""
+    threshold: float
+    """Calibrated score, 0..1, from which a memory belongs to a role."""
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleScore:
     """How one role took a text."""
 

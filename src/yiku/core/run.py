@@ -20,6 +20,7 @@ from yiku.core.ids import (
 from yiku.core.memory import Json
 from yiku.core.message import Incoming, Message
 from yiku.core.model import Piece, ToolSpec, Usage
+from yiku.core.role import RoleUse
 
 MAX_STEPS = 50
 
@@ -44,6 +45,8 @@ class StopReason(StrEnum):
     LLM_API_ERROR = "llm_api_error"
     CONTEXT_OVERFLOW = "context_window_overflow_in_system_prompt"
     """What must be in the context is larger than the window."""
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    """The organization has used as many tokens today as it may."""
     ERROR = "error"
 
     @property
@@ -95,6 +98,8 @@ class RunRequest:
     """That agent waits for the answer."""
     hops: int = 0
     """How many messages from agent to agent led here, one after the other."""
+    roles: RoleUse | None = None
+    """Of role memory; None: as usual."""
     wire: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What only the door needs to tell it in its own form."""
 
@@ -180,6 +185,7 @@ class RunFilter:
     stop_reason: StopReason | None = None
     background: bool | None = None
     conversation_id: ConversationId | None = None
+    """Empty: those of agents' own conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

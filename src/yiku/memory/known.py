@@ -19,6 +19,13 @@ SELF_CONTAINED = 4
 to peanuts" says the same in any conversation, "yes, the second one" does not."""
 
 
+def after(before: str, text: str) -> str:
+    """The text; behind what was said before it, where it has too few words to stand alone."""
+    if not before.strip() or len(set(tokens(text))) >= SELF_CONTAINED:
+        return text
+    return f"{before}\n{text}"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """The archive as it was when the drafts came."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from yiku.core.errors import Invalid, ProviderError, SettingInvalid
+from yiku.core.ids import new_id
 from yiku.core.model import ModelCard
 from yiku.core.ports import LanguageModel
 from yiku.providers.access import Access, Reach, Target, need_key, split_handle
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 LIST_KEPT_S = 60.0
 QUIET_S = 0.25
+LENT = "lent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,25 @@ class ModelsChoice:
     """Where `providers.toml` is looked for."""
 
 
+def as_it_is(model: LanguageModel) -> LanguageModel:
+    return model
+
+
 class Models:
     """Models are made when they are first asked for, and kept."""
 
-    def __init__(self, choice: ModelsChoice, patience: Patience | None = None) -> None:
-        """Raises: SettingInvalid where the default model can't be one."""
+    def __init__(
+        self,
+        choice: ModelsChoice,
+        patience: Patience | None = None,
+        *,
+        dressed: Callable[[LanguageModel], LanguageModel] = as_it_is,
+    ) -> None:
+        """`dressed`: what each model is given out as. Raises: SettingInvalid where the default
+        model can't be one."""
         self._choice = choice
+        self._dressed = dressed
+        self._direct: dict[str, DirectModel] = {}
         self._catalog = Catalog(choice.home)
         own = (choice.default or "").partition("/")[0] or None
         self._reach = Reach(
@@ -67,7 +82,7 @@ class Models:
         self._patience = patience or Patience(
             timeout_s=choice.timeout_s, attempts=PATIENCE.attempts
         )
-        self._made: dict[str, LanguageModel] = {OFFLINE: OfflineResponder()}
+        self._made: dict[str, LanguageModel] = {OFFLINE: dressed(OfflineResponder())}
         self._backends_made: Backends | None = None
         self._making = threading.Lock()
         self._listed: tuple[float, Listed] | None = None
@@ -90,10 +105,28 @@ class Models:
         wanted = handle or self.default
         made = self._made.get(wanted)
         if made is None:
-            made = self._made[wanted] = DirectModel(
-                self._target(wanted), self._backends, self._catalog.overflow, self._patience
+            made = self._made[wanted] = self._dressed(self._ask_directly(wanted))
+        return made
+
+    def _ask_directly(self, handle: str) -> DirectModel:
+        """Raises: as `get`."""
+        made = self._direct.get(handle)
+        if made is None:
+            made = self._direct[handle] = DirectModel(
+                self._target(handle), self._backends, self._catalog.overflow, self._patience
             )
         return made
+
+    def lend(self, model: LanguageModel) -> str:
+        """A handle by which a model that is no provider's is asked, by this process alone, until it
+        is given back. Closing it is its owner's."""
+        handle = f"{LENT}/{new_id('model')}"
+        self._made[handle] = model
+        return handle
+
+    def give_back(self, handle: str) -> None:
+        if handle.startswith(f"{LENT}/"):
+            self._made.pop(handle, None)
 
     def demand_provider(self, handle: str) -> None:
         """Whether such a model could be asked once its key is there; which models a provider has
@@ -101,7 +134,7 @@ class Models:
 
         Raises: Invalid where there is no such provider, naming those there are.
         """
-        if handle != OFFLINE:
+        if handle not in self._made:
             name, _ = split_handle(handle)
             _ = self._catalog.find(name) or self._unknown(name)
 
@@ -110,9 +143,9 @@ class Models:
 
         Raises: as `get`; ProviderRefused where a library isn't installed.
         """
-        model = self.get(handle)
-        if isinstance(model, DirectModel):
-            await model.warm()
+        wanted = handle or self.default
+        if wanted != OFFLINE:
+            await self._ask_directly(wanted).warm()
 
     def warm_soon(self, handle: str | None) -> None:
         """Warm a model in a quiet moment: its agent was made or looked at, and may be spoken to.

@@ -9,15 +9,16 @@ from typing import Any, Self
 
 from yiku.app import App
 from yiku.core.errors import RoleExists
-from yiku.core.ids import PassageId
+from yiku.core.ids import AgentId, PassageId
 from yiku.core.role import EmbeddingRoleConfig, Membership, Role, Routing, wrong
-from yiku.core.tenant import Actor
+from yiku.core.tenant import Actor, Scope
 from yiku.memory.archival import Place
 from yiku.memory.roles import correct, manage, reroute
 from yiku.memory.roles.reroute import Rerouted
 from yiku.roles import blocks
 from yiku.roles.blocks import HUMAN, PERSONA, Block
 from yiku.roles.embedding import text_given
+from yiku.roles.inhabitant import archive_of_agent
 from yiku.roles.opening import Source
 from yiku.roles.said import actor_of, ids_of
 from yiku.roles.templates import all_roles
@@ -67,10 +68,24 @@ class RoleArchive:
         """The open app below, its roles made."""
         app = await self._source.app()
         by = actor_of(actor, self.actor)
-        if self._roles and by.organization_id not in self._made:
+        if by.organization_id not in self._made:
             await self._make_missing(app, by)
+            if by.may(Scope.WRITE):
+                await blocks.take_over(app.memory, by, self.place)
             self._made.add(by.organization_id)
         return app
+
+    def asking(self, actor: Actor | None) -> Actor:
+        """Who asks. Raises: Invalid."""
+        return actor_of(actor, self.actor)
+
+    async def use_archive_of(self, agent_id: str, actor: Actor | None = None) -> None:
+        """Work in the archive of this agent from now on, where there is such an agent, and it has
+        one."""
+        app, by = await self._source.app(), actor_of(actor, self.actor)
+        found = await app.database.read(by, lambda tx: archive_of_agent(tx, AgentId(agent_id)))
+        if found is not None:
+            self.place = Place(found.owner, found.name)
 
     async def add_role_async(
         self, role: EmbeddingRoleConfig | str, actor: Actor | None = None
@@ -170,7 +185,7 @@ class RoleArchive:
     ) -> Block | None:
         """Give `persona`, `human` or `role:<role_id>` this text, which is always in the prompt.
 
-        An empty text hides it. Earlier texts stay in its passage's history.
+        An empty text hides it. Earlier texts stay in its history.
         """
         if label not in (PERSONA, HUMAN) and not label.startswith(blocks.ROLE):
             raise wrong("label", '"persona", "human" or "role:<role_id>"', label)
@@ -185,6 +200,8 @@ class RoleArchive:
 
     async def _make_missing(self, app: App, actor: Actor) -> None:
         """Raises: RoleExists where others make the same ones, again and again."""
+        if not self._roles:
+            return
         for attempt in range(TRIES):
             there = {one.role_id for one in await manage.listed(app.memory, actor, self.place)}
             missing = [one for one in self._roles if one.role_id not in there]

@@ -1,9 +1,7 @@
 """Core memory of role memory: short texts that are always in the prompt.
 
-A block is a passage of the archive, so it has a history, `undo`, backups and exports as all
-passages have. It carries the tag `core:<label>`, and is alone in a conversation and of a speaker of
-that name: so it is found at once, and never taken for a repetition of something else. It belongs
-to no role, and no search of this package finds it.
+They are blocks as agents have them (`/v1/blocks`), with a history and `undo`; agents of the memory
+share them. Which are an archive's, `store/role_blocks.py` tells.
 """
 
 from __future__ import annotations
@@ -12,21 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from yiku.core import block as core
 from yiku.core.errors import Invalid
-from yiku.core.memory import CORE, Draft, Passage
+from yiku.core.memory import Passage
 from yiku.core.tenant import Actor
-from yiku.memory import changes, ingest
+from yiku.memory import blocks as core_memory
+from yiku.memory import erase
 from yiku.memory.archival import ArchivalMemory, Place
-from yiku.store import archives, passages
+from yiku.store import archives, passages, role_blocks
 from yiku.store.database import Tx
+from yiku.store.role_blocks import HUMAN as HUMAN
+from yiku.store.role_blocks import LONGEST
+from yiku.store.role_blocks import PERSONA as PERSONA
+from yiku.store.role_blocks import ROLE as ROLE
 
-PERSONA = "persona"
-"""Who the assistant is."""
-HUMAN = "human"
-"""Whom it speaks with."""
-ROLE = "role:"
-"""And its `role_id`: what a role notes for itself."""
-LONGEST = 20_000
+CORE = "core:"
+"""What passages that an earlier version took for blocks are tagged with, before the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,12 @@ class Block:
     label: str
     """`persona`, `human`, or `role:<role_id>`."""
     text: str
-    passage: Passage
-    """Which holds it: its history is the block's."""
+    block: core.Block
+    """Which holds it: its history is the text's."""
+
+
+def of(block: core.Block) -> Block:
+    return Block(block.label, block.value, block)
 
 
 async def find(
@@ -47,10 +50,7 @@ async def find(
 
     def unit(tx: Tx) -> list[Block]:
         archive = archives.find(tx, place.owner, place.name)
-        if archive is None:
-            return []
-        held = ((label, passages.last_turn(tx, archive.id, CORE + label)) for label in labels)
-        return [Block(label, one.text, one) for label, one in held if one is not None]
+        return [] if archive is None else [of(b) for b in role_blocks.find(tx, archive.id, labels)]
 
     return await memory.database.read(actor, unit)
 
@@ -60,34 +60,49 @@ async def put(
 ) -> Block | None:
     """Give a block this text; an empty one hides it. Each earlier text stays in its history.
 
-    Raises: Invalid, InvalidText, StalePassage, ProviderError, StoreError.
+    Raises: Invalid, InvalidText, StoreError.
     """
     if len(text) > LONGEST:
         raise Invalid(
             f"Block {label!r} would be {len(text):,} characters long; {LONGEST:,} are allowed.",
             field=label,
         )
-    there = await find(memory, actor, place, [label])
-    if not there and not text.strip():
+    if not text.strip() and not await find(memory, actor, place, [label]):
         return None
-    if not there:
-        name = CORE + label
-        draft = Draft(text=text, tags=(name,), speaker=name, conversation=name, roles=())
-        [added] = await ingest.add(memory, actor, place, [draft])
-        return Block(label, added.passage.text, added.passage)
-    [before] = there
-    if not text.strip():
-        await changes.forget(memory, actor, before.passage.id, reason="block emptied")
-        return None
-    fields = {"text": text}
-    edited = await changes.edit(
-        memory, actor, before.passage.id, fields, seen_version=before.passage.version
-    )
-    return Block(label, edited.text, edited)
+
+    def unit(tx: Tx) -> core.Block:
+        archive = archives.ensure(tx, place.owner, place.name)
+        content = role_blocks.content_of(archive.id, label, text)
+        core_memory.check(content)
+        return role_blocks.put(tx, archive.id, label, content)
+
+    made = await memory.database.write(actor, unit)
+    return of(made) if made.value.strip() else None
 
 
-def is_block(one: Passage) -> bool:
-    return any(tag.startswith(CORE) for tag in one.tags)
+async def take_over(memory: ArchivalMemory, actor: Actor, place: Place) -> None:
+    """Make blocks of what an earlier version kept as passages tagged `core:<label>`.
+
+    A block that is there already stays as it is. The passages are erased once their texts are
+    blocks: a process that dies in between leaves them to the next.
+    """
+    found = await memory.database.read(actor, lambda tx: earlier(tx, place))
+    for label, one in found:
+        if not await find(memory, actor, place, [label]):
+            await put(memory, actor, place, label, one.text)
+    if found:
+        await erase.delete(memory, actor, [one.id for _, one in found])
+
+
+def earlier(tx: Tx, place: Place) -> list[tuple[str, Passage]]:
+    """The passages that were blocks, with their labels."""
+    archive = archives.find(tx, place.owner, place.name)
+    if archive is None:
+        return []
+    names = [CORE + label for label in role_blocks.labels_of(tx, archive.id)]
+    found = passages.in_conversations(tx, archive.id, names)
+    tagged = [(one.conversation or "", one) for one in found]
+    return [(name.removeprefix(CORE), one) for name, one in tagged if name in one.tags]
 
 
 def rendered(blocks: Sequence[Block]) -> str:

@@ -10,7 +10,7 @@ from yiku.core.errors import Invalid
 from yiku.core.ports import LanguageModel
 from yiku.core.role import Routing
 from yiku.core.tenant import Actor
-from yiku.roles.agent import SYSTEM, EmbeddingMoEAgent
+from yiku.roles.agent import EmbeddingMoEAgent
 from yiku.roles.blocks import HUMAN, PERSONA
 from yiku.roles.embedding import member, text_given
 from yiku.roles.memory import EmbeddingMoEMemory
@@ -77,8 +77,10 @@ async def create_embedding_moe_agent_async(
     """An agent with role memory of its own: the archive named by its id.
 
     `agent_state` is an object or a dict with `id`, and where it has them `name`, `system` and
-    `embedding_config`. `role_template` names a template or a set of them. `user` is the name of the
-    person whose memory it is, or an Actor who asks. Called again, it makes nothing twice.
+    `embedding_config`. Where it is the state of an agent that is there, it is this agent, and its
+    memory is where it has been. `role_template` names a template or a set of them. `user` is the
+    name of the person whose memory it is, or an Actor who asks. Called again, it makes nothing
+    twice.
 
     Raises: Invalid, TemplateNotFound, ModelNotFound, SettingInvalid, ProviderError, StoreError.
     """
@@ -104,11 +106,12 @@ async def create_embedding_moe_agent_async(
         model=model,
         agent_id=agent_id,
         name=name or "assistant",
-        system=system or SYSTEM,
+        system=system or "",
         conversation=conversation,
     )
     try:
-        await memory.app_async()
+        await memory.use_archive_of(agent_id)
+        await agent.state_async()
     except BaseException:
         await memory.close()
         raise

@@ -29,19 +29,17 @@ from yiku.memory.roles.compile import BUDGET, Compiled
 from yiku.memory.roles.route import MAX_ACTIVE_ROLES
 from yiku.roles import blocks, prompt
 from yiku.roles.archive import RoleArchive
-from yiku.roles.blocks import HUMAN, PERSONA, is_block
+from yiku.roles.blocks import HUMAN, PERSONA
 from yiku.roles.embedding import demand_same, embedding_settings, text_given
 from yiku.roles.opening import source_of
 from yiku.roles.repository import EmbeddingRoleMemoryRepository
 from yiku.roles.said import Memory, Said, actor_of, draft_of, ids_of, standing_alone, whole
 from yiku.roles.summary import MemorySummary, summary_of
 from yiku.roles.templates import all_roles
+from yiku.store import shown
 
 Active = Literal["active"]
 ACTIVE: Active = "active"
-MARGIN = 4
-"""Hits looked for beyond those wanted: as many as blocks may be among them."""
-TRIES = 4
 
 
 class EmbeddingMoEMemory(RoleArchive):
@@ -217,21 +215,15 @@ class EmbeddingMoEMemory(RoleArchive):
             roles = self.active_roles if role_ids == ACTIVE else ids_of(role_ids)
         wanted = Filter(roles=roles)
         limit = whole("top_k", top_k, lookup.MAX_LIMIT)
-        while True:
-            asked = min(limit + MARGIN, lookup.MAX_LIMIT)
-            try:
-                hits = await lookup.search(
-                    app.memory, by, [self.place], text, filter=wanted, limit=asked
-                )
-            except ArchiveNotFound:
-                hits = []  # nothing was stored yet
-            found = [hit for hit in hits if not is_block(hit.passage)][:top_k]
-            if len(found) == top_k or len(hits) < asked or asked == lookup.MAX_LIMIT:
-                break
-            limit *= 2
-        if conversation is not None:
-            shown = [hit.passage for hit in found]
-            await prompt.note_shown(app.memory, by, shown, conversation)
+        try:
+            found = await lookup.search(
+                app.memory, by, [self.place], text, filter=wanted, limit=limit
+            )
+        except ArchiveNotFound:
+            return []  # nothing was stored yet
+        if conversation is not None and found:
+            hits = [hit.passage for hit in found]
+            await app.database.write(by, lambda tx: shown.add(tx, hits, conversation))
         return found
 
     async def compile(
@@ -243,7 +235,8 @@ class EmbeddingMoEMemory(RoleArchive):
         budget: int = BUDGET,
         conversation: str | None = None,
     ) -> Compiled:
-        """The core blocks and the active roles' memories that matter most, for a prompt.
+        """The core blocks and the active roles' memories that matter most, for a prompt; a role's
+        own block stands above its memories.
 
         `role_ids`: these roles instead of those that the last gating chose; `context`: what the
         memories are to matter to, None: what was gated last. Blocks come first, then memories as
@@ -259,8 +252,9 @@ class EmbeddingMoEMemory(RoleArchive):
         else:
             active = list(ids_of(role_ids))
         labels = [PERSONA, HUMAN, *(blocks.ROLE + one for one in sorted(active))]
-        core = await blocks.find(app.memory, by, self.place, labels)
-        room = prompt.room_for(budget, core)
+        always = await blocks.find(app.memory, by, self.place, labels)
+        room = prompt.room_for(budget, always)
+        core = [one for one in always if one.label in (PERSONA, HUMAN)]
         made = Compiled("", 0, (), (), 0)
         if active:
             made = await compiling.compile_roles(
@@ -272,9 +266,6 @@ class EmbeddingMoEMemory(RoleArchive):
                 budget=room,
                 conversation=conversation,
             )
-        if conversation is not None:
-            shown = [one.passage for one in core]
-            await prompt.note_shown(app.memory, by, shown, conversation)
         return prompt.with_blocks(core, made)
 
     async def get_memory_summary(self, actor: Actor | None = None) -> MemorySummary:

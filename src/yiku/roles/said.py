@@ -10,8 +10,7 @@ from yiku.core.errors import Invalid
 from yiku.core.memory import Draft
 from yiku.core.role import wrong
 from yiku.core.tenant import Actor
-from yiku.memory.known import SELF_CONTAINED
-from yiku.memory.text import tokens
+from yiku.memory.known import after
 from yiku.roles.embedding import text_given
 
 
@@ -65,13 +64,11 @@ def draft_of(one: str | Memory, user: str) -> Draft:
 
 
 def standing_alone(text: str, context: Any) -> str:
-    """The text, behind its context where it has too few words to be understood without."""
-    if context is None:
-        return text
-    before = text_given("context", context)
-    if not before.strip() or len(set(tokens(text))) >= SELF_CONTAINED:
-        return text
-    return f"{before}\n{text}"
+    """The text, behind its context where it has too few words to be understood without.
+
+    Raises: Invalid.
+    """
+    return text if context is None else after(text_given("context", context), text)
 
 
 def ids_of(role_ids: str | Sequence[str]) -> tuple[str, ...]:

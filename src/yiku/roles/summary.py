@@ -10,7 +10,6 @@ from yiku.core.role import Routing
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place
 from yiku.memory.roles.stats import RoleStats, summary
-from yiku.roles.blocks import HUMAN, PERSONA, ROLE, find
 from yiku.store import archives, passages
 from yiku.store.database import Tx
 
@@ -22,7 +21,7 @@ class MemorySummary:
     roles: Mapping[str, RoleStats]
     """By `role_id`, the oldest first: memories, thresholds, gatings, drift."""
     memories: int
-    """All of them, in roles or not; core blocks don't count."""
+    """All of them, in roles or not."""
     general: int
     """Those of no role."""
     routing_threshold: float
@@ -48,11 +47,9 @@ async def summary_of(
         roles, general = (), stored
     else:
         roles, stored, general = made.roles, made.memories, made.general
-    labels = [PERSONA, HUMAN, *(ROLE + one.role_id for one in roles)]
-    core = len(await find(memory, actor, place, labels))
     return MemorySummary(
         roles={one.role_id: one for one in roles},
-        memories=stored - core,
-        general=general - core,
+        memories=stored,
+        general=general,
         routing_threshold=threshold,
     )

@@ -12,7 +12,16 @@ from yiku.core.block import Block
 from yiku.core.errors import StaleAgent
 from yiku.core.ids import AgentId, ArchiveId, BlockId, new_id
 from yiku.core.run import Run
-from yiku.store import agent_config, agent_rows, archives, attachments, blocks, lookups, tools
+from yiku.store import (
+    agent_config,
+    agent_rows,
+    archives,
+    attachments,
+    blocks,
+    lookups,
+    quotas,
+    tools,
+)
 from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
 from yiku.store.agent_rows import Links
@@ -27,6 +36,7 @@ from yiku.store.attachments import detach_block as detach_block
 from yiku.store.attachments import detach_identity as detach_identity
 from yiku.store.attachments import detach_tool as detach_tool
 from yiku.store.database import Tx
+from yiku.store.forms import askable
 from yiku.store.hot import Select, micros
 from yiku.store.place_tables import agent_identity
 from yiku.store.recall import OWNER as RECALL
@@ -110,14 +120,23 @@ def count(tx: Tx, wanted: AgentFilter) -> int:
     return int(tx.connection.execute(query.where(own(tx))).scalar_one())
 
 
-def add(tx: Tx, draft: AgentDraft, *, owned: Collection[str] = ()) -> Agent:
+def is_there(tx: Tx, agent_id: AgentId) -> bool:
+    """Whether the organization has an agent of this id."""
+    known = select(agent.c.seq).where(agent.c.id == agent_id, own(tx))
+    return askable(agent_id) and tx.connection.execute(known).first() is not None
+
+
+def add(
+    tx: Tx, draft: AgentDraft, *, owned: Collection[str] = (), id: AgentId | None = None
+) -> Agent:
     """Make an agent, and attach to it what the draft names.
 
     `owned`: ids of blocks and archives made with it, which are erased with it where no other agent
     has them then. Raises: BlockNotFound, ToolNotFound, ArchiveNotFound, LabelTaken,
-    IdentityNotFound.
+    IdentityNotFound, QuotaExceeded.
     """
-    agent_id = AgentId(new_id("agent"))
+    quotas.demand_agent(tx)
+    agent_id = id or AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
     row = {
         "id": agent_id,

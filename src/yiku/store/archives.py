@@ -16,7 +16,7 @@ from yiku.core.errors import (
 )
 from yiku.core.ids import ArchiveId, new_id
 from yiku.core.memory import HIDDEN, Archive
-from yiku.store import attachments, encodings, hot
+from yiku.store import attachments, encodings, hot, role_blocks
 from yiku.store.database import Tx
 from yiku.store.forms import askable
 from yiku.store.tables import archive, change, embedding, erased, from_micros, job, passage, shown
@@ -175,6 +175,7 @@ def remove_rows(tx: Tx, archive_id: ArchiveId) -> int:
     held = run(select(func.count()).where(passage.c.archive_id == archive_id)).scalar_one()
     seqs = select(passage.c.seq).where(passage.c.archive_id == archive_id)
     encodings.erase_of_archive(tx, archive_id)
+    role_blocks.erase_of_archive(tx, archive_id)
     run(delete(embedding).where(embedding.c.passage_seq.in_(seqs)))
     run(delete(change).where(change.c.archive_id == archive_id))
     run(delete(shown).where(shown.c.archive_id == archive_id))

@@ -150,9 +150,11 @@ def of_agent(tx: Tx, agent_id: AgentId) -> tuple[Block, ...]:
     return tuple([of_raw(row) for row in rows])
 
 
-def add(tx: Tx, content: BlockContent, reason: str | None = None) -> Block:
+def add(
+    tx: Tx, content: BlockContent, reason: str | None = None, *, id: BlockId | None = None
+) -> Block:
     own = {
-        "id": new_id("block"),
+        "id": id or new_id("block"),
         "organization_id": tx.actor.organization_id,
         "version": 1,
         "created_at": tx.now,

@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, func, insert, select, text, update
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage
-from yiku.store import hot
+from yiku.store import hot, quotas
 from yiku.store.database import Tx
 from yiku.store.forms import askable
 from yiku.store.hot import Indexed as Indexed
@@ -91,6 +91,18 @@ def last_turn(tx: Tx, archive_id: ArchiveId, conversation: str) -> Passage | Non
         conversation=conversation,
     )
     return hot.passage_of(rows[0]) if rows else None
+
+
+def in_conversations(tx: Tx, archive_id: ArchiveId, conversations: Sequence[str]) -> list[Passage]:
+    """All that was stored of these conversations, the oldest first; what is forgotten is left
+    out."""
+    query = select(*COLUMNS).where(
+        passage.c.archive_id == archive_id,
+        passage.c.organization_id == tx.actor.organization_id,
+        passage.c.conversation.in_(conversations),
+        passage.c.forgotten_at.is_(None),
+    )
+    return [of_row(row) for row in tx.connection.execute(query.order_by(passage.c.seq))]
 
 
 _BY_FINGERPRINT = hot.Select(
@@ -190,7 +202,11 @@ def next_seqs(tx: Tx, count: int) -> range | list[int]:
 def settled(
     tx: Tx, archive: Archive, new: Sequence[Passage], contexts: Mapping[PassageId, PassageId]
 ) -> list[Passage]:
-    """The passages as they are to be stored: with archive, `seq`, `version`, and their context."""
+    """The passages as they are to be stored: with archive, `seq`, `version`, and their context.
+
+    Raises: QuotaExceeded.
+    """
+    quotas.demand_passages(tx, archive, len(new))
     return [
         # `replace` would do it too, at three times the cost.
         Passage(

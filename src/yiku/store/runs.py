@@ -13,6 +13,7 @@ from yiku.core.errors import RunNotFound
 from yiku.core.ids import AgentId, ConversationId, RunId
 from yiku.core.message import Incoming, MessageRole
 from yiku.core.model import ToolSpec, Usage
+from yiku.core.role import RoleUse, Routing
 from yiku.core.run import (
     Failure,
     Run,
@@ -51,6 +52,7 @@ CHANGING = (
 USAGE = tuple(one.name for one in fields(Usage))
 REQUEST = tuple(one.name for one in fields(RunRequest) if one.name != "client_tools")
 SPEC = tuple(one.name for one in fields(ToolSpec))
+ROLE_USE = tuple(one.name for one in fields(RoleUse))
 
 _INSERT = FORM.insert_into(agent)
 _BY_ID = Select(
@@ -117,6 +119,10 @@ def ending_to_row(
 def request_to_json(one: RunRequest) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in REQUEST}
     values["wire"] = dict(one.wire)
+    if one.roles is None:
+        del values["roles"]
+    else:
+        values["roles"] = {name: getattr(one.roles, name) for name in ROLE_USE}
     values["client_tools"] = [
         {name: getattr(tool, name) for name in SPEC} for tool in one.client_tools
     ]
@@ -142,6 +148,9 @@ def request_of(values: Mapping[str, Any]) -> RunRequest:
     known = dict(values)
     known["client_tools"] = tuple([ToolSpec(**one) for one in values["client_tools"]])
     known["incoming"] = tuple([incoming_of(one) for one in values["incoming"]])
+    if "roles" in known:
+        use: dict[str, Any] = {**known["roles"], "routing": Routing(known["roles"]["routing"])}
+        known["roles"] = RoleUse(**use)
     return RunRequest(**known)
 
 

@@ -12,6 +12,7 @@ from tests.fixtures.sides import (
     BODIES,
     CURSORS,
     DESCRIBED,
+    NOWHERE,
     REFERENCES,
     ROUTES,
     SECRET,
@@ -22,12 +23,17 @@ from tests.fixtures.sides import (
     all_of,
     is_error,
     named_in,
+    sent,
 )
 from yiku.server.http import routes
 
 FILTERS: list[Reference] = [
     ("GET", "/v1/agents/", {"identity_id": "{identity_id}"}),
     ("GET", "/v1/blocks/", {"identity_id": "{identity_id}"}),
+    ("GET", "/v1/agents/{agent_id}/messages", {"conversation_id": "{conversation_id}"}),
+    ("GET", "/v1/messages/", {"conversation_id": "{conversation_id}"}),
+    ("POST", "/v1/messages/search", {"query": "hello", "conversation_id": "{conversation_id}"}),
+    ("GET", "/v1/runs/", {"conversation_id": "{conversation_id}"}),
     ("GET", "/v1/runs/", {"agent_id": "{agent_id}"}),
     ("GET", "/v1/runs/", {"agent_ids": ["{agent_id}"]}),
     ("GET", "/v1/runs/active", {"agent_ids": ["{agent_id}"]}),
@@ -44,6 +50,8 @@ REFUSED: list[Reference] = [
          {"messages": [{"approve": True, "approval_request_id": "{message_id}"}]})
         for way in ("", "/stream", "/async")
     ),
+    ("POST", "/v1/conversations/{conversation_id}/messages",
+     {"messages": [{"approve": True, "approval_request_id": "{message_id}"}]}),
 ]  # fmt: skip
 """What nobody can do to a message, one's own or not."""
 
@@ -58,7 +66,6 @@ WALKED = [*REFERENCES, *FILTERS, *REFUSED, *NO_EFFECT]
 OF_NO_ROW = {
     "base_template_id": "kept as it came",
     "batch_item_id": "kept as it came",
-    "conversation_id": "there are no conversations to name yet",
     "created_by_id": "a user: compared with one's own rows",
     "deployment_id": "kept as it came",
     "entity_id": "kept as it came",
@@ -190,13 +197,18 @@ async def test_a_newcomer_sees_nothing(world: World) -> None:
 async def test_names_of_one_organization_are_free_in_another(world: World) -> None:
     """Each route that makes something, with what the other has already."""
     before = await everything(world)
-    names = {"/v1/archives/": {"name": "notes"}, "/v1/tools/": {"source_code": SOURCE}}
+    names = {
+        "/v1/archives/": {"name": "notes"},
+        "/v1/mcp-servers/": {"server_name": "tools", "config": {"server_url": NOWHERE}},
+        "/v1/tools/": {"source_code": SOURCE},
+    }
     for method, path in without_ids():
-        if method == "GET":
+        if method == "GET" or path == "/v1/conversations/":  # one needs an agent
             continue
         body = names.get(path, BODIES.get((method, path.rstrip("/"))))
         body = {key: one for key, one in (body or {}).items() if key != "agent_id"}
-        answer = await world.http.request(method, path, json=body, headers=world.newcomer.headers)
+        given = sent((method, path.rstrip("/")), body)
+        answer = await world.http.request(method, path, headers=world.newcomer.headers, **given)
         assert answer.status_code == 200, (method, path, answer.text)
         for text in (SECRET, *ids_of(world.owner), *ids_of(world.stranger)):
             assert text not in answer.text, (method, path)

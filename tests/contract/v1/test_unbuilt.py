@@ -10,10 +10,7 @@ async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -
         ("folders", lambda c: c.folders.list()),
         ("folders", lambda c: c.folders.files.list("folder-x")),
         ("MCP servers", lambda c: c.mcp_servers.list()),
-        ("conversations", lambda c: c.conversations.list(agent_id="agent-x")),
         ("templates", lambda c: c.templates.create(type="agent", agent_id="agent-x")),
-        ("agent files (export)", lambda c: c.agents.export_file("agent-x")),
-        ("agent files (import)", lambda c: c.agents.import_file(file=b"{}")),
         ("files and folders", lambda c: c.agents.folders.attach("folder-x", agent_id="agent-x")),
         ("Letta's own cloud", lambda c: c.access_tokens.delete("x", body={})),
     ):

@@ -39,6 +39,10 @@ class MigrationNeeded(StoreError):
     """The database's schema is not the one this version of Yiku works with."""
 
 
+class SecretUnreadable(YikuError):
+    """A secret in the database can't be decrypted with this server's key."""
+
+
 class SandboxUnavailable(YikuError):
     """A tool's code can't be run on this machine as it is set up."""
 

@@ -18,8 +18,9 @@ from yiku.memory.roles.assign import demand_known
 from yiku.memory.roles.pool import Current
 from yiku.memory.roles.route import CONTEXT_CHARACTERS, Where, roles_here
 from yiku.memory.search import search
-from yiku.store import memberships, passages, shown
+from yiku.store import memberships, passages, role_blocks, shown
 from yiku.store.database import Tx, demand
+from yiku.store.role_blocks import ROLE
 
 BUDGET = 2_000
 PER_ROLE = 50
@@ -32,7 +33,7 @@ class Compiled:
 
     text: str
     tokens: int
-    """Estimated; at most the budget."""
+    """Estimated; at most the budget, and what the roles' own blocks take."""
     roles: tuple[str, ...]
     shown: tuple[PassageId, ...]
     """The memories it shows, for feedback and the echo guard."""
@@ -53,7 +54,8 @@ async def compile_roles(
     budget: int = BUDGET,
     conversation: str | None = None,
 ) -> Compiled:
-    """The memories of the `active` roles that matter most to `context`, within `budget` tokens.
+    """The memories of the `active` roles that matter most to `context`, within `budget` tokens;
+    those of a role below what it notes for itself.
 
     Without a context, a role's best are shown. Roles come in the order they were made and
     memories in the order they were stored, whatever their rank, so the same choice gives the same
@@ -75,12 +77,23 @@ async def compile_roles(
     ranked: dict[str, list[Passage]] = {}
     for role in chosen:
         ranked[role.role_id] = await best_of(memory, actor, current, role, context)
-    made = fitted(chosen, ranked, budget)
+    made = fitted(chosen, ranked, budget, await notes_of(memory, actor, current, chosen))
     if conversation is not None and made.shown:
         injected = [p for found in ranked.values() for p in found if p.id in set(made.shown)]
         once = list({one.id: one for one in injected}.values())
         await memory.database.write(actor, lambda tx: shown.add(tx, once, conversation))
     return made
+
+
+async def notes_of(
+    memory: ArchivalMemory, actor: Actor, current: Current, chosen: Sequence[Role]
+) -> dict[str, str]:
+    """What roles note for themselves: the texts of their own blocks, by `role_id`."""
+    labels = [ROLE + one.role_id for one in chosen]
+    found = await memory.database.read(
+        actor, lambda tx: role_blocks.find(tx, current.archive.id, labels)
+    )
+    return {one.label.removeprefix(ROLE): one.value.strip() for one in found}
 
 
 async def best_of(
@@ -105,13 +118,16 @@ async def best_of(
 
 
 def fitted(
-    chosen: Sequence[Role], ranked: Mapping[str, Sequence[Passage]], budget: int
+    chosen: Sequence[Role],
+    ranked: Mapping[str, Sequence[Passage]],
+    budget: int,
+    notes: Mapping[str, str],
 ) -> Compiled:
     """Roles take turns, each with its best next memory, until the budget is spent."""
     picked: dict[str, list[Passage]] = {one.role_id: [] for one in chosen}
     seen: set[PassageId] = set()
     considered = {one.id for found in ranked.values() for one in found}
-    spent = estimated_tokens(rendered(chosen, picked))
+    spent = estimated_tokens(rendered(chosen, picked, {}))
     depth = max((len(found) for found in ranked.values()), default=0)
     for place in range(depth):
         for role in chosen:
@@ -124,8 +140,8 @@ def fitted(
             spent += cost
             seen.add(found[place].id)
             picked[role.role_id].append(found[place])
-    some = [one for one in chosen if picked[one.role_id]]
-    text = rendered(some, picked)
+    some = [one for one in chosen if picked[one.role_id] or one.role_id in notes]
+    text = rendered(some, picked, notes)
     return Compiled(
         text=text,
         tokens=estimated_tokens(text),
@@ -139,13 +155,17 @@ def stable(memories: Sequence[Passage]) -> list[Passage]:
     return sorted(memories, key=lambda one: one.seq)
 
 
-def rendered(chosen: Sequence[Role], picked: Mapping[str, Sequence[Passage]]) -> str:
+def rendered(
+    chosen: Sequence[Role], picked: Mapping[str, Sequence[Passage]], notes: Mapping[str, str]
+) -> str:
     if not chosen:
         return ""
     lines = ["<role_memory>"]
     for role in chosen:
         named = f"id={quoteattr(role.role_id)} name={quoteattr(role.config.role_name)}"
         lines.append(f"<role {named}>")
+        if role.role_id in notes:
+            lines.append(f"<notes>{escape(notes[role.role_id])}</notes>")
         lines += [line_of(one) for one in stable(picked[role.role_id])]
         lines.append("</role>")
     return "\n".join([*lines, "</role_memory>"])

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from starlette.responses import Response
 
 from yiku.agents.shared import Agents
 from yiku.app import App
-from yiku.core.agent import AgentState
-from yiku.core.errors import ProviderUnavailable
+from yiku.core.agent import Agent, AgentState
+from yiku.core.errors import ProviderUnavailable, SecretUnreadable
 from yiku.core.ids import IdentityId, MessageId
 from yiku.core.message import Message
 from yiku.core.tenant import Actor, Scope
 from yiku.server.memory import answer
 from yiku.server.v1.listing import answers
-from yiku.server.v1.translate_agents import View, agent_out
+from yiku.server.v1.translate_agents import View, agent_out, names_alone
 from yiku.server.v1.translate_groups import group_out
 from yiku.server.v1.translate_identities import identity_out
 from yiku.server.v1.translate_models import embedding_out
@@ -48,7 +48,7 @@ def view_of(agents: Agents, actor: Actor, relations: frozenset[str] | None = Non
         embedding=agents.default_embedding,
         dimension=dimension_of(agents),
         relations=relations,
-        secrets=actor.may(Scope.WRITE),
+        secrets=readable(agents) if actor.may(Scope.WRITE) else names_alone,
     )
 
 
@@ -62,6 +62,20 @@ def with_whose(tx: Tx, view: View, states: Sequence[AgentState]) -> View:
         managed = groups.managed_by(tx, [one.agent.id for one in states])
         view = replace(view, groups={one: group_out(each) for one, each in managed.items()})
     return view
+
+
+def readable(agents: Agents) -> Callable[[Agent], Mapping[str, str]]:
+    """The values of secrets, where this server has the key to them."""
+
+    def told(agent: Agent) -> Mapping[str, str]:
+        if not agent.config.secrets:
+            return {}
+        try:
+            return agents.opened(agent)
+        except SecretUnreadable:
+            return names_alone(agent)
+
+    return told
 
 
 def around(tx: Tx, state: AgentState) -> tuple[list[MessageId], Message | None]:

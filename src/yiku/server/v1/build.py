@@ -11,9 +11,12 @@ from yiku.server.v1 import (
     agents,
     archives,
     blocks,
+    conversation_messages,
+    conversations,
     groups,
     health,
     identities,
+    mcp_servers,
     messages,
     models,
     passages,
@@ -21,6 +24,7 @@ from yiku.server.v1 import (
     schedules,
     steps,
     tools,
+    transfer,
 )
 from yiku.server.v1.routing import Routes
 
@@ -28,11 +32,14 @@ from yiku.server.v1.routing import Routes
 def build() -> Sequence[Routes]:
     return (
         health.router,
+        transfer.router,
         agents.router,
         agent_blocks.router,
         agent_tools.router,
         agent_messages.router,
         messages.router,
+        conversations.router,
+        conversation_messages.router,
         schedules.router,
         runs.router,
         steps.router,
@@ -40,6 +47,7 @@ def build() -> Sequence[Routes]:
         identities.router,
         groups.router,
         tools.router,
+        mcp_servers.router,
         archives.router,
         passages.router,
         models.router,

@@ -10,7 +10,8 @@ from fastapi import APIRouter
 from yiku.server.v1 import wire
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+    status: {"model": wire.ErrorOut}
+    for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
 }
 
 

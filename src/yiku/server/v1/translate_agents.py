@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from yiku.agents.make import Attachments, NewAgent
 from yiku.context.budget import ContextWindowOverview
-from yiku.core.agent import AgentFilter, AgentKind, AgentPage, AgentState, Compaction
+from yiku.core.agent import Agent, AgentFilter, AgentKind, AgentPage, AgentState, Compaction
 from yiku.core.errors import Invalid, NotFound
 from yiku.core.ids import AgentId, BlockId, MessageId, ToolId
 from yiku.core.message import Message
@@ -54,6 +54,10 @@ RELATIONS = {
 """What older clients call some of them -> v1's names."""
 
 
+def names_alone(agent: Agent) -> Mapping[str, str]:
+    return dict.fromkeys(agent.config.secrets, "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What an answer about agents says besides what they are set to."""
@@ -64,8 +68,8 @@ class View:
     dimension: int
     relations: frozenset[str] | None = None
     """v1's names of what is told of; None: all."""
-    secrets: bool = True
-    """Whether their values are told."""
+    secrets: Callable[[Agent], Mapping[str, str]] = names_alone
+    """What is told of an agent's secrets, by name."""
     identities: Mapping[str, IdentityOut] = field(default_factory=dict[str, IdentityOut])
     """By id, those that the agents are for."""
     groups: Mapping[str, GroupOut] = field(default_factory=dict[str, GroupOut])
@@ -193,7 +197,7 @@ def agent_out(
     }
     values |= {"tags": list(config.tags) if view.tells("tags") else []}
     values |= {"metadata": dict(config.metadata)}
-    return wire.AgentOut.model_construct(
+    return wire.AgentOut.of(
         **values,
         id=one.id,
         agent_type=one.kind.value,
@@ -259,7 +263,7 @@ def context_out(one: ContextWindowOverview) -> wire.ContextOut:
 
 
 def memory_out(kind: AgentKind, blocks: list[Any]) -> wire.MemoryOut:
-    return wire.MemoryOut.model_construct(
+    return wire.MemoryOut.of(
         agent_type=kind.value, blocks=blocks, file_blocks=[], git_enabled=False, prompt_template=""
     )
 
@@ -275,7 +279,7 @@ def secrets_out(state: AgentState, view: View) -> list[wire.SecretOut]:
             id=None,
             agent_id=one.id,
             key=name,
-            value=value if view.secrets else "",
+            value=value,
             description=None,
             created_at=None,
             updated_at=None,
@@ -283,7 +287,7 @@ def secrets_out(state: AgentState, view: View) -> list[wire.SecretOut]:
             last_updated_by_id=None,
             value_enc=None,
         )
-        for name, value in one.config.secrets.items()
+        for name, value in view.secrets(one).items()
     ]
 
 

@@ -186,6 +186,9 @@ def spans_out(run: Run, steps: Sequence[Step]) -> Iterator[wire.SpanOut]:
 def run_filter(query: wire.RunQuery) -> RunFilter:
     """Those of all agents that are named; `active` narrows `statuses`."""
     agents = [*(query.agent_ids or ()), *([query.agent_id] if query.agent_id else ())]
+    if query.conversation_id is not None and query.conversation_id.startswith("agent-"):
+        agents = [one for one in agents or [query.conversation_id] if one == query.conversation_id]
+        agents = agents or [""]  # another's conversation: there are none
     statuses = tuple(RunStatus(one) for one in query.statuses or ())
     if query.active:
         statuses = tuple(one for one in statuses or ACTIVE if one in ACTIVE)
@@ -194,10 +197,15 @@ def run_filter(query: wire.RunQuery) -> RunFilter:
         statuses=statuses,
         stop_reason=stop_reason_in(query.stop_reason),
         background=query.background,
-        conversation_id=None
-        if query.conversation_id is None
-        else ConversationId(query.conversation_id),
+        conversation_id=run_conversation(query.conversation_id),
     )
+
+
+def run_conversation(named: str | None) -> ConversationId | None:
+    """As rows of runs name it: empty is an agent's own; None: all."""
+    if named is None:
+        return None
+    return ConversationId("" if named == "default" or named.startswith("agent-") else named)
 
 
 def runs_can_match(query: wire.RunQuery) -> bool:

@@ -6,13 +6,10 @@ import re
 from collections.abc import Mapping
 
 LATER: Mapping[str, str] = {
-    r"agents/import": "agent files (import)",
-    r"agents/[^/]+/export": "agent files (export)",
     r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"messages/batches": "batches of messages",
-    r"conversations": "conversations beside an agent's own",
     r"(folders|sources)": "folders",
-    r"mcp-servers|tools/mcp": "MCP servers",
+    r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups/[^/]+/(messages|reset-messages)": "patterns by which groups of agents talk",
     r"templates": "templates",
     r"jobs": "jobs",
