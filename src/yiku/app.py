@@ -44,6 +44,7 @@ from yiku.tools.packages import Packages
 from yiku.tools.portable import portable
 from yiku.tools.registry import Toolbox
 from yiku.tools.sandbox import Limits, sandbox
+from yiku.tools.search_engine import SearchEngine, engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +216,19 @@ def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:
         mcp_servers(settings, database),
         portable=portable(sandbox_limits(settings)),
         packages=Packages(settings.home_dir / "tools" / "env", settings.tool_requirements),
+        web=search_engine(settings),
+        fetch_private=settings.fetch_private,
+    )
+
+
+def search_engine(settings: Settings) -> SearchEngine | None:
+    """Raises: SettingInvalid."""
+    key = settings.search_api_key
+    return engine(
+        settings.search_provider,
+        None if key is None else key.get_secret_value(),
+        settings.search_base_url,
+        settings.provider_variables,
     )
 
 

@@ -175,6 +175,22 @@ class Settings(BaseSettings):
         description="Who may have the packages that a custom tool asks for installed, wheels only:"
         " keys with the scope `admin`, or `write`; `off`: nobody. What is installed, all use.",
     )
+    search_provider: str | None = Field(
+        default=None,
+        description="Whom `web_search` asks: `tavily`, `exa`, `brave`, `serper`, `bocha` or"
+        " `searxng`; empty: the first whose key (`TAVILY_API_KEY` …) is there, else nobody.",
+    )
+    search_api_key: SecretStr | None = Field(
+        default=None, description="Key of the search provider; empty: the provider's own variable."
+    )
+    search_base_url: str | None = Field(
+        default=None,
+        description="Address of the search provider; empty: its own. `searxng` needs one.",
+    )
+    fetch_private: bool = Field(
+        default=False,
+        description="Whether `fetch_webpage` reads pages of this machine and its network, too.",
+    )
     skills_dir: Path | None = Field(
         default=None,
         description="Folder with memory skills of one's own, Markdown files; empty: `skills` in the"

@@ -43,7 +43,6 @@ def check(config: AgentConfig) -> None:
     check_json("response_format", config.response_format)
     checked("metadata", lambda: check_metadata(config.metadata))
     check_names("tags", "A tag", config.tags)
-    check_names("identity_ids", "An identity's id", config.identity_ids)
     for name in NAMED:
         checked(name, lambda name=name: check_name(f"`{name}`", getattr(config, name)))
     check_window(config.context_window)

@@ -49,6 +49,7 @@ class Runner:
         waits for runs.
         """
         self._agents = agents
+        agents.peers.runner = self
         self._lease_s = lease_s
         self._wait_s = wait_s
         self._drain_s = drain_s
@@ -62,6 +63,10 @@ class Runner:
         self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
         self._closing: asyncio.Task[None] | None = None
         self._keeper = Keeper(agents.database, lease_s, self._works, self._tasks, self._take_over)
+
+    @property
+    def agents(self) -> Agents:
+        return self._agents
 
     async def open(self) -> None:
         """Go on with what dead processes left, and begin to keep leases; the first run does, too.

@@ -126,6 +126,7 @@ def desk_of(work: Work, outcome: Outcome, now: datetime) -> Desk:
         memory=work.agents.memory,
         skills=work.agents.skills,
         toolbox=work.agents.tools,
+        peers=work.agents.peers,
         language=work.language,
     )
 

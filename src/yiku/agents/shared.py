@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from yiku.agents.peers import Peers
 from yiku.agents.traces import StepTraces
 from yiku.context.budget import Calibration
 from yiku.context.compact import THRESHOLD
@@ -38,6 +39,8 @@ class Agents:
     calibrations: dict[str, Calibration] = field(default_factory=dict[str, Calibration])
     """By model handle: how it counts tokens, compared to us."""
     contexts: Contexts = field(default_factory=Contexts)
+    peers: Peers = field(default_factory=Peers)
+    """To agents, the others."""
     telemetry: Telemetry = SILENT
 
     def calibration(self, handle: str) -> Calibration:

@@ -74,6 +74,7 @@ def desk_of(agents: Agents, actor: Actor, state: AgentState) -> Desk:
         memory=agents.memory,
         skills=agents.skills,
         toolbox=agents.tools,
+        peers=agents.peers,
         language=own_language(state),
         call_id=new_id("call"),
     )

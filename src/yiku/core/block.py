@@ -149,6 +149,9 @@ class BlockFilter:
     tags: tuple[str, ...] = ()
     all_tags: bool = False
     """All of the tags, not any of them."""
+    identity_id: str | None = None
+    identifier_keys: tuple[str, ...] = ()
+    """Of identities: any of them."""
     label_has: str | None = None
     """Part of the label, in upper or lower case; so the next two."""
     value_has: str | None = None

@@ -92,6 +92,12 @@ class RunRequest:
     background: bool = False
     incoming: tuple[Incoming, ...] = ()
     """What a run that hasn't begun yet will begin with; empty once its messages are stored."""
+    asked_by: AgentId | None = None
+    """The agent that sends these messages, where one does."""
+    awaited: bool = False
+    """That agent waits for the answer."""
+    hops: int = 0
+    """How many messages from agent to agent led here, one after the other."""
     roles: RoleUse | None = None
     """Of role memory; None: as usual."""
     wire: Mapping[str, Json] = field(default_factory=dict[str, Json])

@@ -1,4 +1,4 @@
-"""An agent's configuration as JSON: what of it has no column, and is no tag."""
+"""An agent's configuration as JSON: what of it has no column, and no rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from yiku.core.rule import (
 COLUMNS = ("name", "project_id", "template_id", "base_template_id")
 """Fields that the agent's row has a column for, besides its kind."""
 
-APART = frozenset({*COLUMNS, "kind", "tags"})
+APART = frozenset({*COLUMNS, "kind", "tags", "identity_ids"})
 BARE = AgentConfig(name="")
 WITHIN = {one.name: getattr(BARE, one.name) for one in fields(AgentConfig) if one.name not in APART}
 """The other fields, and what each is by default. Where that is nothing (None, empty, False), it
@@ -63,20 +63,22 @@ def to_json(config: AgentConfig) -> dict[str, Any]:
 
 
 def of_json(
-    values: Mapping[str, Any], columns: Mapping[str, Any], tags: tuple[str, ...]
+    values: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    tags: tuple[str, ...] = (),
+    identity_ids: tuple[str, ...] = (),
 ) -> AgentConfig:
-    """The opposite of `to_json`; `columns` are those of the agent's row."""
+    """The opposite of `to_json`; `columns` are those of the agent's row, tags and identities have
+    rows of their own."""
     known = dict(values)
     if "tool_rules" in known:
         known["tool_rules"] = tuple([rule_of_json(one) for one in values["tool_rules"]])
     if "compaction" in known:
         known["compaction"] = Compaction(**values["compaction"])
-    if "identity_ids" in known:
-        known["identity_ids"] = tuple(values["identity_ids"])
     known["kind"] = KINDS[columns["kind"]]
     for name in COLUMNS:
         known[name] = columns[name]
-    return AgentConfig(tags=tags, **known)
+    return AgentConfig(tags=tags, identity_ids=identity_ids, **known)
 
 
 def rule_to_json(rule: AnyRule) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from yiku.store.attachments import no_agent
 from yiku.store.database import Tx
 from yiku.store.forms import askable
 from yiku.store.paging import Order, Place
+from yiku.store.place_tables import agent_identity, identity
 
 COLUMNS: dict[str, Column[Any]] = {
     "created_at": agent.c.created_at,
@@ -57,12 +58,15 @@ def conditions(tx: Tx, wanted: AgentFilter) -> list[ColumnElement[bool]]:
         found.append(agent.c.kind.in_([one.value for one in wanted.kinds]))
     if wanted.tags:
         found.append(tagged(wanted.tags, of_all=wanted.all_tags))
-    if wanted.identity_id is not None:
-        found.append(has_identity(tx, wanted.identity_id))
+    if wanted.identifier_keys:
+        found.append(
+            agent.c.id.in_(known_by(tx, agent_identity.c.agent_id, wanted.identifier_keys))
+        )
     for links, name, some_id in (
         (agent_block, "block_id", wanted.block_id),
         (agent_tool, "tool_id", wanted.tool_id),
         (agent_archive, "archive_id", wanted.archive_id),
+        (agent_identity, "identity_id", wanted.identity_id),
     ):
         if some_id is not None:
             found.append(agent.c.id.in_(holders(links, name, some_id)))
@@ -81,10 +85,16 @@ def tagged(tags: Sequence[str], *, of_all: bool) -> ColumnElement[bool]:
     return agent.c.id.in_(has)
 
 
-def has_identity(tx: Tx, identity_id: str) -> ColumnElement[bool]:
-    each = func.jsonb_array_elements_text if tx.postgres else func.json_each
-    held = each(agent.c.config["identity_ids"]).table_valued("value")
-    return select(held.c.value).where(held.c.value == identity_id).exists()
+def known_by(tx: Tx, what: Column[Any], keys: Sequence[str]) -> Select[Any]:
+    """What belongs to identities of any of these keys: `what` is of a table of such links."""
+    return (
+        select(what)
+        .join(identity, identity.c.id == what.table.c.identity_id)
+        .where(
+            identity.c.identifier_key.in_(keys),
+            identity.c.organization_id == tx.actor.organization_id,
+        )
+    )
 
 
 def tags(

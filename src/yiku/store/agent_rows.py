@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yiku.core.agent import Agent
-from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
+from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, IdentityId, ToolId
 from yiku.core.run import StopReason
 from yiku.store import agent_config
 from yiku.store.agent_tables import agent
@@ -26,6 +26,7 @@ class Links:
     tools: list[ToolId]
     archives: list[ArchiveId]
     folders: list[FolderId]
+    identities: list[IdentityId]
 
 
 TABLES = {
@@ -34,6 +35,7 @@ TABLES = {
     "tools": ("tool_id", "agent_tool"),
     "archives": ("archive_id", "agent_archive"),
     "folders": ("folder_id", "agent_folder"),
+    "identities": ("identity_id", "agent_identity"),
 }
 """Where each field of `Links` is from."""
 
@@ -70,21 +72,21 @@ _BY_IDS = Select(
     f"SELECT {FORM.columns} FROM agent WHERE id IN :ids* AND organization_id || '' = :organization"
 )
 _BY_SEQS = FORM.by_seq()
-_OF_ONE = links("= :agent", "tags", "archives", "folders")
-_TAGS = links("IN :ids*", "tags")
+_OF_ONE = links("= :agent", "tags", "identities", "archives", "folders")
+_OF_CONFIG = links("IN :ids*", "tags", "identities")
 _LINKS = links("IN :ids*", *TABLES)
 
 
 def one(tx: Tx, agent_id: AgentId) -> tuple[Agent, Links]:
-    """With its tags, archives and folders. Raises: AgentNotFound."""
+    """With its tags, identities, archives and folders. Raises: AgentNotFound."""
     asked = {"id": agent_id, "organization": tx.actor.organization_id}
     rows = _BY_ID.rows(tx.connection, **asked) if askable(agent_id) else ()
     if not rows:
         raise no_agent(agent_id)
-    has = Links([], [], [], [], [])
+    has = Links([], [], [], [], [], [])
     for _, name, what, _ in _OF_ONE.rows(tx.connection, agent=agent_id):
         getattr(has, name).append(what)
-    return of_values(FORM.values(rows[0]), has.tags), has
+    return of_values(FORM.values(rows[0]), has), has
 
 
 def of_ids(tx: Tx, ids: Sequence[AgentId]) -> list[tuple[Agent, Links]]:
@@ -100,24 +102,26 @@ def of_ids(tx: Tx, ids: Sequence[AgentId]) -> list[tuple[Agent, Links]]:
 
 
 def of_seqs(tx: Tx, seqs: Sequence[int], *, whole: bool) -> list[tuple[Agent, Links]]:
-    """In the order of the numbers; not `whole`: with tags alone."""
+    """In the order of the numbers; not `whole`: with what is of their config alone."""
     there = {row[0]: row for row in _BY_SEQS.rows(tx.connection, seqs=list(seqs))}
     return with_links(tx, [there[seq] for seq in seqs if seq in there], whole=whole)
 
 
 def with_links(tx: Tx, rows: Sequence[Sequence[Any]], *, whole: bool) -> list[tuple[Agent, Links]]:
     read = [FORM.values(row) for row in rows]
-    has = {each["id"]: Links([], [], [], [], []) for each in read}
-    statement = _LINKS if whole else _TAGS
+    has = {each["id"]: Links([], [], [], [], [], []) for each in read}
+    statement = _LINKS if whole else _OF_CONFIG
     for agent_id, name, what, _ in statement.rows(tx.connection, ids=list(has)):
         getattr(has[agent_id], name).append(what)
-    return [(of_values(each, has[each["id"]].tags), has[each["id"]]) for each in read]
+    return [(of_values(each, has[each["id"]]), has[each["id"]]) for each in read]
 
 
-def of_values(values: Mapping[str, Any], tags: Sequence[str]) -> Agent:
+def of_values(values: Mapping[str, Any], has: Links) -> Agent:
     reason = values["last_stop_reason"]
     return Agent(
-        config=agent_config.of_json(values["config"], values, tuple(tags)),
+        config=agent_config.of_json(
+            values["config"], values, tuple(has.tags), tuple(has.identities)
+        ),
         last_stop_reason=None if reason is None else StopReason(reason),
         **{name: values[name] for name in OWN},
     )

@@ -29,16 +29,19 @@ from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
 from yiku.store.agent_rows import Links
 from yiku.store.agent_tables import agent, agent_tag
-from yiku.store.attachments import ARCHIVE, BLOCK, TOOL, no_agent
+from yiku.store.attachments import ARCHIVE, BLOCK, IDENTITY, TOOL, no_agent
 from yiku.store.attachments import attach_archive as attach_archive
 from yiku.store.attachments import attach_block as attach_block
+from yiku.store.attachments import attach_identity as attach_identity
 from yiku.store.attachments import attach_tool as attach_tool
 from yiku.store.attachments import detach_archive as detach_archive
 from yiku.store.attachments import detach_block as detach_block
+from yiku.store.attachments import detach_identity as detach_identity
 from yiku.store.attachments import detach_tool as detach_tool
 from yiku.store.database import Tx
 from yiku.store.forms import askable
 from yiku.store.hot import Select, micros
+from yiku.store.place_tables import agent_identity
 from yiku.store.recall import OWNER as RECALL
 
 _INSERT = agent_rows.FORM.insert()
@@ -144,7 +147,7 @@ def add(
 
     `owned`: ids of blocks and archives made with it, which are erased with it where no other agent
     has them then. Raises: BlockNotFound, ToolNotFound, ArchiveNotFound, LabelTaken,
-    QuotaExceeded.
+    IdentityNotFound, QuotaExceeded.
     """
     quotas.demand_agent(tx)
     agent_id = id or AgentId(new_id("agent"))
@@ -162,6 +165,7 @@ def add(
     }
     _INSERT.rows(tx.connection, **agent_rows.FORM.parameters(row))
     write_tags(tx, agent_id, draft.config.tags)
+    attachments.link(tx, IDENTITY, agent_id, draft.config.identity_ids)
     attachments.link(tx, BLOCK, agent_id, draft.block_ids, owned=owned)
     attachments.link(tx, TOOL, agent_id, draft.tool_ids)
     attachments.link(tx, ARCHIVE, agent_id, draft.archive_ids, owned=owned)
@@ -191,7 +195,10 @@ def write_tags(tx: Tx, agent_id: AgentId, tags: Sequence[str]) -> None:
 
 
 def change(tx: Tx, seen: Agent, config: AgentConfig) -> Agent:
-    """Give an agent that is still as it was `seen` another configuration. Raises: StaleAgent."""
+    """Give an agent that is still as it was `seen` another configuration.
+
+    Raises: StaleAgent, IdentityNotFound.
+    """
     version = seen.version + 1
     done = tx.connection.execute(
         update(agent)
@@ -213,6 +220,9 @@ def change(tx: Tx, seen: Agent, config: AgentConfig) -> Agent:
     if config.tags != seen.config.tags:
         tx.connection.execute(delete(agent_tag).where(agent_tag.c.agent_id == seen.id))
         write_tags(tx, seen.id, config.tags)
+    if config.identity_ids != seen.config.identity_ids:
+        tx.connection.execute(delete(agent_identity).where(agent_identity.c.agent_id == seen.id))
+        attachments.link(tx, IDENTITY, seen.id, config.identity_ids)
     return get(tx, seen.id)
 
 

@@ -13,17 +13,19 @@ from yiku.core.errors import (
     ArchiveNotFound,
     BlockNotFound,
     FolderNotFound,
+    IdentityNotFound,
     LabelTaken,
     NotFound,
     ToolNotFound,
 )
-from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
+from yiku.core.ids import AgentId, ArchiveId, BlockId, IdentityId, ToolId
 from yiku.store.agent_tables import agent, agent_archive, agent_block, agent_tool
 from yiku.store.block_tables import block
 from yiku.store.database import Tx
 from yiku.store.file_tables import agent_folder, folder
 from yiku.store.forms import Form, askable
 from yiku.store.hot import Select as Hot
+from yiku.store.place_tables import agent_identity, identity
 from yiku.store.tables import archive
 from yiku.store.tool_tables import tool
 
@@ -49,6 +51,7 @@ BLOCK = Kind("block", block, agent_block, BlockNotFound)
 TOOL = Kind("tool", tool, agent_tool, ToolNotFound)
 ARCHIVE = Kind("archive", archive, agent_archive, ArchiveNotFound)
 FOLDER = Kind("folder", folder, agent_folder, FolderNotFound)
+IDENTITY = Kind("identity", identity, agent_identity, IdentityNotFound)
 
 
 class Statements:
@@ -70,7 +73,7 @@ class Statements:
         self.insert = Form(kind.links).insert()
 
 
-STATEMENTS = {kind.noun: Statements(kind) for kind in (BLOCK, TOOL, ARCHIVE, FOLDER)}
+STATEMENTS = {kind.noun: Statements(kind) for kind in (BLOCK, TOOL, ARCHIVE, FOLDER, IDENTITY)}
 
 
 def attach_block(tx: Tx, agent_id: AgentId, block_id: BlockId, *, owned: bool = False) -> None:
@@ -107,6 +110,16 @@ def attach_archive(
 def detach_archive(tx: Tx, agent_id: AgentId, archive_id: ArchiveId) -> None:
     """Raises: AgentNotFound; ArchiveNotFound where the agent hasn't got it."""
     detach(tx, ARCHIVE, agent_id, archive_id)
+
+
+def attach_identity(tx: Tx, agent_id: AgentId, identity_id: IdentityId) -> None:
+    """As `attach_block`. Raises: AgentNotFound, IdentityNotFound."""
+    attach(tx, IDENTITY, agent_id, identity_id)
+
+
+def detach_identity(tx: Tx, agent_id: AgentId, identity_id: IdentityId) -> None:
+    """Raises: AgentNotFound; IdentityNotFound where the agent hasn't got it."""
+    detach(tx, IDENTITY, agent_id, identity_id)
 
 
 def attach(tx: Tx, kind: Kind, agent_id: AgentId, some_id: str, *, owned: bool = False) -> None:

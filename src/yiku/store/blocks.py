@@ -20,10 +20,12 @@ from yiku.core.block import (
 from yiku.core.errors import BlockNotFound, StaleBlock
 from yiku.core.ids import AgentId, BlockId, UserId, new_id
 from yiku.store import attachments, hot
+from yiku.store.agent_lists import known_by
 from yiku.store.agent_tables import agent_block
 from yiku.store.block_tables import block, block_version
 from yiku.store.database import Tx
 from yiku.store.forms import Form, parsed
+from yiku.store.place_tables import block_identity
 from yiku.store.tables import from_micros
 
 FORM = Form(block)
@@ -308,6 +310,12 @@ def conditions(tx: Tx, wanted: BlockFilter) -> list[ColumnElement[bool]]:
     if wanted.templates_only:
         found.append(block.c.is_template)
     found += connected(wanted)
+    links = block_identity
+    if wanted.identity_id is not None:
+        its = select(links.c.block_id).where(links.c.identity_id == wanted.identity_id)
+        found.append(block.c.id.in_(its))
+    if wanted.identifier_keys:
+        found.append(block.c.id.in_(known_by(tx, links.c.block_id, wanted.identifier_keys)))
     if wanted.tags:
         found.append(tagged(tx, wanted.tags, of_all=wanted.all_tags))
     return found

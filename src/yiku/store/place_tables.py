@@ -88,6 +88,7 @@ agent_group = Table(
     Column("id", String(64), nullable=False, unique=True),
     owned(),
     Column("manager_type", String(32), nullable=False),
+    Column("manager_agent_id", String(64), ForeignKey("agent.id", ondelete="SET NULL")),
     Column("description", Text, nullable=False),
     Column("project_id", Text),
     Column("config", Document, nullable=False),
@@ -97,6 +98,7 @@ agent_group = Table(
     Column("updated_at", Moment, nullable=False),
     Column("updated_by", String(64), nullable=False),
     Index("ix_agent_group_organization_id_seq", "organization_id", "seq"),
+    Index("ix_agent_group_manager_agent_id", "manager_agent_id"),
     sqlite_autoincrement=True,
 )
 """Not `group`, which is a word of SQL."""

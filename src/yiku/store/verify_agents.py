@@ -58,7 +58,7 @@ def elsewhere(connection: Connection, table: Table, other: Table, key: str) -> l
 
 def read_config(values: dict[str, object]) -> object:
     columns = {"kind": "letta_v1_agent"} | dict.fromkeys(agent_config.COLUMNS, "")
-    return agent_config.of_json(values, columns, ())
+    return agent_config.of_json(values, columns)
 
 
 def unreadable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from yiku.core.agent import AgentState
 from yiku.core.block import Block
@@ -19,6 +19,28 @@ from yiku.memory.skills.shared import Skills
 from yiku.store.database import Database, Tx
 from yiku.tools.own_words import WORDS
 from yiku.tools.registry import Toolbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one agent says to another."""
+
+    actor: Actor
+    sender: AgentId
+    run_id: RunId
+    """The sender's."""
+    receiver: AgentId
+    text: str
+    key: str
+    """Said again with the same key, it is said once."""
+
+
+class PeersOfAgent(Protocol):
+    """The other agents: `agents/peers.py`, which stands a floor above."""
+
+    async def tell(self, told: Told) -> None: ...
+
+    async def ask(self, told: Told) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +60,8 @@ class Desk:
     toolbox: Toolbox
     language: Language = "en"
     """In which the agent is told what its calls have done."""
+    peers: PeersOfAgent | None = None
+    """None: no other agent is in reach."""
     call_id: str = ""
     blocks: dict[str, Block | None] = field(default_factory=dict[str, Block | None])
     """By label, those that deeds of this step have changed, as they are now; None: gone."""

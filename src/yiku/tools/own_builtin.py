@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from yiku.core.errors import InvalidTool, SandboxUnavailable
 from yiku.core.tenant import Scope
 from yiku.core.tool import Code, Ran, Returned, ToolType
 from yiku.store.database import Tx, demand
-from yiku.tools.desk import TEXT, Desk, OwnTool, Param
+from yiku.tools.desk import TEXT, TEXTS, Desk, OwnTool, Param
 from yiku.tools.registry import reason
 from yiku.tools.sandbox import NoSandbox
 
@@ -82,27 +83,80 @@ async def ran_code(desk: Desk, code: str) -> Ran:
 
 
 async def web_search(desk: Desk, given: Mapping[str, Any]) -> str:
-    """Raises: InvalidTool."""
-    raise InvalidTool(
-        "There is no web search here: no search provider is configured on this server, and this"
-        " version of Yiku brings none. Whoever runs the server can add a custom tool that asks one"
-        " (`yiku tool add`, with YIKU_SANDBOX_NETWORK=true). If you know a page's address,"
-        " fetch_webpage reads it. Don't try web_search again; tell the user.",
-        zh="这里不能搜索网页：服务器没有配置搜索服务，此版本的 Yiku 也不自带。运行服务器的人"
-        "可以添加一个会搜索的自定义工具（`yiku tool add`，并设置 YIKU_SANDBOX_NETWORK=true）。"
-        "如果知道网页地址，可用 fetch_webpage 读取。不要再试 web_search，请告诉用户。",
-    )
+    """What was found, as JSON. Raises: InvalidTool, Invalid, ProviderUnavailable."""
+    from yiku.tools.web_search import SHORT, search  # an HTTP client, which few programs ever need
+
+    engine = desk.toolbox.web
+    if engine is None:
+        raise InvalidTool(
+            "There is no web search here: no search provider is configured on this server. Whoever"
+            " runs it can set YIKU_SEARCH_PROVIDER and YIKU_SEARCH_API_KEY. If you know a page's"
+            " address, fetch_webpage reads it. Don't try web_search again; tell the user.",
+            zh="这里不能搜索网页：服务器没有配置搜索服务。运行服务器的人可以设置"
+            " YIKU_SEARCH_PROVIDER 和 YIKU_SEARCH_API_KEY。"
+            "如果知道网页地址，可用 fetch_webpage 读取。不要再试 web_search，请告诉用户。",
+        )
+    demand(desk.actor, Scope.WRITE)
+    found = await search(engine, given)
+    longest = None if given.get("include_text") else SHORT
+    rows = [
+        {"title": one.title, "url": one.url, "text": one.text[:longest], "published": one.date}
+        for one in found
+    ]
+    told = {"query": given["query"], "results": rows}
+    return json.dumps(told, ensure_ascii=False)
 
 
 async def fetch_webpage(desk: Desk, given: Mapping[str, Any]) -> str:
     """Raises: Invalid."""
-    from yiku.tools.page import fetch  # an HTTP client, which few programs ever need
+    from yiku.tools.page import (  # an HTTP client, which few programs ever need
+        anywhere,
+        fetch,
+        is_public,
+    )
 
     demand(desk.actor, Scope.WRITE)
-    page = await fetch(given["url"])
+    allowed = anywhere if desk.toolbox.fetch_private else is_public
+    page = await fetch(given["url"], allowed=allowed)
     head = f"{page.title}\n{page.url}" if page.title else page.url
     return f"{head}\n\n{page.text or desk.words['no_text']}"
 
+
+SEARCHED_BY: tuple[tuple[str, Mapping[str, Any], str, str], ...] = (
+    (
+        "include_text",
+        {"type": "boolean", "default": False},
+        "More than an excerpt of each page, where the provider has it.",
+        "返回比摘录更多的网页内容（如果搜索服务支持）。",
+    ),
+    ("include_domains", TEXTS, "Only these domains.", "只搜索这些域名。"),
+    ("exclude_domains", TEXTS, "None of these domains.", "排除这些域名。"),
+    (
+        "category",
+        TEXT,
+        "What kind of pages, where the provider knows kinds: news, research paper …",
+        "网页类别（如果搜索服务支持）：news、research paper 等。",
+    ),
+    (
+        "start_published_date",
+        TEXT,
+        "Published after this moment (ISO 8601), where the provider knows.",
+        "在此时间之后发布（ISO 8601，如果搜索服务支持）。",
+    ),
+    (
+        "end_published_date",
+        TEXT,
+        "Published before this moment (ISO 8601), where the provider knows.",
+        "在此时间之前发布（ISO 8601，如果搜索服务支持）。",
+    ),
+    (
+        "user_location",
+        TEXT,
+        "The user's country, by its two letters, where the provider asks.",
+        "用户所在国家的两字母代码（如果搜索服务支持）。",
+    ),
+)
+"""Names and meanings are v1's."""
 
 TOOLS = (
     OwnTool(
@@ -154,6 +208,10 @@ TOOLS = (
                 en="How many results.",
                 zh="结果数量。",
                 required=False,
+            ),
+            *(
+                Param(name=name, schema=schema, en=en, zh=zh, required=False)
+                for name, schema, en, zh in SEARCHED_BY
             ),
         ),
         action=web_search,

@@ -70,6 +70,12 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "no_part": "Nothing was found in your files. Other words may help.",
         "parts_found": "{count} parts of files, best first, with how well each fits (0 to 1).",
         # the rest
+        "from_agent": "[Message of the agent {name} ({id}). It doesn't wait; to answer it, use"
+        " send_message_to_agent_async.]\n{message}",
+        "asked_by_agent": "[Message of the agent {name} ({id}). It waits: what you say now is sent"
+        " to it as your answer.]\n{message}",
+        "sent_to_agent": "Sent. The other agent has it, and goes on by itself.",
+        "no_answer": "(The other agent said nothing.)",
         "sent": "Sent",
         "silent": "The code ran, and printed nothing.",
         "no_text": "(The page has no text.)",
@@ -133,6 +139,12 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "next_matches": "查看后面的匹配：offset={offset}。",
         "no_part": "文件中没有找到相关内容。可以换些词语。",
         "parts_found": "文件中的 {count} 个部分，最相关的在前，附相关程度（0 到 1）。",
+        "from_agent": "【来自智能体 {name}（{id}）的消息。对方没有在等；"
+        "要答复请用 send_message_to_agent_async。】\n{message}",
+        "asked_by_agent": "【来自智能体 {name}（{id}）的消息。对方正在等："
+        "你接下来说的话会作为答复发给它。】\n{message}",
+        "sent_to_agent": "已发送。对方已收到，会自行处理。",
+        "no_answer": "（对方什么也没说。）",
         "sent": "已发送",
         "silent": "代码已运行，没有打印任何内容。",
         "no_text": "（网页没有文字内容。）",

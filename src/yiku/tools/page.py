@@ -45,6 +45,10 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def anywhere(address: Address) -> bool:
+    return True
+
+
 async def fetch(
     url: str, *, allowed: Callable[[Address], bool] = is_public, timeout_s: float = TIMEOUT_S
 ) -> Page:

@@ -40,6 +40,7 @@ from yiku.tools import schema
 from yiku.tools.mcp.servers import McpServers
 from yiku.tools.packages import Packages
 from yiku.tools.portable import Portable
+from yiku.tools.search_engine import SearchEngine
 
 CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
 OF_LENT = frozenset(
@@ -61,6 +62,10 @@ class Toolbox:
     """What `run_code` runs in where the sandbox can't be; None: nothing."""
     packages: Packages | None = None
     """Where tools' own requirements are; None: tools that have some can't run."""
+    web: SearchEngine | None = None
+    """What `web_search` asks; None: nothing."""
+    fetch_private: bool = False
+    """Whether `fetch_webpage` reads pages of this machine and its network, too."""
 
     @property
     def vault(self) -> Vault:

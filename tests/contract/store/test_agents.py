@@ -70,7 +70,6 @@ CONFIG = AgentConfig(
     max_files_open=3,
     per_file_view_window_char_limit=100,
     hidden=False,
-    identity_ids=("identity-1", "identity-2"),
     project_id="p",
     template_id="t",
     base_template_id="b",
@@ -339,10 +338,8 @@ async def test_every_page_is_the_part_of_the_list_that_was_asked_for(store: Stor
 async def test_agents_are_listed_by_what_is_asked_of_them(store: Store) -> None:
     block, roll, one = await store.block(), await store.tool("roll"), await archive(store, "one")
     ann = await store.agent("Ann_1", tags=("x", "y"), project_id="p", template_id="t")
-    bob = await store.agent(
-        "Bob", tags=("y",), kind=AgentKind.REACT, identity_ids=("i", "j"), base_template_id="b"
-    )
-    await store.agent("Eve", identity_ids=("ij",))
+    bob = await store.agent("Bob", tags=("y",), kind=AgentKind.REACT, base_template_id="b")
+    await store.agent("Eve")
     await store.do(agents.attach_block, ann.id, block.id)
     await store.do(agents.attach_tool, bob.id, roll.id)
     await store.do(agents.attach_archive, bob.id, one)
@@ -361,7 +358,6 @@ async def test_agents_are_listed_by_what_is_asked_of_them(store: Store) -> None:
         (AgentFilter(project_id="p"), ["Ann_1"]),
         (AgentFilter(template_id="t"), ["Ann_1"]),
         (AgentFilter(base_template_id="b"), ["Bob"]),
-        (AgentFilter(identity_id="i"), ["Bob"]),
         (AgentFilter(created_by=LOCAL_USER), ["Ann_1", "Bob", "Eve"]),
         (AgentFilter(created_by="user-x"), []),
         (AgentFilter(last_stop_reason=StopReason.MAX_STEPS), ["Bob"]),

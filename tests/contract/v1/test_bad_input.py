@@ -118,7 +118,9 @@ async def test_a_body_of_no_form_is_refused(world: World) -> None:
         path = filled(route.path, world.owner.ids)
         if query := filled(QUERIES.get((method, route.path.rstrip("/")), {}), world.owner.ids):
             path += f"?{urlencode(query)}"
-        for body in (b"[]", b'"x"', b"{", b"\xff", b"[" * 15_000):
+        listed = isinstance(BODIES.get((method, route.path.rstrip("/"))), list)
+        other = b"{}" if listed else b"[]"
+        for body in (other, b'"x"', b"{", b"\xff", b"[" * 15_000):
             answer = await world.http.request(method, path, content=body, headers=headers)
             assert is_error(answer, 422)
             assert answer.json()["detail"][0]["loc"][0] == "body"
@@ -135,6 +137,8 @@ async def test_a_field_of_the_wrong_type_is_named(world: World) -> None:
         if route.body_field is None:
             continue
         right = BODIES.get((method, route.path.rstrip("/")), {})
+        if isinstance(right, list):
+            continue
         for form in forms_of(route.body_field.field_info.annotation):
             for name, info in form.model_fields.items():
                 if info.annotation is Any or name == "message_type":

@@ -28,6 +28,8 @@ from tests.fixtures.sides import (
 from yiku.server.http import routes
 
 FILTERS: list[Reference] = [
+    ("GET", "/v1/agents/", {"identity_id": "{identity_id}"}),
+    ("GET", "/v1/blocks/", {"identity_id": "{identity_id}"}),
     ("GET", "/v1/agents/{agent_id}/messages", {"conversation_id": "{conversation_id}"}),
     ("GET", "/v1/messages/", {"conversation_id": "{conversation_id}"}),
     ("POST", "/v1/messages/search", {"query": "hello", "conversation_id": "{conversation_id}"}),
@@ -70,8 +72,6 @@ OF_NO_ROW = {
     "deployment_id": "kept as it came",
     "entity_id": "kept as it came",
     "group_id": "kept as it came",
-    "identity_id": "compared with one's own rows",
-    "identity_ids": "kept as they came",
     "project_id": "kept as it came",
     "return_token_ids": "a switch",
     "sender_id": "kept as it came",

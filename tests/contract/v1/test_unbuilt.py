@@ -8,7 +8,6 @@ from tests.fixtures.letta import Driver
 async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -> None:
     for words, method in (
         ("MCP servers", lambda c: c.mcp_servers.list()),
-        ("identities", lambda c: c.agents.identities.attach("i-x", agent_id="agent-x")),
         ("Letta's own cloud", lambda c: c.access_tokens.delete("x", body={})),
     ):
         error = await letta.fails(letta_client.InternalServerError, method)

@@ -146,5 +146,5 @@ def test_parts_come_back_as_they_were(given_parts: tuple[Part, ...]) -> None:
 def test_a_configuration_comes_back_as_it_was(config: AgentConfig) -> None:
     written = json.loads(dumped(agent_config.to_json(config)))
     columns = {name: getattr(config, name) for name in (*agent_config.COLUMNS, "kind")}
-    assert agent_config.of_json(written, columns, config.tags) == config
+    assert agent_config.of_json(written, columns, config.tags, config.identity_ids) == config
     assert agent_config.APART.isdisjoint(written)

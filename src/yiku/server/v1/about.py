@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -10,15 +11,19 @@ from yiku.agents.shared import Agents
 from yiku.app import App
 from yiku.core.agent import Agent, AgentState
 from yiku.core.errors import ProviderUnavailable, SecretUnreadable
-from yiku.core.ids import MessageId
+from yiku.core.ids import IdentityId, MessageId
 from yiku.core.message import Message
 from yiku.core.tenant import Actor, Scope
 from yiku.server.memory import answer
+from yiku.server.v1.listing import answers
 from yiku.server.v1.translate_agents import View, agent_out, names_alone
+from yiku.server.v1.translate_groups import group_out
+from yiku.server.v1.translate_identities import identity_out
 from yiku.server.v1.translate_models import embedding_out
 from yiku.server.v1.versions import tagged
+from yiku.server.v1.wire_agents import AgentOut
 from yiku.server.v1.wire_models import EmbeddingConfigOut
-from yiku.store import messages
+from yiku.store import groups, identities, messages
 from yiku.store.database import Tx
 
 UNKNOWN = 0
@@ -47,6 +52,18 @@ def view_of(agents: Agents, actor: Actor, relations: frozenset[str] | None = Non
     )
 
 
+def with_whose(tx: Tx, view: View, states: Sequence[AgentState]) -> View:
+    """And for whom these agents are, and which groups they manage."""
+    ids = {IdentityId(each) for one in states for each in one.agent.config.identity_ids}
+    if ids and view.tells("identities"):
+        found = identities.states(tx, identities.by_id(tx, sorted(ids)))
+        view = replace(view, identities={one.identity.id: identity_out(one) for one in found})
+    if view.tells("managed_group"):
+        managed = groups.managed_by(tx, [one.agent.id for one in states])
+        view = replace(view, groups={one: group_out(each) for one, each in managed.items()})
+    return view
+
+
 def readable(agents: Agents) -> Callable[[Agent], Mapping[str, str]]:
     """The values of secrets, where this server has the key to them."""
 
@@ -71,6 +88,19 @@ async def told(
     app: App, actor: Actor, state: AgentState, relations: frozenset[str] | None = None
 ) -> Response:
     """One agent, with the version that `If-Match` is compared with."""
-    ids, pending = await app.database.read(actor, lambda tx: around(tx, state))
-    found = agent_out(state, view_of(app.agents, actor, relations), ids, pending)
-    return tagged(answer(found), state.agent.version)
+    view = view_of(app.agents, actor, relations)
+
+    def unit(tx: Tx) -> AgentOut:
+        return agent_out(state, with_whose(tx, view, [state]), *around(tx, state))
+
+    return tagged(answer(await app.database.read(actor, unit)), state.agent.version)
+
+
+async def all_told(
+    app: App, actor: Actor, states: Sequence[AgentState], relations: frozenset[str] | None
+) -> Response:
+    """Agents of a list."""
+    view = view_of(app.agents, actor, relations)
+    if states:
+        view = await app.database.read(actor, lambda tx: with_whose(tx, view, states))
+    return answers(agent_out(one, view) for one in states)

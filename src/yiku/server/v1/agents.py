@@ -9,12 +9,10 @@ from starlette.responses import Response
 
 from yiku.agents import make, talk
 from yiku.core.agent import AgentFilter, AgentState
-from yiku.core.ids import AgentId, MessageId, new_id
-from yiku.core.message import Message
+from yiku.core.ids import AgentId, new_id
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_agents as wire
-from yiku.server.v1.about import around, told, view_of
-from yiku.server.v1.listing import answers
+from yiku.server.v1.about import all_told, around, told, view_of, with_whose
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.templates import made_of
 from yiku.server.v1.translate_agents import (
@@ -52,11 +50,8 @@ async def list_agents(
 ) -> Response:
     """The agents there are, a page of them."""
     wanted, part = agent_filter(query), agent_page(query)
-    found: list[AgentState] = []
-    if wanted is not None:
-        found = await app.database.read(actor, lambda tx: store.page_of_states(tx, wanted, part))
-    view = view_of(app.agents, actor, relations_of(query))
-    return answers(agent_out(one, view) for one in found)
+    found = await app.database.read(actor, lambda tx: store.page_of_states(tx, wanted, part))
+    return await all_told(app, actor, found, relations_of(query))
 
 
 @router.get("/v1/agents/count", response_model=int)
@@ -71,14 +66,15 @@ async def retrieve(
 ) -> Response:
     """One agent."""
 
-    def unit(tx: Tx) -> tuple[AgentState, list[MessageId], Message | None]:
-        state = store.state(tx, AgentId(agent_id))
-        return state, *around(tx, state)
-
-    state, ids, pending = await app.database.read(actor, unit)
-    app.models.warm_soon(state.agent.config.model)
     view = view_of(app.agents, actor, relations_of(query))
-    return tagged(answer(agent_out(state, view, ids, pending)), state.agent.version)
+
+    def unit(tx: Tx) -> tuple[AgentState, wire.AgentOut]:
+        state = store.state(tx, AgentId(agent_id))
+        return state, agent_out(state, with_whose(tx, view, [state]), *around(tx, state))
+
+    state, found = await app.database.read(actor, unit)
+    app.models.warm_soon(state.agent.config.model)
+    return tagged(answer(found), state.agent.version)
 
 
 @router.patch("/v1/agents/{agent_id}", response_model=wire.AgentOut)

@@ -13,7 +13,7 @@ from yiku.core.ids import BlockId
 from yiku.memory import blocks
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire, wire_agents
-from yiku.server.v1.about import view_of
+from yiku.server.v1.about import all_told
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate import (
@@ -21,10 +21,9 @@ from yiku.server.v1.translate import (
     block_filter,
     block_out,
     block_page,
-    can_match,
     given,
 )
-from yiku.server.v1.translate_agents import agent_out, agent_page, relations_of
+from yiku.server.v1.translate_agents import agent_page, relations_of
 from yiku.server.v1.versions import IfMatch, tagged, version_in
 from yiku.store import agents
 from yiku.store import blocks as store
@@ -48,9 +47,7 @@ async def list_blocks(
     query: Annotated[wire.BlockQuery, Query()], app: Here, actor: Asks
 ) -> Response:
     """The blocks there are, a page of them."""
-    found: list[Block] = []
-    if can_match(query):
-        found = await blocks.listed(app.database, actor, block_filter(query), block_page(query))
+    found = await blocks.listed(app.database, actor, block_filter(query), block_page(query))
     return answers(map(block_out, found))
 
 
@@ -98,6 +95,4 @@ async def list_agents(
         found = store.get(tx, BlockId(block_id))
         return agents.page_of_states(tx, AgentFilter(block_id=found.id), agent_page(query))
 
-    found = await app.database.read(actor, unit)
-    view = view_of(app.agents, actor, relations_of(query))
-    return answers(agent_out(one, view) for one in found)
+    return await all_told(app, actor, await app.database.read(actor, unit), relations_of(query))

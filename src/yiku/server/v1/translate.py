@@ -40,6 +40,8 @@ def block_filter(query: wire.BlockQuery) -> BlockFilter:
         templates_only=query.templates_only,
         tags=tuple(query.tags or ()),
         all_tags=query.match_all_tags,
+        identity_id=query.identity_id,
+        identifier_keys=tuple(query.identifier_keys or ()),
         label_has=query.label_search,
         value_has=query.value_search,
         description_has=query.description_search,
@@ -47,11 +49,6 @@ def block_filter(query: wire.BlockQuery) -> BlockFilter:
         agents_at_most=None if less is None else less - 1,
         agents_exactly=None if exactly is None else tuple(exactly),
     )
-
-
-def can_match(query: wire.BlockQuery) -> bool:
-    """Whether blocks can be meant that no identity has: none has any yet."""
-    return query.identity_id is None and not query.identifier_keys
 
 
 def block_page(query: wire.Page) -> BlockPage:

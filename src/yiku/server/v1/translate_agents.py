@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from yiku.agents.make import Attachments, NewAgent
@@ -29,6 +29,8 @@ from yiku.server.v1.translate_models import (
 from yiku.server.v1.translate_rules import rule_of, rule_out
 from yiku.server.v1.translate_sent import message_in
 from yiku.server.v1.translate_tools import tool_out
+from yiku.server.v1.wire_groups import GroupOut
+from yiku.server.v1.wire_identities import IdentityOut
 from yiku.server.v1.wire_models import Compaction as CompactionForm
 
 Id = TypeVar("Id", bound=str)
@@ -39,6 +41,12 @@ SAME = (
     *("per_file_view_window_char_limit", "project_id", "template_id", "base_template_id"),
 )
 """Fields that are called the same here."""
+MULTI_AGENT = (
+    "send_message_to_agent_and_wait_for_reply",
+    "send_message_to_agents_matching_tags",
+    "send_message_to_agent_async",
+)
+"""What `include_multi_agent_tools` stands for."""
 RELATIONS = {
     "memory": "blocks",
     "tool_exec_environment_variables": "secrets",
@@ -64,6 +72,10 @@ class View:
     """v1's names of what is told of; None: all."""
     secrets: Callable[[Agent], Mapping[str, str]] = names_alone
     """What is told of an agent's secrets, by name."""
+    identities: Mapping[str, IdentityOut] = field(default_factory=dict[str, IdentityOut])
+    """By id, those that the agents are for."""
+    groups: Mapping[str, GroupOut] = field(default_factory=dict[str, GroupOut])
+    """By the agent that manages one."""
 
     def tells(self, relation: str) -> bool:
         return self.relations is None or relation in self.relations
@@ -119,6 +131,7 @@ def older_settings(form: wire.AgentFields) -> dict[str, Any]:
 def new_agent(form: wire.AgentIn) -> NewAgent:
     """Raises: NotFound, BlockTooLong."""
     said, first = said_of(form), form.initial_message_sequence
+    multi = MULTI_AGENT if form.include_multi_agent_tools else ()
     said["kind"] = AgentKind(form.agent_type)
     said["model_settings"] = older_settings(form) | settings_of(form.model_settings)
     return NewAgent(
@@ -126,7 +139,7 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
         blocks=tuple(block_content(one) for one in form.memory_blocks or ()),
         block_ids=ids(form.block_ids, BlockId) or (),
         tool_ids=ids(form.tool_ids, ToolId) or (),
-        tools=tuple(dict.fromkeys(form.tools or ())),
+        tools=tuple(dict.fromkeys((*(form.tools or ()), *multi))),
         folder_ids=folder_ids(form) or (),
         own_folder=bool(form.include_default_source),
         base_tools=form.include_base_tools,
@@ -223,12 +236,12 @@ def agent_out(
         secrets=secrets,
         tool_exec_environment_variables=secrets,
         sources=sources_out(state, view),
-        identities=[],
+        identities=[view.identities[one] for one in config.identity_ids if one in view.identities],
         identity_ids=list(config.identity_ids) if view.tells("identities") else [],
         message_ids=list(message_ids),
         pending_approval=pending_out(pending) if view.tells("pending_approval") else None,
-        managed_group=None,
-        multi_agent_group=None,
+        managed_group=view.groups.get(one.id),
+        multi_agent_group=view.groups.get(one.id),
         deployment_id=config.deployment_id,
         entity_id=config.entity_id,
         last_stop_reason=one.last_stop_reason,
@@ -312,10 +325,8 @@ def secrets_out(state: AgentState, view: View) -> list[wire.SecretOut]:
     ]
 
 
-def agent_filter(query: wire.AgentQuery) -> AgentFilter | None:
-    """None: no agent can be meant. Raises: Invalid."""
-    if query.identifier_keys:
-        return None  # of identities, and there are none yet
+def agent_filter(query: wire.AgentQuery) -> AgentFilter:
+    """Raises: Invalid."""
     return AgentFilter(
         name=query.name,
         name_has=query.query_text,
@@ -325,6 +336,7 @@ def agent_filter(query: wire.AgentQuery) -> AgentFilter | None:
         template_id=query.template_id,
         base_template_id=query.base_template_id,
         identity_id=query.identity_id,
+        identifier_keys=tuple(query.identifier_keys or ()),
         created_by=query.created_by_id,
         last_stop_reason=stop_reason(query.last_stop_reason),
     )

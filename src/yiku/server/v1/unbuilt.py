@@ -6,11 +6,8 @@ import re
 from collections.abc import Mapping
 
 LATER: Mapping[str, str] = {
-    r"agents/[^/]+/identities": "identities of agents",
-    r"agents/[^/]+/groups?": "groups of agents",
     r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
-    r"groups": "groups of agents",
-    r"identities": "identities",
+    r"groups/[^/]+/(messages|reset-messages)": "patterns by which groups of agents talk",
     r"jobs": "jobs",
     r"providers": "providers over the API (they are set up in the environment and providers.toml)",
     r"sandbox-config": "sandboxes over the API (they are set up in the environment)",

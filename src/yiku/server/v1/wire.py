@@ -17,9 +17,11 @@ BlockLimit = Field(default=100_000, ge=1, le=10_000_000, description="Characters
 Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
+OF_ROWS = ("agent", "block", "identity", "tool", "folder", "source", "message", "run")
 LOOKED_UP = frozenset(
     {"after", "before", "agent_id", "archive_id", "conversation_id", "message_id", "run_id"}
-    | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message", "run")}
+    | {"manager_agent_id", "shared_block_ids"}
+    | {f"{noun}_ids" for noun in OF_ROWS}
 )
 """Fields that hold ids: one that can't be anybody's is not found, like any other."""
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from yiku.server.v1.wire import BlockIn, BlockOut, Cursors, In, Out
+from yiku.server.v1.wire_groups import GroupOut
+from yiku.server.v1.wire_identities import IdentityOut
 from yiku.server.v1.wire_models import (
     Budget,
     Compaction,
@@ -172,14 +174,14 @@ class AgentOut(Out):
     secrets: list[SecretOut]
     tool_exec_environment_variables: list[SecretOut]
     sources: list[dict[str, Any]]
-    identities: list[dict[str, Any]]
+    identities: list[IdentityOut]
     identity_ids: list[str]
     tags: list[str]
     metadata: dict[str, Any]
     message_ids: list[str]
     pending_approval: dict[str, Any] | None
-    managed_group: dict[str, Any] | None
-    multi_agent_group: dict[str, Any] | None
+    managed_group: GroupOut | None
+    multi_agent_group: GroupOut | None = Field(description="Deprecated: `managed_group`.")
     timezone: str
     enable_sleeptime: bool
     message_buffer_autoclear: bool

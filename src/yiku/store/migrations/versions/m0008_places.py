@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("manager_type", sa.String(length=32), nullable=False),
+        sa.Column("manager_agent_id", sa.String(length=64), nullable=True),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=True),
         sa.Column("config", DOCUMENT, nullable=False),
@@ -39,11 +40,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name=op.f("fk_agent_group_organization_id")
         ),
+        sa.ForeignKeyConstraint(
+            ["manager_agent_id"],
+            ["agent.id"],
+            name=op.f("fk_agent_group_manager_agent_id"),
+            ondelete="SET NULL",
+        ),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_agent_group")),
         sa.UniqueConstraint("id", name=op.f("uq_agent_group_id")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("agent_group", schema=None) as batch_op:
+        batch_op.create_index("ix_agent_group_manager_agent_id", ["manager_agent_id"], unique=False)
         batch_op.create_index(
             "ix_agent_group_organization_id_seq", ["organization_id", "seq"], unique=False
         )
