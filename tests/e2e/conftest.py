@@ -141,9 +141,8 @@ def gloss_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter() -> Iterator[Starter]:
-    with Forker() as forker:
-        yield Starter(forker)
+def starter(forker: Forker) -> Starter:
+    return Starter(forker)
 
 
 @pytest.fixture
