@@ -3,6 +3,7 @@
 pytest_plugins = (
     "tests.fixtures.agents",
     "tests.fixtures.databases",
+    "tests.fixtures.forked",
     "tests.fixtures.memories",
     "tests.fixtures.home",
     "tests.fixtures.letta",

@@ -7,7 +7,7 @@ from tests.fixtures.letta import Driver
 
 async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -> None:
     for words, method in (
-        ("MCP servers", lambda c: c.mcp_servers.list()),
+        ("groups of agents", lambda c: c.post("/v1/groups/group-x/messages", cast_to=object)),
         ("Letta's own cloud", lambda c: c.access_tokens.delete("x", body={})),
     ):
         error = await letta.fails(letta_client.InternalServerError, method)

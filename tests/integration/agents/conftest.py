@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -18,6 +16,7 @@ from tests.fixtures.gates import goes_on as goes_on
 from tests.fixtures.running import open_talk as open_talk
 from tests.fixtures.running import talk as talk
 from tests.integration.agents.jobs import Jobs, Notes
+from tests.servers.forker import Forker, Started
 from tests.servers.scripted_chat import ScriptedChat
 
 LONG_S = 600.0
@@ -27,23 +26,17 @@ LONG_S = 600.0
 class Server:
     """`yiku serve`, which can be killed and started again on the same database."""
 
-    def __init__(self, settings: dict[str, str], log: Path) -> None:
+    def __init__(self, forker: Forker, settings: dict[str, str], log: Path) -> None:
+        self._forker = forker
         self._settings = settings
         self._log = log
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Started | None = None
 
     def start(self) -> Self:
         kept = {name: v for name, v in os.environ.items() if not name.startswith("YIKU_")}
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "yiku", "serve", "--port", "0", "--json"],
-                env={**kept, **self._settings},
-                cwd=self._log.parent,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
+        words = ["serve", "--port", "0", "--json"]
+        settings = {**kept, **self._settings}
+        self._process = self._forker.start(words, self._log.parent, settings, self._log)
         line = self._process.stdout.readline()
         assert line, self.log
         self.url: str = json.loads(line)["url"]
@@ -99,9 +92,6 @@ class Server:
             self._process.send_signal(signal.SIGTERM)
         try:
             self._process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
         finally:
             self._client.close()
 
@@ -144,6 +134,7 @@ def new_server(
     jobs: Jobs,
     lease_s: float,
     more_settings: dict[str, str],
+    forker: Forker,
 ) -> Iterator[NewServer]:
     """Starts servers on the test's database; at the end none of their logs may tell of a bug."""
     servers: list[Server] = []
@@ -160,7 +151,7 @@ def new_server(
         }
 
         def new() -> Server:
-            servers.append(Server(settings, tmp_path / f"server{len(servers)}.log"))
+            servers.append(Server(forker, settings, tmp_path / f"server{len(servers)}.log"))
             return servers[-1].start()
 
         yield new

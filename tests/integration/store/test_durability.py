@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import yiku
+from tests.servers.forker import Forker
 from yiku.app import build
 from yiku.core import errors
 from yiku.core.tenant import LOCAL_ACTOR
@@ -64,17 +66,19 @@ async def faults(home: Path, url: str) -> list[str]:
 
 @pytest.mark.timeout(600)
 async def test_every_acknowledged_write_survives_fifty_kills_and_none_is_half_there(
-    yiku_home: Path, sqlite_url: str
+    yiku_home: Path, sqlite_url: str, forker: Forker, tmp_path: Path
 ) -> None:
     rng = random.Random(8283)
     kept: set[str] = set()
     for round_number in range(KILLS):
-        with writer(yiku_home, sqlite_url, f"w{round_number}") as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            await asyncio.sleep(rng.uniform(0.0, 0.25))
-            process.kill()
-            kept |= acknowledged(process.stdout.read())
+        words = [str(yiku_home), sqlite_url, f"w{round_number}", "0", "3"]
+        process = forker.start(words, tmp_path, dict(os.environ), tmp_path / "errors", WRITER)
+        assert process.stdout.readline() == "ready\n"
+        first = process.stdout.readline() if round_number % 5 else ""  # one in five dies young
+        await asyncio.sleep(rng.uniform(0.0, 0.25))
+        process.kill()
+        kept |= acknowledged(first + process.communicate())
+        assert process.poll() == -signal.SIGKILL
         if round_number % 10 == 9:
             there = await stored(yiku_home, sqlite_url)
             assert kept <= set(there)
