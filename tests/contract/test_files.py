@@ -18,10 +18,11 @@ from yiku.core.agent import AgentState
 from yiku.core.errors import Invalid, InvalidFile
 from yiku.core.file import Duplicates, File, FileStatus, Folder, FolderContent
 from yiku.core.ids import AgentId
+from yiku.core.quota import Resource
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory.files import erase, grep, semantic, take
 from yiku.memory.files.grep import Grep
-from yiku.store import agent_files, file_text, files, folders, passages
+from yiku.store import agent_files, file_text, files, folders, passages, quotas
 from yiku.store.archive_lists import Part
 from yiku.store.database import Tx
 
@@ -111,6 +112,15 @@ async def test_files_of_all_kinds_are_read_and_broken_ones_say_why(app: App) -> 
         assert (one.status, text, one.chunk_count) == (FileStatus.ERROR, "", 0), name
         assert words in (one.problem or ""), (name, one.problem)
     assert await count(app, folder) == chunks
+
+
+async def test_chunks_count_among_the_organizations_passages(app: App) -> None:
+    await app.database.write(LOCAL_ACTOR, lambda tx: quotas.put(tx, Resource.PASSAGES, 1))
+    one = await put(app, await a_folder(app), "long.txt", "words of tea\n" * 400)
+    await carried_out(app)
+    found, _ = await read(app, one)
+    assert (found.status, found.embedded_count) == (FileStatus.ERROR, 0)
+    assert "passages" in (found.problem or "")
 
 
 async def test_an_encrypted_pdf_says_that_it_is(app: App) -> None:

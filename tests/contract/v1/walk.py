@@ -353,7 +353,7 @@ FOLDERS: list[Step] = [
     (
         "agents.files.list",
         lambda c, s: c.agents.files.list(s["agent"]),
-        lambda found, s: [(one.file_id, one.is_open) for one in found] == [(s["file"], True)],
+        lambda found, s: [(one.file_id, one.is_open) for one in found.files] == [(s["file"], True)],
     ),
     (
         "agents.files.close",

@@ -11,7 +11,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yiku.core.errors import AgentNotFound, Conflict, Invalid, NotFound, YikuError
+from yiku.core.errors import (
+    AgentNotFound,
+    Conflict,
+    Invalid,
+    NotFound,
+    QuotaExceeded,
+    YikuError,
+)
 from yiku.core.file import Chunk, File, FileStatus, Stretch
 from yiku.core.ids import FileId
 from yiku.core.memory import Draft
@@ -42,7 +49,7 @@ async def run(files: Files, actor: Actor, job: Job) -> None:
     file_id = FileId(job.key)
     try:
         await go_on(files, actor, file_id)
-    except (Invalid, Conflict, NotFound) as error:
+    except (Invalid, Conflict, NotFound, QuotaExceeded) as error:
         await failed(files, actor, file_id, error.message)
     except YikuError as error:
         if job.tries < outbox.MOST_TRIES:
