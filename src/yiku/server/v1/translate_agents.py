@@ -10,7 +10,7 @@ from yiku.agents.make import Attachments, NewAgent
 from yiku.agents.transfer.templates import Filling
 from yiku.context.budget import ContextWindowOverview
 from yiku.core.agent import Agent, AgentFilter, AgentKind, AgentPage, AgentState, Compaction
-from yiku.core.errors import Invalid, NotFound
+from yiku.core.errors import Invalid
 from yiku.core.ids import AgentId, BlockId, FolderId, MessageId, ToolId
 from yiku.core.message import Message
 from yiku.core.run import StopReason
