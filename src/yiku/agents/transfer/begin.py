@@ -16,6 +16,7 @@ from yiku.core.block import BlockContent
 from yiku.core.errors import Invalid, InvalidImport
 from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
 from yiku.core.rule import AnyRule
+from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolType
 from yiku.store import agents as store
 from yiku.store import archives, blocks, tools
@@ -46,7 +47,7 @@ class Begun:
     notes: tuple[str, ...]
 
 
-def prepared(agents: Agents, carried: Carried, wishes: Wishes) -> Prepared:
+def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> Prepared:
     """Raises: InvalidImport, naming what of the file can't be taken."""
     notes = list(carried.notes)
     configs: dict[str, AgentConfig] = {}
@@ -56,7 +57,8 @@ def prepared(agents: Agents, carried: Carried, wishes: Wishes) -> Prepared:
         notes += without_strangers(agents, given, f"agents[{place}]")
         try:
             check.check_blocks(contents)
-            config = make.completed(agents, NewAgent(given=given, blocks=tuple(contents)))
+            new = NewAgent(given=given, blocks=tuple(contents))
+            config = make.sealed(agents, actor, make.completed(agents, new))
             check.check(config)
         except Invalid as error:
             raise refused(f"agents[{place}]", error) from error

@@ -98,7 +98,7 @@ async def take(
     carried = await asyncio.to_thread(source.whole)
     if wishes.without_messages:
         carried = without_messages(carried)
-    ready = begin.prepared(agents, carried, wishes)
+    ready = begin.prepared(agents, actor, carried, wishes)
     mark = mark_of(source, wishes)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:

@@ -101,7 +101,7 @@ async def make_agents(
         agents=tuple(filled_agent(one, given, filling.variables) for one in carried.agents),
         blocks={key: filled_block(b, filling.variables) for key, b in carried.blocks.items()},
     )
-    ready = begin.prepared(agents, whole, Wishes(replace_tools=False))
+    ready = begin.prepared(agents, actor, whole, Wishes(replace_tools=False))
 
     def unit(tx: Tx) -> list[AgentState]:
         made = begin.begin(tx, ready)
@@ -136,7 +136,7 @@ async def migrate(
     """
     carried = of.carried
     bare = replace(carried, agents=tuple(replace(one, threads=()) for one in carried.agents))
-    ready = begin.prepared(agents, bare, Wishes(replace_tools=False))
+    ready = begin.prepared(agents, actor, bare, Wishes(replace_tools=False))
     one = carried.agents[0]
     config = replace(ready.configs[one.key], template_id=f"{of.template.id}:{of.number}")
 
