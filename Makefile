@@ -15,7 +15,7 @@ args ?=
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
-install: $(venv)/.dev ## Create .venv with everything needed to work on Yiku
+install: $(venv)/.dev .npm/.installed ## Create .venv with everything needed to work on Yiku
 
 demo: $(venv)/.run ## Remember a conversation and ask about it; needs no key and no network
 	@$(venv)/bin/yiku demo $(args)
@@ -23,7 +23,7 @@ demo: $(venv)/.run ## Remember a conversation and ask about it; needs no key and
 serve: $(venv)/.run ## Start the server on this machine
 	@$(venv)/bin/yiku serve $(args)
 
-test: $(venv)/.dev ## Run every test suite (args="-k name" for some)
+test: $(venv)/.dev .npm/.installed ## Run every test suite (args="-k name" for some)
 	@scripts/sandbox
 	@$(py) -m pytest -q -n 2 --dist loadfile $(args)
 
@@ -44,8 +44,8 @@ bench: $(venv)/.bench ## Measure quality and speed (args=… goes to the benchma
 lock: $(venv)/.dev ## Pin the dependencies again (args=--upgrade for the newest)
 	@PYTHON=$(py) scripts/lock $(args)
 
-clean: ## Remove .venv and what tools have left
-	@rm -rf $(venv) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove .venv, .npm and what tools have left
+	@rm -rf $(venv) .npm build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp is newer than the files it was made from. A virtual environment holds the run set, the
@@ -65,6 +65,11 @@ $(venv)/.run: requirements.txt requirements-model.txt pyproject.toml | $(py)
 $(venv)/.dev: requirements-dev.txt $(venv)/.run
 	@echo "· installing the tools for tests and checks"
 	@$(pip) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.npm/.installed: tests/servers/npm/package-lock.json scripts/npm_servers | $(venv)/.dev
+	@echo "· installing the MCP servers that tests speak to, from npm"
+	@PYTHON=$(py) scripts/npm_servers .npm
 	@touch $@
 
 $(venv)/.bench: requirements-bench.txt $(venv)/.dev

@@ -1,7 +1,8 @@
-"""Measure Yiku: memories from a thousand to a million, beside chromadb and lancedb; and agents.
+"""Measure Yiku: memories from a thousand to a million, beside chromadb and lancedb; agents; files;
+and moving agents.
 
 python -m bench --sizes 1k,10k --quick
-python -m bench --parts agents
+python -m bench --parts agents,files
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Timer
 
-from bench import agent_report, agents, report
+from bench import agent_report, agents, files, report, transfer
 from bench.data import vocabulary
 from bench.measure import Desk, Figure
 from bench.place import FULL, QUICK, ROOT, Place, Plan, say
 
-PARTS = ("passages", "agents")
+FILE_AIMS = ROOT / "bench" / "files.toml"
+PARTS = ("passages", "agents", "files", "transfer")
 PEERS = ("chromadb", "lancedb")
 LARGEST_PEER = 100_000
 COLD_STARTS = 3
@@ -183,7 +185,8 @@ def started(plan: Plan, under: Path | None) -> Iterator[Run]:
 
 def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--parts", default=",".join(PARTS), help="of passages, agents")
+    parts = "of passages, agents, files, transfer"
+    parser.add_argument("--parts", default=",".join(PARTS), help=parts)
     parser.add_argument("--profile", action="store_true", help="agents: where the time goes")
     parser.add_argument("--sizes", default="1k,10k,100k,1m", help="of 1k, 10k, 100k, 1m")
     parser.add_argument("--peers", default=",".join(PEERS), help="of chromadb, lancedb; '': none")
@@ -235,9 +238,36 @@ def of_agents(wanted: argparse.Namespace) -> bool:
     return True
 
 
+def of_files(wanted: argparse.Namespace) -> bool:
+    """As `passages`."""
+    plan = files.QUICK if wanted.quick else files.FULL
+    judged = agent_report.judge(files.measure(plan, wanted.folder), FILE_AIMS)
+    results = report.document(judged, seed=None, quick=wanted.quick, plan=asdict(plan))
+    path = report.save(results, wanted.out, "-files")
+    told = agent_report.table(judged, "files")
+    print(json.dumps(results, ensure_ascii=False) if wanted.json else told)
+    say(f"written: {path}")
+    return True
+
+
+def of_transfer(wanted: argparse.Namespace) -> bool:
+    """As `passages`: an agent's messages out to a file and in again."""
+    judged = transfer.measure(wanted.folder, quick=wanted.quick)
+    results = report.document(judged, seed=None, quick=wanted.quick)
+    path = report.save(results, wanted.out, "-transfer")
+    print(json.dumps(results, ensure_ascii=False) if wanted.json else transfer.table(judged))
+    say(f"written: {path}")
+    return True
+
+
 def main() -> int:
     wanted = asked()
-    parts = {"passages": passages, "agents": of_agents}
+    parts = {
+        "passages": passages,
+        "agents": of_agents,
+        "files": of_files,
+        "transfer": of_transfer,
+    }
     done = [parts[name](wanted) for name in wanted.parts]
     return 0 if all(done) else 1
 

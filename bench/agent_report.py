@@ -71,15 +71,15 @@ class AgentJudged:
         }
 
 
-def judge(figures: Sequence[Figure]) -> list[AgentJudged]:
-    """In the order of `agents.toml`."""
-    read = tomllib.loads(AIMS.read_text("utf-8"))
+def judge(figures: Sequence[Figure], aims: Path = AIMS) -> list[AgentJudged]:
+    """In the order of `aims`."""
+    read = tomllib.loads(aims.read_text("utf-8"))
     by_name = {figure.name: figure for figure in figures}
     return [AgentJudged(by_name[n], Aim(**aim)) for n, aim in read.items() if n in by_name]
 
 
-def table(judged: Sequence[AgentJudged]) -> str:
-    head = ["agents", "p50 / p95", "limit", "of it", "Letta 0.16.8", "better"]
+def table(judged: Sequence[AgentJudged], title: str = "agents") -> str:
+    head = [title, "p50 / p95", "limit", "of it", "Letta 0.16.8", "better"]
     return aligned([head, *map(row, judged)])
 
 

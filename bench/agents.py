@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import httpx
 from letta_client import Letta
 
 from bench import agent_profile
@@ -35,6 +37,7 @@ EPISODE = 25
 """Rounds that one agent is spoken to; then comes a new one. How a long talk grows is measured
 apart."""
 CROWD = 16
+LISTED = 1000
 COMMIT_COUNT = 20
 """Messages whose transactions are counted in the log."""
 MS = 1_000_000
@@ -216,6 +219,27 @@ def talk(bench: Bench) -> None:
         say(f"agents: messages to {(n + 1) * tenth:,}: {many.value:.2f} ms, p95 {many.p95:.2f}")
 
 
+def listing(bench: Bench) -> None:
+    """A thousand agents with their blocks, in one answer; by the client, which also reads them."""
+    for _ in range(LISTED):
+        bench.create()
+    ask: dict[str, Any] = {"limit": LISTED, "include": ["agent.blocks"]}
+    seconds: dict[str, list[float]] = {"list": [], "list_client": []}
+    with httpx.Client(base_url=bench.server.url, timeout=60) as http:
+        kinds: dict[str, Callable[[], int]] = {
+            "list": lambda: len(http.get("/v1/agents/", params=ask).json()),
+            "list_client": lambda: len(bench.client.agents.list(**ask).items),
+        }
+        assert [counted() for counted in kinds.values()] == [LISTED, LISTED]
+        for _, kind in turns(list(kinds), bench.plan.rounds // 10):
+            if kind == "list":  # until the last byte; what reads it is another's
+                took = timed(lambda: http.get("/v1/agents/", params=ask))
+            else:
+                took = timed(kinds[kind])
+            seconds[kind].append(took)
+    bench.figures += [bench.desk.many(name, took) for name, took in seconds.items()]
+
+
 def owns(spans: Sequence[Span], asked: Sequence[Asked]) -> list[float]:
     """As `own_s`, for messages one after the other."""
     rest = sorted(asked, key=lambda one: one.came)
@@ -263,7 +287,7 @@ def opened(plan: AgentPlan, folder: Path | None, profiled: bool) -> Iterator[Ben
 def measure(plan: AgentPlan, folder: Path | None = None, *, profiled: bool = False) -> list[Figure]:
     """Raises: ServerFailed, and what letta-client raises."""
     with opened(plan, folder, profiled) as bench:
-        for part in (rounds, commits, crowd, talk):
+        for part in (rounds, commits, crowd, talk, listing):
             say(f"agents: {part.__name__}")
             part(bench)
         bench.figures.append(bench.desk.one("busy", bench.server.memory_mb()))

@@ -13,8 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from yiku.agents.runner import Runner
 from yiku.agents.shared import Agents
+from yiku.agents.traces import StepTraces
 from yiku.core.ports import Embedder, LanguageModel, Sandbox
+from yiku.core.telemetry import SILENT, Telemetry
 from yiku.memory.archival import ArchivalMemory, Policy
+from yiku.memory.files.shared import Files
 from yiku.memory.gloss import Gloss
 from yiku.memory.recall_indexer import RecallIndexer
 from yiku.memory.roles.gatings import GateLog
@@ -22,14 +25,21 @@ from yiku.memory.roles.pool import RolePool
 from yiku.memory.skills.shared import Policy as SkillPolicy
 from yiku.memory.skills.shared import Skills
 from yiku.memory.text import forget_chunks
-from yiku.providers.cache import CachedEmbedder
+from yiku.providers.cache import CachedEmbedder, Warmable
 from yiku.providers.choose import EmbedderChoice, embedder
 from yiku.providers.models import Models, ModelsChoice
+from yiku.providers.watched import WatchedEmbedder, WatchedModel
 from yiku.settings import Settings
 from yiku.store.database import Database, open_database
 from yiku.store.index.files import SUPPORTED, IndexFiles, folder_beside
 from yiku.store.index.pool import IndexPool
 from yiku.store.index.terms import term_hash
+from yiku.store.vault import Vault
+from yiku.store.watched import WatchedDatabase
+from yiku.telemetry.open import NOBODY, Watching
+from yiku.tools.mcp.connect import Limits as McpLimits
+from yiku.tools.mcp.pool import Pool
+from yiku.tools.mcp.servers import McpServers
 from yiku.tools.packages import Packages
 from yiku.tools.portable import portable
 from yiku.tools.registry import Toolbox
@@ -49,8 +59,10 @@ class App:
     """The default one; None: none is configured."""
     skills: Skills
     tools: Toolbox
+    files: Files
     agents: Agents
     runner: Runner
+    watching: Watching = NOBODY
 
 
 def embedder_choice(settings: Settings) -> EmbedderChoice:
@@ -87,16 +99,17 @@ def as_it_is(text: str) -> str:
 
 
 @asynccontextmanager
-async def build(settings: Settings) -> AsyncGenerator[App]:
-    """Open what the settings name; close it at the end.
+async def build(settings: Settings, watching: Watching = NOBODY) -> AsyncGenerator[App]:
+    """Open what the settings name; close it at the end. `watching`: who is told of what goes on.
 
     Raises: StoreError, SettingInvalid, ModelNotFound.
     """
     settings.make_home()
     async with AsyncExitStack() as opened:  # closed in the opposite order
-        models = Models(models_choice(settings))
+        telemetry = watching.telemetry
+        models = Models(models_choice(settings), dressed=model_watch(telemetry))
         opened.push_async_callback(models.close)
-        memory = await archival_memory(settings, opened)
+        memory = await archival_memory(settings, opened, telemetry)
         box = sandbox(settings.sandbox, sandbox_limits(settings))
         opened.push_async_callback(asyncio.to_thread, box.close)
         designers = designers_of(settings)
@@ -105,6 +118,10 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         skills = skills_of(settings, memory, models, designers)
         opened.push_async_callback(skills.close)
         tools = toolbox(settings, memory.database, box)
+        traces = step_traces(settings, memory.database)
+        if traces is not None:
+            opened.push_async_callback(traces.close)
+        opened.push_async_callback(tools.mcp.pool.close)
         agents = Agents(
             database=memory.database,
             memory=memory,
@@ -114,8 +131,15 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             recall=RecallIndexer(memory),
             default_embedding=settings.embedding,
             compact_threshold=settings.compact_threshold,
+            traces=traces,
+            telemetry=telemetry,
         )
-        runner = Runner(agents, lease_s=settings.lease_s, wait_s=settings.run_wait_s)
+        runner = Runner(
+            agents,
+            lease_s=settings.lease_s,
+            wait_s=settings.run_wait_s,
+            drain_s=settings.shutdown_s,
+        )
         opened.push_async_callback(runner.close)
         yield App(
             settings=settings,
@@ -125,13 +149,32 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             model=None if settings.model is None else models.get(),
             skills=skills,
             tools=tools,
+            files=files_of(settings, memory),
             agents=agents,
             runner=runner,
+            watching=watching,
         )
 
 
-async def archival_memory(settings: Settings, opened: AsyncExitStack) -> ArchivalMemory:
-    made = embedder(embedder_choice(settings))
+# Where nobody is told, nothing stands between a room and what it asks.
+
+
+def model_watch(telemetry: Telemetry) -> Callable[[LanguageModel], LanguageModel]:
+    if telemetry is SILENT:
+        return lambda model: model
+    return lambda model: WatchedModel(model, telemetry)
+
+
+def embedder_watch(telemetry: Telemetry) -> Callable[[Warmable], Warmable]:
+    if telemetry is SILENT:
+        return lambda made: made
+    return lambda made: WatchedEmbedder(made, telemetry)
+
+
+async def archival_memory(
+    settings: Settings, opened: AsyncExitStack, telemetry: Telemetry = SILENT
+) -> ArchivalMemory:
+    made = embedder(embedder_choice(settings), embedder_watch(telemetry))
     opened.push_async_callback(made.close)
     indexes = IndexPool(settings.index_memory_mb, index_files(settings))
     opened.push_async_callback(asyncio.to_thread, indexes.close)
@@ -139,7 +182,10 @@ async def archival_memory(settings: Settings, opened: AsyncExitStack) -> Archiva
         settings.database,
         busy_timeout_s=settings.busy_timeout_s,
         auto_migrate=settings.auto_migrate,
+        limits=settings.limits,
     )
+    if telemetry is not SILENT:
+        database = WatchedDatabase(database, telemetry)
     opened.push_async_callback(database.close)
     gloss = gloss_for(made, settings)
     gatings = GateLog(database)
@@ -158,13 +204,29 @@ async def archival_memory(settings: Settings, opened: AsyncExitStack) -> Archiva
     )
 
 
+def step_traces(settings: Settings, database: Database) -> StepTraces | None:
+    return StepTraces(database, settings.step_traces_keep) if settings.step_traces == "on" else None
+
+
 def toolbox(settings: Settings, database: Database, box: Sandbox) -> Toolbox:
     return Toolbox(
         database,
         box,
+        mcp_servers(settings, database),
         portable=portable(sandbox_limits(settings)),
         packages=Packages(settings.home_dir / "tools" / "env", settings.tool_requirements),
     )
+
+
+def mcp_servers(settings: Settings, database: Database) -> McpServers:
+    limits = McpLimits(timeout_s=settings.mcp_timeout_s, max_bytes=settings.mcp_max_bytes)
+    return McpServers(database, vault(settings), Pool(limits), settings.mcp_stdio)
+
+
+def vault(settings: Settings) -> Vault:
+    key = settings.secret_key
+    given = None if key is None else key.get_secret_value()
+    return Vault(given, settings.home_dir / "secret.key")
 
 
 def sandbox_limits(settings: Settings) -> Limits:
@@ -172,6 +234,15 @@ def sandbox_limits(settings: Settings) -> Limits:
         timeout_s=settings.sandbox_timeout_s,
         memory_mb=settings.sandbox_memory_mb,
         network=settings.sandbox_network,
+    )
+
+
+def files_of(settings: Settings, memory: ArchivalMemory) -> Files:
+    return Files(
+        memory=memory,
+        max_bytes=settings.max_file_bytes,
+        parse_timeout_s=settings.parse_timeout_s,
+        parse_memory_mb=settings.parse_memory_mb,
     )
 
 

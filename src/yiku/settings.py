@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yiku.core.errors import SettingInvalid
+from yiku.core.quota import Limits, Resource
 
 ENV_FILE = ".env"
 OF_PROVIDERS = re.compile(
@@ -122,6 +123,18 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         default=33_554_432, ge=1024, description="Largest body of one HTTP request, in bytes."
     )
+    max_file_bytes: int = Field(
+        default=104_857_600, ge=1024, description="Largest file of a folder, in bytes."
+    )
+    parse_timeout_s: float = Field(
+        default=300.0, ge=1, le=3600, description="Seconds that reading one file may take."
+    )
+    parse_memory_mb: int = Field(
+        default=1024, ge=128, description="Memory for the process that reads one file, MB."
+    )
+    max_import_bytes: int = Field(
+        default=4_294_967_296, ge=1024, description="Largest file of one import, in bytes."
+    )
     index_memory_mb: int = Field(
         default=2048, ge=16, description="Memory for the indexes of recently used archives, MB."
     )
@@ -148,6 +161,14 @@ class Settings(BaseSettings):
         default=60.0,
         ge=0,
         description="Seconds a message waits for the agent's run before it; then: 409 AgentBusy.",
+    )
+    step_traces: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether it is kept what a language model was shown and said in each step of a"
+        " run; it holds memories.",
+    )
+    step_traces_keep: int = Field(
+        default=1_000, ge=1, description="So many traces of steps are kept of an organization."
     )
     tool_requirements: Literal["off", "admin", "write"] = Field(
         default="admin",
@@ -190,11 +211,36 @@ class Settings(BaseSettings):
         description="Whether memory skills are examined once a day and better prompts proposed."
         " Nothing is approved by itself.",
     )
+    mcp_stdio: bool = Field(
+        default=False,
+        description="Whether MCP servers may be programs that are started on this machine, as the"
+        " server's own user. Keys with the scope `admin` add them.",
+    )
+    mcp_timeout_s: float = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600,
+        description="Seconds to wait for an MCP server: to connect, to list its tools, to answer a"
+        " call.",
+    )
+    mcp_max_bytes: int = Field(
+        default=8_388_608, ge=65_536, description="Largest message of an MCP server, in bytes."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key that secrets of agents and MCP servers are encrypted with, 32 characters"
+        " or more; empty: `secret.key` in the data directory, made when it is needed.",
+    )
     compact_threshold: int = Field(
         default=20,
         ge=6,
         validation_alias=either("COMPACT_THRESHOLD"),
         description="Messages in a conversation beyond which all but the last five are summarised.",
+    )
+    schedules_missed: Literal["run", "skip"] = Field(
+        default="run",
+        description="A scheduled message that no server was there for: `run`, sent once as soon as"
+        " one is; `skip`, not sent. A schedule's own `missed` wins.",
     )
     worker: bool = Field(
         default=True,
@@ -210,8 +256,47 @@ class Settings(BaseSettings):
         description="Whether requests need an API key; `auto`: unless the server listens on"
         " loopback only.",
     )
+    quota_agents: int = Field(
+        default=0, ge=0, description="Agents an organization may have, by default; 0: no limit."
+    )
+    quota_passages: int = Field(
+        default=0, ge=0, description="Passages an organization may have, by default; 0: no limit."
+    )
+    quota_messages_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Messages an organization's users may send to agents in a day of UTC, by"
+        " default; 0: no limit.",
+    )
+    quota_tokens_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Tokens an organization's agents may use in a day of UTC, by default; 0: no"
+        " limit.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe log line that is written."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of the log: lines for people, or an object a line."
+    )
+    metrics: bool = Field(
+        default=False, description="Whether `/metrics` answers, in Prometheus' form."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Whether OpenTelemetry traces are sent, to where the `OTEL_*` variables say.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        default=None,
+        validation_alias=either("SENTRY_DSN"),
+        description="Where bugs and failures are told to Sentry; empty: nowhere.",
+    )
+    shutdown_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Seconds a server that is told to end lets its runs go on; those that take"
+        " longer are parked for the next server.",
     )
 
     _provider_variables: dict[str, str] = PrivateAttr(default_factory=provider_variables)
@@ -224,6 +309,11 @@ class Settings(BaseSettings):
     @property
     def home_dir(self) -> Path:
         return self.home.expanduser()
+
+    @property
+    def limits(self) -> Limits:
+        """What an organization may have that has no limits of its own."""
+        return {one: getattr(self, f"quota_{one}") for one in Resource}
 
     def make_home(self) -> None:
         """The data directory, made so that only its user may read it. Raises: SettingInvalid."""

@@ -16,14 +16,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from yiku.agents import session
+from yiku.agents import batches, schedules, session
 from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
 from yiku.core.errors import YikuError
-from yiku.core.ids import AgentId, ConversationId, EncodingId, RunId, UserId
-from yiku.core.skill import Job
+from yiku.core.ids import AgentId, ConversationId, EncodingId, FileId, RunId, UserId
+from yiku.core.skill import Again, Job
+from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Actor, Scope
+from yiku.memory.files import erase as file_erase
+from yiku.memory.files import job as file_job
+from yiku.memory.files.shared import ERASE, JOB
 from yiku.memory.skills import encode, feedback, saving
 from yiku.memory.skills.designer import run_evolution_cycle
 from yiku.memory.skills.schedule import EVOLVE
@@ -56,7 +60,8 @@ DAILY = "daily"
 """The key of jobs that come again by themselves."""
 
 Handler = Callable[[Actor, Job], Awaitable[object]]
-"""Carries a job out; what it raises is the job's problem. It may be cancelled, and called again."""
+"""Carries a job out; what it raises is the job's problem. It may be cancelled, and called again.
+`Again`: the job is due again then."""
 
 
 def handlers_of(app: App) -> dict[str, Handler]:
@@ -82,7 +87,28 @@ def handlers_of(app: App) -> dict[str, Handler]:
             app.skills, admin, name=None if name is None else str(name)
         )
 
-    return {COMPACT: compact, saving.JOB: encoded, JUDGE: judged, EVOLVE: evolved}
+    async def batched(actor: Actor, job: Job) -> object:
+        return await batches.look(app.database, app.runner, actor, job.key)
+
+    async def read_file(actor: Actor, job: Job) -> object:
+        return await file_job.run(app.files, actor, job)
+
+    async def erase_file(actor: Actor, job: Job) -> object:
+        return await file_erase.rest_of(app.files, actor, FileId(job.key))
+
+    async def fired(actor: Actor, job: Job) -> object:
+        return await schedules.carry_out(app.runner, app.database, actor, job)
+
+    return {
+        COMPACT: compact,
+        saving.JOB: encoded,
+        JUDGE: judged,
+        EVOLVE: evolved,
+        batches.JOB: batched,
+        JOB: read_file,
+        ERASE: erase_file,
+        schedules.JOB: fired,
+    }
 
 
 def schedules_of(app: App) -> dict[str, timedelta]:
@@ -138,6 +164,7 @@ class Worker:
     ) -> None:
         """`handlers`: by kind, instead of the app's."""
         self._database = app.database
+        self._telemetry = app.watching.telemetry
         self._handlers = handlers_of(app) if handlers is None else handlers
         self._schedules = schedules_of(app) if schedules is None else schedules
         self._after_s = after_s
@@ -167,6 +194,11 @@ class Worker:
         if any(kind in self._handlers for kind in self._schedules):
             plan = asyncio.create_task(self._plan_all(), name="yiku-worker-plan")
             self._tasks = [*self._tasks, plan]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes jobs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def close(self) -> None:
         """End; what can't be ended soon is given back, so that another may have it at once."""
@@ -246,6 +278,10 @@ class Worker:
 
     async def _carry_out(self, job: Job) -> None:
         """One job, from its handler to the end of its row."""
+        with within(organization=job.organization_id, job=job.seq):
+            await self._to_its_end(job)
+
+    async def _to_its_end(self, job: Job) -> None:
         end = await self._tried(job)
         try:
             await self._database.write(LOCAL_ACTOR, end)
@@ -263,12 +299,14 @@ class Worker:
         if job.key == DAILY and every is None:  # it is not to come again any more
             return lambda tx: outbox.done(tx, job, self._holder)
         try:
-            async with asyncio.timeout(JOB_S):
-                await handler(actor_of(job), job)
+            with self._telemetry.doing(Kind.JOB, job.kind, tries=job.tries):
+                async with asyncio.timeout(JOB_S):
+                    came = await handler(actor_of(job), job)
         # A door: whatever a handler raises is its job's problem, and nobody else's.
         except Exception as error:
             return self._failed(job, error)
-        return lambda tx: outbox.done(tx, job, self._holder, tx.now + every if every else None)
+        again_at = came.at if isinstance(came, Again) else None
+        return lambda tx: outbox.done(tx, job, self._holder, tx.now + every if every else again_at)
 
     def _put_off(self, job: Job) -> Callable[[Tx], None]:
         """It costs no try: a newer server on the same database may know it."""
@@ -281,12 +319,8 @@ class Worker:
         last = job.tries >= outbox.MOST_TRIES
         logger.log(
             logging.ERROR if last else logging.WARNING,
-            "a job failed: %s of %s, try %d: %s%s",
-            job.kind,
-            job.key,
-            job.tries,
-            problem,
-            "; it isn't tried again" if last else "",
+            "a job failed; it isn't tried again" if last else "a job failed",
+            extra={"kind": job.kind, "tries": job.tries, "why": type(error).__name__},
             exc_info=error if is_bug(error) else None,
         )
         pause = timedelta(seconds=pause_after(job.tries))
@@ -347,7 +381,7 @@ def log_failure(what: str, error: Exception) -> None:
     if is_bug(error):
         logger.error(what, exc_info=error)
     else:
-        logger.warning("%s: %s", what, error)
+        logger.warning(what, extra={"why": type(error).__name__})
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:

@@ -91,6 +91,11 @@ class Server:
         agent = self.post("/v1/agents/", block_ids=[block], tool_ids=[tool], tags=["t"])["id"]
         self.call("PATCH", f"/v1/agents/{agent}/archives/attach/{archive}")
         passage = self.post(f"/v1/archives/{archive}/passages", text="我对花生过敏")["id"]
+        folder_name = f"papers {next(self.numbers)}"
+        folder = self.post("/v1/folders/", name=folder_name)["id"]
+        url = f"{self.address}/v1/folders/{folder}/upload"
+        file = self.session.post(url, files={"file": ("a.txt", b"tea")}).json()["id"]
+        self.call("PATCH", f"/v1/agents/{agent}/folders/attach/{folder}")
         said = self.post(f"/v1/agents/{agent}/messages", input="你好")["messages"][-1]
         where, role = {"archive_id": archive}, f"role_{next(self.numbers)}"
         told = {"role_id": role, "role_description": "Food, and what is in it"}
@@ -103,12 +108,17 @@ class Server:
         self.post("/memory/skills", name=skill, skill_type="encoding", **told)
         self.call("PATCH", f"/memory/skills/{skill}", prompt_template="Facts: {{ content }}")
         change = self.call("GET", "/memory/skills/changelog")["changes"][0]["id"]
+        template = f"template-{next(self.numbers)}"
+        self.post("/v1/templates", type="agent", agent_id=agent, name=template)
         self.ids = {
             "agent_id": agent,
             "archive_id": archive,
             "block_id": block,
             "change_id": change,
             "decision_id": decision,
+            "file_id": file,
+            "folder_id": folder,
+            "folder_name": folder_name,
             "job_id": job,
             "label": "human",
             "message_id": said["id"],
@@ -118,6 +128,8 @@ class Server:
             "skill": skill,
             "step_id": said["step_id"],
             "tool_id": tool,
+            "template_name": template,
+            "template_version": f"{template}:1",
             "tool_name": "double",
         }
         lists = {f"{name}s": [self.ids[name]] for name in ("agent_id", "archive_id", "run_id")}

@@ -1,15 +1,21 @@
-"""One organization can neither read, change nor guess another's rows, through any route of our own
-API. (Through v1's: v1/test_tenancy.py.)
+"""One organization can neither read, change nor guess another's rows, through any route of the
+server; nor can a key do what its scope doesn't say.
+
+The routes are the application's: one that is asked neither here nor in v1/test_tenancy.py, where
+v1's are, fails a test.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.routing import Route
 
+from tests.fixtures.sides import ROUTES as OF_V1
 from yiku.app import build
 from yiku.client.transport import InProcessTransport
 from yiku.core.tenant import LOCAL_ACTOR, Scope
@@ -70,14 +76,15 @@ async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
                 ),
             )
             ids = await filled_by(http, owner)
-            schema = asgi.openapi()
-            routes = {
-                (method.upper(), path)
-                for path, methods in schema["paths"].items()
-                for method in methods
-                if not path.startswith("/v1/")
-            }
+            routes = set(routes_of(asgi)) - {(method, route.path) for method, route in OF_V1}
             yield Two(http, routes, owner, stranger, reader, writer, ids)
+
+
+def routes_of(asgi: FastAPI) -> Iterator[tuple[str, str]]:
+    for route in asgi.routes:
+        assert isinstance(route, Route), f"{route} is of a kind that nothing here can ask"
+        for method in sorted(route.methods or ()):
+            yield method, route.path_format
 
 
 async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str, str]:
@@ -100,7 +107,18 @@ async def filled_by(http: httpx.AsyncClient, owner: dict[str, str]) -> dict[str,
     )
     changes = await http.get(f"/memory/skills/changelog?skill={SKILL}", headers=owner)
     agent = await http.post("/v1/agents/", json={"name": "keeper"}, headers=owner)
+    user, project = [
+        await http.post(f"/admin/{kind}", json={"name": SECRET}, headers=owner)
+        for kind in ("users", "projects")
+    ]
+    listed = await http.get("/admin/keys", headers=owner)
+    key = listed.json()["keys"][0]
     return {
+        "organization_id": key["organization_id"],
+        "user_id": user.json()["id"],
+        "key_id": key["id"],
+        "project_id": project.json()["id"],
+        "resource": "agents",
         "skill": answer.json()["id"],
         "change_id": changes.json()["changes"][0]["id"],
         "passage_id": added["passage"]["id"],
@@ -167,6 +185,47 @@ REQUESTS: dict[tuple[str, str], object] = {
 }
 """What a stranger tries, with the right ids of the other's rows: each is answered 404."""
 
+ADMIN: dict[tuple[str, str], dict[str, object] | None] = {
+    ("GET", "/admin/organizations/{organization_id}"): None,
+    ("PATCH", "/admin/organizations/{organization_id}"): {"name": "mine"},
+    ("GET", "/admin/users/{user_id}"): None,
+    ("PATCH", "/admin/users/{user_id}"): {"name": "mine", "disabled": True},
+    ("GET", "/admin/keys/{key_id}"): None,
+    ("DELETE", "/admin/keys/{key_id}"): None,
+    ("GET", "/admin/projects/{project_id}"): None,
+    ("PATCH", "/admin/projects/{project_id}"): {"name": "mine"},
+    ("DELETE", "/admin/projects/{project_id}"): None,
+}
+"""What names a row of another; a stranger also tries it within the other's organization."""
+
+ADMIN_WITHIN: dict[tuple[str, str], dict[str, object] | None] = {
+    ("GET", "/admin/users"): None,
+    ("POST", "/admin/users"): {"name": "mine"},
+    ("GET", "/admin/keys"): None,
+    ("POST", "/admin/keys"): {"name": "mine"},
+    ("GET", "/admin/projects"): None,
+    ("POST", "/admin/projects"): {"name": "mine"},
+    ("GET", "/admin/quotas"): None,
+    ("GET", "/admin/audit"): None,
+}
+"""What is asked of an organization as a whole."""
+
+OF_THE_SERVER: dict[tuple[str, str], dict[str, object] | None] = {
+    ("GET", "/metrics"): None,
+    ("GET", "/admin/organizations"): None,
+    ("POST", "/admin/organizations"): {"name": "mine"},
+    ("PUT", "/admin/quotas/{resource}"): {"most": 1},
+    ("DELETE", "/admin/quotas/{resource}"): None,
+}
+"""What who runs the server does. (Others list their own organization alone.)"""
+
+TOLD_TO_ALL = {
+    (method, path)
+    for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")
+    for method in ("GET", "HEAD")
+} | {("GET", "/")}
+"""The description of the API."""
+
 OWN_ROWS_ONLY = {
     ("GET", "/memory/archives"),
     ("POST", "/memory/archives"),
@@ -196,7 +255,8 @@ def filled(two: Two, value: object) -> object:
 
 
 async def test_every_route_is_walked(two: Two) -> None:
-    assert two.routes == set(REQUESTS) | OWN_ROWS_ONLY
+    admin = {*ADMIN, *ADMIN_WITHIN, *OF_THE_SERVER}
+    assert two.routes == {*REQUESTS, *OWN_ROWS_ONLY, *admin, *TOLD_TO_ALL}
 
 
 async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(two: Two) -> None:
@@ -216,6 +276,91 @@ async def test_a_stranger_with_the_right_ids_finds_nothing_and_changes_nothing(t
     held = await two.http.get(f"/memory/passages/{two.passage_id}/roles", headers=two.owner)
     assert [one["role_id"] for one in held.json()["roles"]] == ["keeper"]
     assert len(held.json()["moves"]) == 1
+
+
+async def administered(two: Two) -> list[object]:
+    """All that the first organization's administrator is told of it."""
+    lists = [path for method, path in ADMIN_WITHIN if method == "GET"]
+    found = [await two.http.get(path, headers=two.owner) for path in lists]
+    return [one.json() for one in found]
+
+
+async def test_a_strangers_administrator_reaches_nothing_here(two: Two) -> None:
+    """Nor, by name, through the organization, in which only who runs the server may act."""
+    before = await administered(two)
+    organization = {"organization_id": two.ids["organization_id"]}
+    walked = [(of, {}) for of in ADMIN] + [(of, organization) for of in (*ADMIN, *ADMIN_WITHIN)]
+    for (method, path), params in walked:
+        if "{organization_id}" in path:
+            params = {}
+        body = {**ADMIN, **ADMIN_WITHIN}[method, path]
+        where = path.format(**two.ids)
+        answer = await two.http.request(
+            method, where, json=body, params=params, headers=two.stranger
+        )
+        assert answer.status_code == 404, (method, path, answer.text)
+        assert SECRET not in answer.text
+    for (method, path), body in OF_THE_SERVER.items():
+        where = path.format(**two.ids)
+        answer = await two.http.request(method, where, json=body, headers=two.stranger)
+        if (method, path) == ("GET", "/admin/organizations"):
+            assert [one["name"] for one in answer.json()["organizations"]] == ["second"]
+        else:
+            assert (answer.status_code, answer.json()["error"]) == (403, "NotAllowed"), path
+    for path in (path for method, path in ADMIN_WITHIN if method == "GET"):
+        seen = await two.http.get(path, headers=two.stranger)
+        assert seen.is_success
+        assert not any(one in seen.text for one in (SECRET, *two.ids.values()) if one != "agents")
+    assert await administered(two) == before
+
+
+READ_BY_POST = {
+    "/memory/search",
+    "/memory/route",
+    "/memory/gate",
+    "/memory/compile",
+    "/memory/skills/query",
+}
+"""What is asked with a body, and changes nothing of what is asked."""
+
+
+async def test_a_key_does_what_its_scope_says_at_every_route(two: Two) -> None:
+    """With right ids and bodies: a reading key reads, and no other than an admin's administers."""
+    own = dict.fromkeys(OWN_ROWS_ONLY)
+    exported = await two.http.get("/memory/export?user=ann", headers=two.owner)
+    before = await administered(two)
+    allowed: dict[tuple[str, str], str] = {}
+    for (method, path), body in {**REQUESTS, **own}.items():
+        if method == "GET" or path in READ_BY_POST:
+            continue
+        where = path.format(**two.ids)
+        answer = await two.http.request(
+            method, where, json=filled(two, body or MADE.get((method, path))), headers=two.reader
+        )
+        if answer.status_code != 403:
+            allowed[method, path] = answer.text
+    assert allowed == {}
+    for key in (two.reader, two.writer):
+        for (method, path), body in {**ADMIN, **ADMIN_WITHIN, **OF_THE_SERVER}.items():
+            where = path.format(**two.ids)
+            answer = await two.http.request(method, where, json=body, headers=key)
+            assert answer.status_code == 403, (method, path, answer.text)
+    assert await administered(two) == before
+    after = await two.http.get("/memory/export?user=ann", headers=two.owner)
+    assert after.text == exported.text
+
+
+MADE: dict[tuple[str, str], object] = {
+    ("POST", "/memory/archives"): {"name": "no"},
+    ("POST", "/memory/skills"): {
+        "name": "no",
+        "skill_type": "encoding",
+        "description": "No",
+        "prompt_template": PROMPT,
+    },
+    ("POST", "/memory/skills/encode-pending"): {},
+}
+"""What is right, of routes that name no row."""
 
 
 async def test_names_of_one_organization_mean_nothing_in_another(two: Two) -> None:

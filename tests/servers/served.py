@@ -47,6 +47,10 @@ class Served:
     def reply(self, asked: Asked) -> Reply:
         raise NotImplementedError
 
+    def read(self, body: bytes, headers: dict[str, str]) -> Any:
+        """What `Asked.body` is of a request."""
+        return json.loads(body)
+
     def answered(self) -> None:
         """A reply is about to be sent."""
 
@@ -89,7 +93,8 @@ class Served:
             def do_POST(self) -> None:
                 at = time.monotonic()
                 raw = self.rfile.read(int(self.headers["content-length"]))
-                self._take(json.loads(raw), at)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                self._take(server.read(raw, headers), at)
 
             def _take(self, body: Any, at: float | None = None) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}

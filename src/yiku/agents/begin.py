@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 
 from yiku.agents import lease
 from yiku.agents.answers import check_answer, waiting_in
+from yiku.agents.conversations import as_in, state_in
 from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import keeps_messages
 from yiku.agents.lease import Asked
 from yiku.core.agent import AgentState
 from yiku.core.errors import IdempotencyConflict
-from yiku.core.ids import AgentId, MessageId, RunId, new_id
-from yiku.core.message import Incoming, Message, Summary
+from yiku.core.ids import AgentId, ConversationId, MessageId, RunId, new_id
+from yiku.core.message import Incoming, Message, MessageRole, Summary
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunStatus, Step, StopReason
-from yiku.store import agents, attachments, messages, runs, steps
+from yiku.store import agents, attachments, conversations, messages, quotas, runs, steps
 from yiku.store.contexts import Contexts
 from yiku.store.database import Tx
 
@@ -45,13 +46,16 @@ class Begun:
 def begin(tx: Tx, asked: Asked, contexts: Contexts, queued: Run | None = None) -> Begun | RunId:
     """Begin a run; or tell which one was begun with the same messages before.
 
-    `queued`: the run is stored already. Raises: AgentNotFound, AgentBusy, ApprovalPending,
-    NothingToApprove, Invalid, IdempotencyConflict.
+    `queued`: the run is stored already. Raises: AgentNotFound, ConversationNotFound, AgentBusy,
+    ApprovalPending, NothingToApprove, Invalid, IdempotencyConflict, QuotaExceeded.
     """
     state = agents.state(tx, asked.agent_id)
     known = known_otids(tx, asked, queued)
     if known and (before := run_before(known, asked)) is not None:
         return before
+    if asked.conversation_id is not None:
+        there = conversations.note_asked(tx, asked.agent_id, asked.conversation_id)
+        state = as_in(state, there)
     lease.take(tx, asked)
     found = contexts.read(tx, asked.agent_id, asked.conversation_id)
     new = [one for one in asked.incoming if one.otid not in known]
@@ -63,13 +67,20 @@ def begin(tx: Tx, asked: Asked, contexts: Contexts, queued: Run | None = None) -
     run = new_run(tx, asked, RunStatus.RUNNING) if queued is None else begun_now(asked, queued)
     run = runs.add(tx, run) if queued is None else runs.begin(tx, run)
     came = messages.add(tx, [of_incoming(tx, run, one) for one in new])
-    return Begun(
+    begun = Begun(
         run=run,
         state=state,
         messages=(*found, *came),
         incoming=tuple(came),
         summary=messages.summary(tx, asked.agent_id, asked.conversation_id),
     )
+    quotas.count_messages(tx, said_in(new) if queued is None else 0)
+    return begun
+
+
+def said_in(incoming: Sequence[Incoming]) -> int:
+    """How many count: answers to calls that wait don't, or an agent would wait for ever."""
+    return sum(one.role is MessageRole.USER for one in incoming)
 
 
 def known_otids(tx: Tx, asked: Asked, queued: Run | None = None) -> dict[str, RunId | None]:
@@ -122,14 +133,18 @@ def forget(tx: Tx, found: Sequence[Message]) -> None:
 def queue(tx: Tx, asked: Asked) -> Run | RunId:
     """Store a run that begins when its turn has come; or tell which one the same messages began.
 
-    Raises: AgentNotFound, IdempotencyConflict.
+    Raises: AgentNotFound, IdempotencyConflict, QuotaExceeded.
     """
     attachments.hold(tx, asked.agent_id)  # of two that queue the same, one sees the other
     before = sent_before(tx, asked)
     if before is not None:
         return before
+    if asked.conversation_id is not None:
+        conversations.note_asked(tx, asked.agent_id, asked.conversation_id)
     request = replace(asked.request, incoming=asked.incoming)
-    return runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
+    run = runs.add(tx, replace(new_run(tx, asked, RunStatus.CREATED), request=request))
+    quotas.count_messages(tx, said_in(asked.incoming))
+    return run
 
 
 def begin_queued(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
@@ -166,10 +181,15 @@ def refuse(tx: Tx, run_id: RunId, failure: Failure) -> Run:
     return run
 
 
-def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> list[Run]:
-    """Mark runs as cancelled; those that never began end at once. Returns those that hadn't ended.
+def ask_to_end_in(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> list[Run]:
+    """As `ask_to_end`, all of one conversation. Raises: AgentNotFound."""
+    going_on = [run_id for run_id, _ in runs.going_on(tx, agent_id, conversation_id)]
+    return ask_to_end(tx, agent_id, going_on)
 
-    Raises: AgentNotFound, RunNotFound.
+
+def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> list[Run]:
+    """Mark runs as cancelled, those of all conversations where none is named; those that never
+    began end at once. Returns those that hadn't ended. Raises: AgentNotFound, RunNotFound.
     """
     agents.get(tx, agent_id)
     if run_ids is None:
@@ -194,13 +214,13 @@ def end_queued(tx: Tx, run: Run) -> Run:
 def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:
     """Take over a run whose process died; None: it has ended, or somebody else has it.
 
-    Raises: AgentNotFound, RunNotFound.
+    Raises: AgentNotFound, ConversationNotFound, RunNotFound.
     """
     run = runs.get(tx, asked.run_id)
     if run.status.ended or not lease.take_over(tx, asked, run):
         return None
     run = runs.update(tx, replace(run, resumptions=run.resumptions + 1))
-    state = agents.state(tx, run.agent_id)
+    state = state_in(tx, run.agent_id, run.conversation_id)
     found = contexts.read(tx, run.agent_id, run.conversation_id)
     return Begun(
         run=run,

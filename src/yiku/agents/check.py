@@ -46,19 +46,23 @@ def check(config: AgentConfig) -> None:
     check_names("identity_ids", "An identity's id", config.identity_ids)
     for name in NAMED:
         checked(name, lambda name=name: check_name(f"`{name}`", getattr(config, name)))
-    if config.context_window < MIN_WINDOW:
-        raise Invalid(
-            f"A context window of {config.context_window:,} tokens is too small to hold an agent;"
-            f" {MIN_WINDOW:,} are the least.",
-            field="context_window_limit",
-        )
-    check_secrets(config.secrets)
+    check_window(config.context_window)
     check_timezone(config.timezone)
     if config.compaction is not None:
         check_handle("compaction_settings", config.compaction.model)
         check_json("compaction_settings", config.compaction.model_settings)
         check_length("compaction_settings", config.compaction.prompt or "", MAX_SYSTEM)
     check_rules(config.tool_rules)
+
+
+def check_window(tokens: int) -> None:
+    """Raises: Invalid."""
+    if tokens < MIN_WINDOW:
+        raise Invalid(
+            f"A context window of {tokens:,} tokens is too small to hold an agent;"
+            f" {MIN_WINDOW:,} are the least.",
+            field="context_window_limit",
+        )
 
 
 def check_length(field: str, text: str, longest: int) -> None:

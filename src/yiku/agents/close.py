@@ -14,7 +14,7 @@ from yiku.core.language import Language
 from yiku.core.message import Message, MessageRole, Text, ToolCall, ToolReturn
 from yiku.core.model import Usage
 from yiku.core.run import Failure, Run, RunStatus, Step, StepStatus, StopReason
-from yiku.store import agents, leases, messages, runs, steps
+from yiku.store import agents, conversations, leases, messages, runs, steps
 from yiku.store.database import Tx
 
 CUT: Mapping[Language, str] = {
@@ -50,6 +50,7 @@ def close(
     )
     run = runs.update(tx, run)
     agents.note_run(tx, run)
+    conversations.note_run(tx, run)
     leases.release(tx, work.lease(tx.now))
     if stop is not StopReason.REQUIRES_APPROVAL and not work.keeps_messages:
         kept = work.messages[0].seq  # the instructions

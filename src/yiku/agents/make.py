@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yiku.agents import check, own, role_memory
+from yiku.agents import check, folders, own, role_memory
 from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import KINDS, Kind, instructions
 from yiku.agents.shared import Agents
 from yiku.core.agent import EDITABLE, Agent, AgentConfig, AgentDraft, AgentKind, AgentState
+from yiku.core.audit import Act
 from yiku.core.block import Block, BlockContent
-from yiku.core.errors import Invalid, ToolNotFound
-from yiku.core.ids import AgentId, ArchiveId, BlockId, MessageId, ToolId, new_id
+from yiku.core.errors import Invalid, SecretUnreadable, ToolNotFound
+from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, MessageId, ToolId, new_id
 from yiku.core.message import Incoming, Message
 from yiku.core.rule import AnyRule, ApprovalRule
 from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolFilter
 from yiku.memory import erase
+from yiku.store import agent_files, audit, blocks, messages, tools
 from yiku.store import agents as store
-from yiku.store import blocks, messages, tools
 from yiku.store.database import Tx
 
 SHOWN_NAMES = 30
@@ -41,6 +43,9 @@ class NewAgent:
     tools: tuple[str, ...] = ()
     """By name."""
     archive_ids: tuple[ArchiveId, ...] = ()
+    folder_ids: tuple[FolderId, ...] = ()
+    own_folder: bool = False
+    """Whether a folder is made with it, which stays when it goes."""
     base_tools: bool | None = None
     """Whether it has its kind's tools; None: yes."""
     base_tool_rules: bool | None = None
@@ -54,12 +59,13 @@ class Attachments:
 
     block_ids: tuple[BlockId, ...] | None = None
     tool_ids: tuple[ToolId, ...] | None = None
+    folder_ids: tuple[FolderId, ...] | None = None
 
 
 async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
     """Raises: Invalid, InvalidText, BlockTooLong, BlockNotFound, ToolNotFound, ArchiveNotFound,
-    LabelTaken, NotAllowed, StoreError."""
-    config = completed(agents, new)
+    FolderNotFound, LabelTaken, NotAllowed, StoreError."""
+    config = sealed(agents, actor, completed(agents, new))
     kind = KINDS[config.kind]
     check.check(config)
     demand_providers(agents, config)
@@ -82,6 +88,9 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
             archive_ids=new.archive_ids,
         )
         one = store.add(tx, draft, owned={each.id for each in made}, id=new.id)
+        folders.take(tx, one, new.folder_ids)
+        if new.own_folder:
+            folders.take_new(tx, one)
         state = store.state(tx, one.id)
         with_instructions(tx, state, [])
         if new.first_messages:
@@ -89,6 +98,15 @@ async def create(agents: Agents, actor: Actor, new: NewAgent) -> AgentState:
         return state
 
     return await role_memory.prepare(agents, actor, await agents.database.write(actor, unit))
+
+
+def sealed(agents: Agents, actor: Actor, config: AgentConfig) -> AgentConfig:
+    """With secrets as they are kept. Raises: Invalid, SettingInvalid."""
+    if not config.secrets:
+        return config
+    check.check_secrets(config.secrets)
+    kept = agents.tools.vault.seal_texts(config.secrets, actor.organization_id)
+    return replace(config, secrets=kept)
 
 
 def completed(agents: Agents, new: NewAgent) -> AgentConfig:
@@ -192,7 +210,8 @@ async def update(
 
     def unit(tx: Tx) -> AgentState:
         seen = store.get_to_change(tx, agent_id, seen_version)
-        config = changed(agents, seen.config, changes, merged_settings or {})
+        said = {**changes, **secrets_of(agents, seen, changes)}
+        config = changed(agents, seen.config, said, merged_settings or {})
         if attach is not None:
             attach_whole(tx, agent_id, attach)
         now = store.state(tx, agent_id)
@@ -200,10 +219,25 @@ async def update(
             demand_tools(tx, config.tool_rules, now.tools)
         if config == seen.config:
             return now
-        return replace(now, agent=store.change(tx, now.agent, config))
+        one = store.change(tx, now.agent, config)
+        agent_files.close_surplus(tx, one)
+        return replace(now, agent=one, folders=store.folders_of(tx, one))
 
     state = await agents.database.write(actor, unit)
     return await role_memory.prepare(agents, actor, state) if "role_memory" in changes else state
+
+
+def secrets_of(agents: Agents, seen: Agent, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The change of its secrets as they are kept: none where they are the same, or none is asked
+    for. Raises: Invalid, SettingInvalid."""
+    if "secrets" not in changes:
+        return {}
+    given: Mapping[str, str] = changes["secrets"]
+    check.check_secrets(given)
+    with suppress(SecretUnreadable):  # those are set anew
+        if agents.opened(seen) == given:
+            return {"secrets": seen.config.secrets}
+    return {"secrets": agents.tools.vault.seal_texts(given, seen.organization_id)}
 
 
 def changed(
@@ -242,7 +276,7 @@ def demand_providers(agents: Agents, config: AgentConfig, seen: AgentConfig | No
 
 
 def attach_whole(tx: Tx, agent_id: AgentId, wanted: Attachments) -> None:
-    """Raises: BlockNotFound, ToolNotFound, LabelTaken."""
+    """Raises: BlockNotFound, ToolNotFound, FolderNotFound, LabelTaken."""
     now = store.state(tx, agent_id)
     if wanted.block_ids is not None:
         gone = [one.id for one in now.blocks if one.id not in wanted.block_ids]
@@ -256,6 +290,8 @@ def attach_whole(tx: Tx, agent_id: AgentId, wanted: Attachments) -> None:
                 store.detach_tool(tx, agent_id, one.id)
         for tool_id in added(wanted.tool_ids, now.tools):
             store.attach_tool(tx, agent_id, ToolId(tool_id))
+    if wanted.folder_ids is not None:
+        folders.have(tx, now.agent, wanted.folder_ids)
 
 
 def added(wanted: Sequence[str], there: Sequence[Block] | Sequence[Tool]) -> list[str]:
@@ -300,6 +336,13 @@ async def delete(agents: Agents, actor: Actor, agent_id: AgentId) -> None:
 
     Raises: AgentNotFound, NotAllowed, StoreError.
     """
-    gone = await agents.database.write(actor, lambda tx: store.remove(tx, agent_id))
+
+    def unit(tx: Tx) -> list[ArchiveId]:
+        name = store.get(tx, agent_id).config.name
+        gone = store.remove(tx, agent_id)
+        audit.note(tx, Act.AGENT_DELETE, agent_id, name=name)
+        return gone
+
+    gone = await agents.database.write(actor, unit)
     agents.contexts.drop(agent_id)
     await erase.forget_archives(agents.memory, gone)

@@ -19,12 +19,14 @@ from yiku.agents.prompt import progress_in
 from yiku.agents.shared import Agents
 from yiku.agents.turns import Turns
 from yiku.agents.work import Work
-from yiku.core.errors import AgentBusy, NotFound, StoreError, YikuError
+from yiku.core.errors import AgentBusy, NotFound, ServerEnding, StoreError, YikuError
 from yiku.core.ids import AgentId, ConversationId, RunId, new_id
 from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
+from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import Actor
 from yiku.store import leases, runs
+from yiku.store.database import Unit
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Runner:
         """Of those, and of runs that wait to begin or to go on."""
         self._watching: set[asyncio.Task[None]] = set()
         self._recent: OrderedDict[RunId, ActiveRun] = OrderedDict()
+        self._closing: asyncio.Task[None] | None = None
         self._keeper = Keeper(agents.database, lease_s, self._works, self._tasks, self._take_over)
 
     async def open(self) -> None:
@@ -70,10 +73,19 @@ class Runner:
         await self._keeper.open()
 
     async def close(self) -> None:
-        """Let runs end; park those that take too long: the next process goes on with them."""
+        """Begin nothing any more; let runs end, and park those that take too long: the next
+        process goes on with them. Closed again, this waits for the same end."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="yiku-runner-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         await self._agents.recall.stop()
         waiting = [task for run_id, task in self._tasks.items() if run_id not in self._works]
         await ended(*waiting, *self._watching)
+        for run_id, active in self._recent.items():
+            if run_id not in self._works:  # it goes on elsewhere, or later
+                active.tell(Ended(active.run))
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=self._drain_s)
         await self._keeper.close()
@@ -98,9 +110,10 @@ class Runner:
         run is stored, and begins when its turn has come. Messages whose otids the agent knows
         begin no run: the one they began before is returned.
 
-        Raises: AgentNotFound, AgentBusy, ApprovalPending, NothingToApprove, Invalid,
-        IdempotencyConflict, StoreError.
+        Raises: AgentNotFound, ConversationNotFound, AgentBusy, ApprovalPending, NothingToApprove,
+        Invalid, IdempotencyConflict, ServerEnding, StoreError.
         """
+        self._demand_open()
         await self.open()
         if request.model is not None:
             self._agents.models.demand_provider(request.model)
@@ -124,12 +137,27 @@ class Runner:
         if not await self._turns.take(place, self._wait_s):
             raise busy(agent_id)
         try:
+            self._demand_open()
+        except ServerEnding:
+            self._turns.give_back(place)
+            raise
+        try:
             # Who asked may go away in the middle of it; what is stored then has begun.
             return await asyncio.shield(asyncio.create_task(self._begin(actor, asked, until)))
         except AgentBusy:
             if not request.background:
                 raise
             return await self._queue(actor, asked)
+
+    async def take_up(self, actor: Actor, queued: Run) -> None:
+        """A run that another's transaction has stored begins when its turn has come. Without this
+        it does, too: whoever looks after runs that nobody has finds it some seconds later.
+
+        Raises: StoreError.
+        """
+        await self.open()
+        if queued.id not in self._tasks and queued.id not in self._recent:
+            self._take_over(queued, actor)
 
     async def cancel(
         self, actor: Actor, agent_id: AgentId, run_ids: Sequence[RunId] | None = None
@@ -138,9 +166,16 @@ class Runner:
 
         Raises: AgentNotFound, RunNotFound.
         """
-        asked = await self._agents.database.write(
-            actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids)
-        )
+        return await self._end(actor, lambda tx: begin.ask_to_end(tx, agent_id, run_ids))
+
+    async def cancel_in(
+        self, actor: Actor, agent_id: AgentId, conversation_id: ConversationId | None
+    ) -> list[RunId]:
+        """Ask all runs of one conversation to end; None: the agent's own. Raises: AgentNotFound."""
+        return await self._end(actor, lambda tx: begin.ask_to_end_in(tx, agent_id, conversation_id))
+
+    async def _end(self, actor: Actor, unit: Unit[list[Run]]) -> list[RunId]:
+        asked = await self._agents.database.write(actor, unit)
         for run in asked:
             work, task = self._works.get(run.id), self._tasks.get(run.id)
             if work is not None:
@@ -162,6 +197,11 @@ class Runner:
         self._follow(actor, active)
         return active
 
+    def _demand_open(self) -> None:
+        """Raises: ServerEnding."""
+        if self._closing is not None:
+            raise ServerEnding
+
     async def _begin(self, actor: Actor, asked: Asked, until: float) -> ActiveRun:
         """Begin a run whose turn it is; the turn is given back with its end.
 
@@ -178,6 +218,7 @@ class Runner:
                 except AgentBusy:  # another process runs it
                     if asked.request.background or time.monotonic() + pause > until:
                         raise
+                    self._demand_open()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_POLL_S)
         except BaseException:
@@ -270,6 +311,19 @@ class Runner:
             self._turns.give_back((work.run.agent_id, work.run.conversation_id))
 
     async def _run(self, work: Work) -> None:
+        run, telemetry = work.run, self._agents.telemetry
+        ids = within(
+            organization=run.organization_id,
+            agent=run.agent_id,
+            conversation=run.conversation_id,
+            run=run.id,
+        )
+        telling = telemetry.doing(Kind.RUN, work.state.agent.kind, resumptions=run.resumptions)
+        with ids, telling as doing:
+            await self._go_on(work)
+            doing.note(stop_reason=work.run.stop_reason, steps=work.run.step_count)
+
+    async def _go_on(self, work: Work) -> None:
         self._agents.recall.note(work.actor, work.run.agent_id)
         try:
             await loop.run(work)

@@ -17,7 +17,7 @@ from yiku.core.block import Block
 from yiku.core.message import Message, MessageRole, Text, ToolReturn
 from yiku.core.model import Finish
 from yiku.core.run import Run, Step, StepStatus, StopReason
-from yiku.store import agents, messages, runs, steps
+from yiku.store import agents, messages, quotas, runs, steps
 from yiku.store.database import Tx
 from yiku.tools import executor
 from yiku.tools.desk import Desk
@@ -90,6 +90,8 @@ def save(tx: Tx, work: Work, outcome: Outcome) -> Saved:
     stop, note = after(work, outcome, progress, called)
     if note is not None:
         said += messages.add(tx, [work.message(MessageRole.SYSTEM, [Text(note)], tx.now)])
+    if taken_up(tx, outcome) and stop is None:
+        stop = StopReason.INSUFFICIENT_CREDITS
     row = put_row(tx, outcome, stop)
     run = counted(work, row)
     if stop is None:
@@ -207,6 +209,12 @@ def limit(work: Work, outcome: Outcome) -> StopReason | None:
     return StopReason.MAX_STEPS if made >= work.run.request.max_steps else None
 
 
+def taken_up(tx: Tx, outcome: Outcome) -> bool:
+    """Count the step's tokens; whether the organization has none left today."""
+    used = None if outcome.row is None else outcome.row.usage
+    return used is not None and quotas.count_tokens(tx, used.total_tokens)
+
+
 def put_row(tx: Tx, outcome: Outcome, stop: StopReason | None) -> Step | None:
     if outcome.row is None:
         return None
@@ -233,8 +241,8 @@ def counted(work: Work, row: Step | None) -> Run:
 def with_blocks(
     tx: Tx, state: AgentState, edited: Mapping[str, Block | None], *, goes_on: bool
 ) -> AgentState:
-    """With the blocks as they are now, by this step's deeds or anybody else's; `state` itself
-    where they are as they were.
+    """With blocks and files as they are now, by this step's deeds or anybody else's; `state`
+    itself where they are as they were.
 
     A run that goes on is shown what others have written meanwhile, or else it would meet the same
     conflict at every edit.
@@ -242,7 +250,10 @@ def with_blocks(
     if not edited and not goes_on:
         return state
     now = agents.blocks_of(tx, state.agent.id)
-    return state if now == state.blocks else replace(state, blocks=now)
+    folders = agents.folders_of(tx, state.agent) if state.folders else ()
+    if now == state.blocks and folders == state.folders:
+        return state
+    return replace(state, blocks=now, folders=folders)
 
 
 def compiled(tx: Tx, state: AgentState, work: Work) -> Message:

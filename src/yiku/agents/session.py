@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from yiku.agents.compaction import Window, demand_unchanged, store, summary_of
+from yiku.agents.conversations import state_in
 from yiku.agents.kinds import keeps_messages
 from yiku.agents.shared import Agents
 from yiku.context.compact import RAW, Split, language_in, parted, split_session
@@ -26,7 +27,7 @@ from yiku.context.summary import (
     with_unsaid,
 )
 from yiku.core.agent import Compaction
-from yiku.core.errors import AgentNotFound, Conflict
+from yiku.core.errors import AgentNotFound, Conflict, ConversationNotFound
 from yiku.core.ids import AgentId, ConversationId, RunId
 from yiku.core.language import Language
 from yiku.core.message import Message, Summary
@@ -34,7 +35,6 @@ from yiku.core.ports import LanguageModel
 from yiku.core.run import RunStatus
 from yiku.core.tenant import Actor
 from yiku.providers.offline import HANDLE as OFFLINE
-from yiku.store import agents as rows
 from yiku.store import attachments, messages, runs
 from yiku.store.database import Tx
 
@@ -95,10 +95,10 @@ async def look(
     end: int | None,
 ) -> Session | None:
     """What is to go now; `end`: where an earlier step wanted to come to. None: nothing, or the
-    agent isn't there any more."""
+    agent or conversation isn't there any more."""
 
     def unit(tx: Tx) -> Session | None:
-        state = rows.state(tx, agent_id)
+        state = state_in(tx, agent_id, conversation_id)
         if not keeps_messages(state.agent.config):
             return None
         found = messages.in_context(tx, agent_id, conversation_id)
@@ -121,7 +121,7 @@ async def look(
 
     try:
         return await agents.database.read(actor, unit)
-    except AgentNotFound:
+    except (AgentNotFound, ConversationNotFound):
         return None
 
 

@@ -21,6 +21,7 @@ from yiku.agents.work import Trying, Work
 from yiku.core.ids import MessageId, StepId, new_id
 from yiku.core.message import Message, MessageRole, Part, ToolCall, ToolReturn
 from yiku.core.run import Stepped, StopReason, Stored
+from yiku.core.telemetry import Kind
 from yiku.store.database import now_utc
 from yiku.tools import executor
 
@@ -34,6 +35,12 @@ async def step(work: Work) -> StopReason | None:
         step_id=StepId(new_id("step")), message_id=MessageId(new_id("message")), began_at=now_utc()
     )
     work.trying = trying
+    with work.agents.telemetry.doing(Kind.STEP, "step"):
+        return await make(work, trying)
+
+
+async def make(work: Work, trying: Trying) -> StopReason | None:
+    """Raises: as `step`."""
     thought = await think(work, trying)
     judged = judge(work, [p for p in thought.answer.parts if isinstance(p, ToolCall)])
     parts = marked(thought.answer.parts, judged)
@@ -49,7 +56,10 @@ async def step(work: Work) -> StopReason | None:
         ttft_ns=thought.ttft_ns,
     )
     outcome = Outcome(message=message, judged=judged, row=row, finish=thought.answer.finish)
-    return await carry_out(work, outcome)
+    stop = await carry_out(work, outcome)
+    if work.agents.traces is not None:
+        work.agents.traces.note(work.actor, trying.step_id, thought.prompt, thought.answer)
+    return stop
 
 
 async def carry_out(work: Work, outcome: Outcome) -> StopReason | None:
@@ -65,6 +75,7 @@ async def carry_out(work: Work, outcome: Outcome) -> StopReason | None:
         row = outcome.row and replace(outcome.row, tools_ns=time.monotonic_ns() - began)
         outcome = replace(outcome, row=row, acted=acted)
     saved = await save.step(work, outcome)
+    tell_deeds(work, outcome, saved)
     take_over(work, saved)
     return saved.stop
 
@@ -73,8 +84,18 @@ async def act(work: Work, outcome: Outcome) -> Mapping[str, ToolReturn]:
     """What the calls that act outside the database return. Raises: Cancelled."""
     desk = save.desk_of(work, outcome, now_utc())
     async with work.cancellable():
-        returns = await executor.run_actions(desk, list(outcome.judged.actions.values()))
+        actions, telemetry = list(outcome.judged.actions.values()), work.agents.telemetry
+        returns = await executor.run_actions(desk, actions, telemetry)
     return {one.call_id: one for one in returns}
+
+
+def tell_deeds(work: Work, outcome: Outcome, saved: Saved) -> None:
+    """Deeds are done in the transaction that saves them; that it took is told of that."""
+    returns = {one.call_id: one for said in saved.messages for one in said.returns}
+    for call_id, deed in outcome.judged.deeds.items():
+        if call_id in returns:
+            name = executor.told_as(deed.tool)
+            work.agents.telemetry.done(Kind.TOOL, name, ok=returns[call_id].ok)
 
 
 def marked(parts: tuple[Part, ...], judged: Judged) -> list[Part]:

@@ -12,6 +12,7 @@ from yiku.agents.compaction import (
     told,
     with_settings,
 )
+from yiku.agents.conversations import state_in
 from yiku.agents.instructions import own_language, system_of, view_of, with_instructions
 from yiku.agents.lease import demand_idle
 from yiku.agents.shared import Agents
@@ -63,11 +64,11 @@ async def recompile(
 ) -> str:
     """The agent's instructions, compiled as of now; and stored, unless it is a dry run.
 
-    Raises: AgentNotFound, StoreError.
+    Raises: AgentNotFound, ConversationNotFound, StoreError.
     """
 
     def unit(tx: Tx) -> str:
-        state = rows.state(tx, agent_id)
+        state = state_in(tx, agent_id, conversation_id)
         if not dry_run:
             found = messages.in_context(tx, agent_id, conversation_id)
             with_instructions(tx, state, found[:1], conversation_id)
@@ -90,7 +91,7 @@ async def compact(
     """
 
     def unit(tx: Tx) -> Window:
-        state = rows.state(tx, agent_id)
+        state = state_in(tx, agent_id, conversation_id)
         demand_idle(tx, agent_id, conversation_id)
         return Window(
             state=state,
@@ -124,7 +125,7 @@ async def overview(
     """What fills the agent's window. Raises: AgentNotFound, StoreError."""
 
     def unit(tx: Tx) -> tuple[AgentState, list[Message], Summary | None, WindowView]:
-        state = rows.state(tx, agent_id)
+        state = state_in(tx, agent_id, conversation_id)
         found = messages.in_context(tx, agent_id, conversation_id)
         told_by = messages.summary(tx, agent_id, conversation_id)
         recall_count = messages.count(tx, agent_id) - len(found)

@@ -22,6 +22,7 @@ SQUEEZES = 3
 class Thought:
     """What the model said to a step's prompt."""
 
+    prompt: Prompt
     answer: Answer
     took_ns: int
     ttft_ns: int | None
@@ -78,7 +79,8 @@ async def ask(work: Work, prompt: Prompt, trying: Trying) -> Thought:
                 )
             )
     assert answer is not None, "a stream ends with an Answer or raises"
-    return Thought(answer=answer, took_ns=time.monotonic_ns() - began, ttft_ns=first)
+    took_ns = time.monotonic_ns() - began
+    return Thought(prompt=prompt, answer=answer, took_ns=took_ns, ttft_ns=first)
 
 
 def waits_of(

@@ -20,6 +20,7 @@ from yiku.cli import output
 from yiku.cli.change import counted
 from yiku.cli.export import whole_file
 from yiku.cli.options import Asked, Command, place_options
+from yiku.cli.programs import PROGRAMS, Program, take_export
 from yiku.cli.progress import Bar
 from yiku.cli.records import FORMATS, SUFFIXES, Format, Reading, Record, Split, records
 from yiku.cli.running import home_of, with_memory
@@ -75,10 +76,16 @@ class Outcome:
 @click.option("--tag", "tags", multiple=True, help="For passages that have none; repeatable.")
 @click.option("--skip-bad", is_flag=True, help="Write bad lines to FILE.rejected.jsonl, go on.")
 @click.option("--again", is_flag=True, help="Begin anew, even if it was imported before.")
+@click.option("--from", "program", type=click.Choice(PROGRAMS), help="Another program's export.")
+@click.option("--agent", metavar="AGENT", help="With --from: whose memory it goes into.")
+@click.option("--dry-run", is_flag=True, help="With --from: say what would happen.")
 @click.pass_obj
 def import_file(
     asked: Asked,
     source: Path,
+    program: Program | None,
+    agent: str | None,
+    dry_run: bool,
     kind: Format | None,
     split: Split,
     skip_bad: bool,
@@ -91,7 +98,19 @@ def import_file(
 
     The file is checked whole before anything is stored. Interrupted, a second run of the same file
     goes on where the first one stood, and stores nothing twice.
+
+    --from chatgpt, claude or mem0 reads what those export, as it came (JSON or zip): conversations
+    become the agent's, memories go into its archive, each once, however often they are imported.
     """
+    if program is not None:
+        if agent is None:
+            raise click.UsageError(
+                "Say whose memory it goes into: --agent", click.get_current_context()
+            )
+        take_export(asked, source, program, agent, dry_run=dry_run)
+        return
+    if agent is not None or dry_run:
+        raise click.UsageError("--agent and --dry-run need --from", click.get_current_context())
     how = Reading(
         format=kind or format_of(source),
         split=split,

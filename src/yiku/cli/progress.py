@@ -11,13 +11,13 @@ from yiku.cli.options import Asked
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+Unit = Literal["passages", "bytes", "pages", "messages", "chunks"]
+
 
 class Bar:
     """A bar with rate and time left; nothing where nobody watches."""
 
-    def __init__(
-        self, title: str, asked: Asked, *, unit: Literal["passages", "bytes", "pages"]
-    ) -> None:
+    def __init__(self, title: str, asked: Asked, *, unit: Unit) -> None:
         self._progress = None
         if asked.as_json or not sys.stderr.isatty():
             return
@@ -50,7 +50,7 @@ class Bar:
             self._progress.update(self._task, description=title)
 
 
-def columns(unit: Literal["passages", "bytes", "pages"]) -> list[ProgressColumn]:
+def columns(unit: Unit) -> list[ProgressColumn]:
     from rich import progress
     from rich.text import Text
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
+import math
 import os
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from yiku.app import App, build
 from yiku.cli import output
 from yiku.cli.options import Asked, Command
+from yiku.cli.reporting import reporting, watched
 from yiku.cli.running import local_settings
 from yiku.core.errors import NotAllowed
 from yiku.core.tenant import LOCAL_ACTOR
@@ -29,7 +30,8 @@ from yiku.store import tenants
 from yiku.store.database import now_utc
 from yiku.worker import working
 
-GRACE_S = 10
+MORE_S = 5
+"""What answers have to be sent in, after the runs they tell of have ended or were parked."""
 BACKLOG = 2048
 GARBAGE = 10_000
 """Objects made since the last look, and not gone, at which it is looked for cycles."""
@@ -50,16 +52,14 @@ def serve(asked: Asked, host: str | None, port: int | None, no_worker: bool) -> 
     """
     given: dict[str, Any] = {"host": host, "port": port, "worker": False if no_worker else None}
     settings = local_settings(asked, **{n: v for n, v in given.items() if v is not None})
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with reporting(settings), asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(settings, asked))
 
 
 async def run(settings: Settings, asked: Asked) -> None:
     async with AsyncExitStack() as opened:
-        app = await opened.enter_async_context(build(settings))
+        watching = await opened.enter_async_context(watched(settings))
+        app = await opened.enter_async_context(build(settings, watching))
         await check_reachable(app)
         asgi = build_asgi(app)
         config = uvicorn.Config(
@@ -67,16 +67,18 @@ async def run(settings: Settings, asked: Asked) -> None:
             host=settings.host,
             port=settings.port,
             log_config=None,
-            access_log=settings.log_level in ("debug", "info"),
-            timeout_graceful_shutdown=GRACE_S,
+            access_log=False,  # ours tells no query: texts are in it
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_s) + MORE_S,
             server_header=False,
         )
         with listening_on(settings.host, settings.port) as sock:
             await app.runner.open()
+            ends = [app.runner.close]
             if settings.worker:
-                await opened.enter_async_context(working(app))
+                asgi.state.worker = await opened.enter_async_context(working(app))
+                ends.append(asgi.state.worker.close)
             keep_what_stays()
-            await Server(config, asked, asgi).serve([sock])
+            await Server(config, asked, asgi, ends).serve([sock])
 
 
 def keep_what_stays() -> None:
@@ -121,10 +123,19 @@ def listening_on(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Says where it listens; a signal ends it in order, and the database after it."""
 
-    def __init__(self, config: uvicorn.Config, asked: Asked, asgi: FastAPI) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        asked: Asked,
+        asgi: FastAPI,
+        ends: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
+        """`ends`: what begins nothing any more once the server is told to end, and ends beside the
+        answers that are still being sent: they tell of it."""
         super().__init__(config)
         self._asked = asked
         self._asgi = asgi
+        self._ends = ends
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -144,7 +155,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._asgi.state.ending = True
-        await super().shutdown(sockets)
+        await asyncio.gather(super().shutdown(sockets), *(end() for end in self._ends))
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

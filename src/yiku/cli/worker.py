@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 
@@ -12,6 +11,7 @@ import click
 from yiku.app import build
 from yiku.cli import output
 from yiku.cli.options import Asked, Command
+from yiku.cli.reporting import reporting, watched
 from yiku.cli.running import local_settings
 from yiku.settings import Settings
 from yiku.store.database import redacted
@@ -27,10 +27,8 @@ def worker(asked: Asked) -> None:
     share a database; each job is one worker's at a time.
     """
     settings = local_settings(asked)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    asyncio.run(run(settings, asked))
+    with reporting(settings):
+        asyncio.run(run(settings, asked))
 
 
 async def run(settings: Settings, asked: Asked) -> None:
@@ -39,7 +37,7 @@ async def run(settings: Settings, asked: Asked) -> None:
     if os.name == "posix":
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    async with build(settings) as app, working(app):
+    async with watched(settings) as watching, build(settings, watching) as app, working(app):
         where = redacted(app.database.url)
         if asked.as_json:
             output.print_json({"database": where, "pid": os.getpid()})

@@ -76,6 +76,14 @@ class Reply:
         return next(iter(self.usage.run_ids), None)
 
 
+def reply_of(found: wire_messages.AnswerOut) -> Reply:
+    return Reply(
+        messages=tuple(found.messages),
+        stop_reason=found.stop_reason.stop_reason,
+        usage=found.usage,
+    )
+
+
 @dataclass(slots=True)
 class Watch:
     """The agent's blocks as they were seen last."""
@@ -175,11 +183,7 @@ class AgentClient(Calls):
             json={**body_of(message), **how},
             timeout=PATIENCE,
         )
-        return Reply(
-            messages=tuple(found.messages),
-            stop_reason=found.stop_reason.stop_reason,
-            usage=found.usage,
-        )
+        return reply_of(found)
 
     async def stream(
         self, agent_id: str, message: Sent, *, edits: bool = True, **how: Any

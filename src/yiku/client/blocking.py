@@ -8,10 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import Calls
+from yiku.client.conversations import ConversationClient
+from yiku.client.folders import FolderClient
 from yiku.client.memory import MemoryClient
+from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
+from yiku.client.transfer import TransferClient
 
 C = TypeVar("C", bound=Calls)
 P = ParamSpec("P")
@@ -101,6 +106,73 @@ class BlockingAgents:
     steps = blocking(AgentClient.steps)
 
 
+class BlockingConversations:
+    """Agents' conversations beside their own, for programs without an event loop."""
+
+    def __init__(self, client: ConversationClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def start(self, work: Awaitable[T]) -> Future[T]:
+        return self._memory.start(work)
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(ConversationClient.create)
+    get = blocking(ConversationClient.get)
+    list = blocking(ConversationClient.list)
+    update = blocking(ConversationClient.update)
+    delete = blocking(ConversationClient.delete)
+    fork = blocking(ConversationClient.fork)
+    send = blocking(ConversationClient.send)
+    messages = blocking(ConversationClient.messages)
+    compact = blocking(ConversationClient.compact)
+    cancel = blocking(ConversationClient.cancel)
+
+
+class BlockingFolders:
+    """The folders of a memory, for programs without an event loop."""
+
+    def __init__(self, client: FolderClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(FolderClient.create)
+    get = blocking(FolderClient.get)
+    list = blocking(FolderClient.list)
+    update = blocking(FolderClient.update)
+    delete = blocking(FolderClient.delete)
+    upload = blocking(FolderClient.upload)
+    wait = blocking(FolderClient.wait)
+    files = blocking(FolderClient.files)
+    file = blocking(FolderClient.file)
+    delete_file = blocking(FolderClient.delete_file)
+    attach = blocking(FolderClient.attach)
+    detach = blocking(FolderClient.detach)
+    open = blocking(FolderClient.open)
+    close = blocking(FolderClient.close)
+
+
+class BlockingSchedules:
+    """What agents are sent later, for programs without an event loop."""
+
+    def __init__(self, client: ScheduleClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    create = blocking(ScheduleClient.create)
+    get = blocking(ScheduleClient.get)
+    list = blocking(ScheduleClient.list)
+    delete = blocking(ScheduleClient.delete)
+
+
 class BlockingSkills:
     """The memory skills of a memory, for programs without an event loop."""
 
@@ -134,6 +206,54 @@ class BlockingSkills:
     events = iterated(SkillClient.events)
 
 
+class BlockingAdmin:
+    """Administration, for programs without an event loop."""
+
+    def __init__(self, client: AdminClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    add_organization = blocking(AdminClient.add_organization)
+    organizations = blocking(AdminClient.organizations)
+    organization = blocking(AdminClient.organization)
+    rename_organization = blocking(AdminClient.rename_organization)
+    add_user = blocking(AdminClient.add_user)
+    users = blocking(AdminClient.users)
+    user = blocking(AdminClient.user)
+    change_user = blocking(AdminClient.change_user)
+    add_key = blocking(AdminClient.add_key)
+    keys = blocking(AdminClient.keys)
+    key = blocking(AdminClient.key)
+    revoke_key = blocking(AdminClient.revoke_key)
+    add_project = blocking(AdminClient.add_project)
+    projects = blocking(AdminClient.projects)
+    project = blocking(AdminClient.project)
+    change_project = blocking(AdminClient.change_project)
+    delete_project = blocking(AdminClient.delete_project)
+    quotas = blocking(AdminClient.quotas)
+    set_quota = blocking(AdminClient.set_quota)
+    clear_quota = blocking(AdminClient.clear_quota)
+    audit = blocking(AdminClient.audit)
+
+
+class BlockingTransfer:
+    """Agents and memories as files, for programs without an event loop."""
+
+    def __init__(self, client: TransferClient, memory: BlockingMemory) -> None:
+        self.client = client
+        self._memory = memory
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self._memory.run(work)
+
+    export_agent = iterated(TransferClient.export_agent)
+    import_agents = blocking(TransferClient.import_agents)
+    import_into = blocking(TransferClient.import_into)
+
+
 class BlockingMemory:
     """A memory for programs without an event loop. Use it from any thread."""
 
@@ -160,9 +280,34 @@ class BlockingMemory:
         return BlockingAgents(self.client.agents, self)
 
     @property
+    def conversations(self) -> BlockingConversations:
+        """Agents' conversations beside their own."""
+        return BlockingConversations(self.client.conversations, self)
+
+    @property
+    def folders(self) -> BlockingFolders:
+        """Folders, and the files in them that agents read."""
+        return BlockingFolders(self.client.folders, self)
+
+    @property
+    def schedules(self) -> BlockingSchedules:
+        """What its agents are sent later."""
+        return BlockingSchedules(self.client.schedules, self)
+
+    @property
+    def admin(self) -> BlockingAdmin:
+        """Organizations, users, keys, projects, limits, and who did what."""
+        return BlockingAdmin(self.client.admin, self)
+
+    @property
     def skills(self) -> BlockingSkills:
         """The memory skills: how memories are written and looked up."""
         return BlockingSkills(self.client.skills, self)
+
+    @property
+    def transfer(self) -> BlockingTransfer:
+        """Agents and memories as files, in and out."""
+        return BlockingTransfer(self.client.transfer, self)
 
     def start(self, work: Awaitable[T]) -> Future[T]:
         """Begin it; the caller goes on meanwhile."""

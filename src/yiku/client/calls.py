@@ -122,10 +122,15 @@ def raise_for(response: httpx.Response) -> None:
         raise errors.YikuError(
             f"The server answered {response.status_code} without saying why; is it Yiku's?"
         ) from error
-    kind = getattr(errors, name, errors.YikuError)
-    if not (isinstance(kind, type) and issubclass(kind, errors.YikuError)):
-        kind = errors.YikuError
-    raise kind(message, **facts)
+    raise error_named(name)(message, **facts)
+
+
+def error_named(name: str) -> type[errors.YikuError]:
+    """The class that a server named."""
+    found: Any = getattr(errors, name, None)
+    if isinstance(found, type) and issubclass(found, errors.YikuError):
+        return found
+    return errors.YikuError
 
 
 def refusal_of(content: bytes) -> tuple[str, str, dict[str, Any]]:
@@ -139,6 +144,7 @@ def refusal_of(content: bytes) -> tuple[str, str, dict[str, Any]]:
     except ValueError:
         found = wire_v1.ErrorOut.model_validate_json(content)
     if isinstance(found.detail, str):
-        return found.error, found.detail, {}
+        facts = found.model_dump(exclude={"detail", "error"}, exclude_none=True)
+        return found.error, found.detail, facts
     problems = [(".".join(map(str, one.loc[1:])), one.msg) for one in found.detail]
     return found.error, "; ".join(f"{at}: {what}" if at else what for at, what in problems), {}

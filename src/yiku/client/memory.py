@@ -7,11 +7,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
+from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
 from yiku.client.calls import key_header, part, raise_for, sendable, understood
+from yiku.client.conversations import ConversationClient
 from yiku.client.filters import Filters
+from yiku.client.folders import FolderClient
 from yiku.client.roles import RoleCalls
+from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
+from yiku.client.transfer import TransferClient
 from yiku.core import errors
 from yiku.server import wire
 
@@ -43,6 +48,31 @@ class MemoryClient(RoleCalls):
     def agents(self) -> AgentClient:
         """The agents that live there."""
         return AgentClient(self._http)
+
+    @cached_property
+    def conversations(self) -> ConversationClient:
+        """Agents' conversations beside their own."""
+        return ConversationClient(self._http)
+
+    @cached_property
+    def folders(self) -> FolderClient:
+        """Folders, and the files in them that agents read."""
+        return FolderClient(self._http)
+
+    @cached_property
+    def schedules(self) -> ScheduleClient:
+        """What its agents are sent later."""
+        return ScheduleClient(self._http)
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        """Organizations, users, keys, projects, limits, and who did what."""
+        return AdminClient(self._http)
+
+    @cached_property
+    def transfer(self) -> TransferClient:
+        """Agents and memories as files, in and out."""
+        return TransferClient(self._http)
 
     @cached_property
     def skills(self) -> SkillClient:

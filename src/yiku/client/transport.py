@@ -1,13 +1,14 @@
 """An httpx transport that runs an ASGI app in this process, streaming.
 
-httpx's own collects the whole body before it returns; exports and token streams must not.
+httpx's own collects the whole body before it returns; exports and token streams must not. What is
+sent is read as the app asks for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from starlette.types import ASGIApp, Message
@@ -38,7 +39,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = await request.aread()
+        sent = aiter(cast("httpx.AsyncByteStream", request.stream))
         started: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         # One chunk ahead of the reader: an app can't outrun whom it sends to.
         chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
@@ -48,8 +49,9 @@ class InProcessTransport(httpx.AsyncBaseTransport):
             nonlocal given
             if given:
                 await asyncio.Event().wait()  # a client in this process doesn't hang up
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
+            body = await anext(sent, None)
+            given = body is None
+            return {"type": "http.request", "body": body or b"", "more_body": not given}
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":

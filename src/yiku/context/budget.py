@@ -140,6 +140,7 @@ class ContextWindowOverview:
     system_prompt: str
     num_tokens_core_memory: int
     core_memory: str
+    """Blocks and open files."""
     num_tokens_summary_memory: int
     summary_memory: str | None
     num_tokens_functions_definitions: int
@@ -163,7 +164,8 @@ def overview(
     instructions = "\n\n".join(part for part in (parts.instructions, parts.rules) if part)
     count = (calibration or Calibration()).tokens
     system = count(PER_MESSAGE + estimated_tokens(instructions))
-    blocks, outside = count(estimated_tokens(parts.blocks)), count(estimated_tokens(parts.memory))
+    core = "\n\n".join(part for part in (parts.blocks, parts.files) if part)
+    blocks, outside = count(estimated_tokens(core)), count(estimated_tokens(parts.memory))
     tools, told = count(tools_tokens(made.tools)), count(told)
     rest = max(0, count(messages_tokens(made.messages)) - told)
     return ContextWindowOverview(
@@ -177,7 +179,7 @@ def overview(
         num_tokens_system=system,
         system_prompt=instructions,
         num_tokens_core_memory=blocks,
-        core_memory=parts.blocks,
+        core_memory=core,
         num_tokens_summary_memory=told,
         summary_memory=None if summary is None else summary.text,
         num_tokens_functions_definitions=tools,

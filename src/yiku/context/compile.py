@@ -15,6 +15,7 @@ from typing import Literal
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from yiku.context import files
 from yiku.context.conversation import HEADING, conversation, summary_note, time_of
 from yiku.core.agent import AgentState
 from yiku.core.block import NUMBERS_NOTES, Block, numbered
@@ -79,6 +80,7 @@ class Sections:
     blocks: str
     rules: str
     memory: str
+    files: str = ""
 
     @property
     def text(self) -> str:
@@ -86,7 +88,9 @@ class Sections:
         if BLOCKS_PLACE in instructions:
             instructions, blocks = instructions.replace(BLOCKS_PLACE, blocks), ""
         return "\n\n".join(
-            part.strip() for part in (instructions, blocks, self.rules, self.memory) if part.strip()
+            part.strip()
+            for part in (instructions, blocks, self.rules, self.memory, self.files)
+            if part.strip()
         )
 
 
@@ -150,6 +154,12 @@ def sections(state: AgentState, view: WindowView) -> Sections:
         blocks=blocks_text(state.blocks, numbers=view.numbered, language=language),
         rules=rules if view.rules else "",
         memory=memory_text(state, view, language),
+        files=files.directories_text(
+            state.folders,
+            max_open=state.agent.config.files_open,
+            view_chars=state.agent.config.view_chars,
+            language=language,
+        ),
     )
 
 

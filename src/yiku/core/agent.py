@@ -9,7 +9,16 @@ from enum import StrEnum
 from typing import Literal
 
 from yiku.core.block import Block
-from yiku.core.ids import AgentId, ArchiveId, BlockId, OrganizationId, RunId, ToolId, UserId
+from yiku.core.file import DEFAULT_FILES_OPEN, DEFAULT_VIEW_CHARS, Directory
+from yiku.core.ids import (
+    AgentId,
+    ArchiveId,
+    BlockId,
+    OrganizationId,
+    RunId,
+    ToolId,
+    UserId,
+)
 from yiku.core.memory import Json
 from yiku.core.rule import AnyRule
 from yiku.core.run import StopReason
@@ -85,7 +94,9 @@ class AgentConfig:
     role_memory: bool = False
     """Gated roles are compiled into its context, and what it stores is routed to roles."""
     max_files_open: int | None = None
+    """None: five."""
     per_file_view_window_char_limit: int | None = None
+    """Characters of an open file that are shown at once; None: 15,000."""
     hidden: bool | None = None
     identity_ids: tuple[str, ...] = ()
     project_id: str | None = None
@@ -93,6 +104,16 @@ class AgentConfig:
     base_template_id: str | None = None
     deployment_id: str | None = None
     entity_id: str | None = None
+
+    @property
+    def files_open(self) -> int:
+        limit = self.max_files_open
+        return DEFAULT_FILES_OPEN if limit is None else limit
+
+    @property
+    def view_chars(self) -> int:
+        limit = self.per_file_view_window_char_limit
+        return DEFAULT_VIEW_CHARS if limit is None else limit
 
 
 EDITABLE = tuple(f.name for f in fields(AgentConfig))
@@ -136,6 +157,8 @@ class AgentState:
     """In the order they were attached."""
     archives: tuple[ArchiveId, ...] = ()
     """The first is where it writes."""
+    folders: tuple[Directory, ...] = ()
+    """In the order they were attached; in lists of agents without their files."""
 
     def block(self, label: str) -> Block | None:
         return next((one for one in self.blocks if one.label == label), None)

@@ -81,9 +81,11 @@ YikuError
 │   ├── DatabaseForeign
 │   ├── DatabaseUnreachable
 │   └── MigrationNeeded
+├── SecretUnreadable
 ├── SandboxUnavailable
 ├── McpUnavailable
 ├── QuotaExceeded
+├── ServerEnding
 ├── RunFailed
 └── ProviderError
     ├── ProviderUnavailable
@@ -145,6 +147,8 @@ from yiku.core.faults.failed import ProviderUnavailable as ProviderUnavailable
 from yiku.core.faults.failed import QuotaExceeded as QuotaExceeded
 from yiku.core.faults.failed import RunFailed as RunFailed
 from yiku.core.faults.failed import SandboxUnavailable as SandboxUnavailable
+from yiku.core.faults.failed import SecretUnreadable as SecretUnreadable
+from yiku.core.faults.failed import ServerEnding as ServerEnding
 from yiku.core.faults.failed import StoreError as StoreError
 from yiku.core.faults.invalid import BlockTooLong as BlockTooLong
 from yiku.core.faults.invalid import EditRefused as EditRefused

@@ -18,6 +18,8 @@ from yiku.core.ids import (
 HIDDEN = "yiku:"
 """Owners that begin so are Yiku itself: their archives are made from other rows, to search those.
 Nobody lists them, or reads or writes them by name or by id."""
+RECALL = f"{HIDDEN}recall"
+"""Owner of the archives that messages are found in."""
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from yiku.core.ids import (
     AgentId,
+    BatchId,
     ConversationId,
     MessageId,
     OrganizationId,
@@ -172,6 +173,8 @@ class Message(Utterance):
     group_id: str | None = None
     is_archived: bool = False
     """No longer in the context; found by searching, and told by a summary."""
+    copied_from: MessageId | None = None
+    """What a fork took over from another conversation. Its run and step are where it was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +207,8 @@ class MessageFilter:
     step_id: StepId | None = None
     roles: Sequence[MessageRole] | None = None
     group_id: str | None = None
+    batch_id: BatchId | None = None
+    """Of the runs of its items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

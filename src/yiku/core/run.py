@@ -45,6 +45,8 @@ class StopReason(StrEnum):
     LLM_API_ERROR = "llm_api_error"
     CONTEXT_OVERFLOW = "context_window_overflow_in_system_prompt"
     """What must be in the context is larger than the window."""
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    """The organization has used as many tokens today as it may."""
     ERROR = "error"
 
     @property
@@ -177,6 +179,7 @@ class RunFilter:
     stop_reason: StopReason | None = None
     background: bool | None = None
     conversation_id: ConversationId | None = None
+    """Empty: those of agents' own conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

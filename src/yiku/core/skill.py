@@ -293,3 +293,10 @@ class Job:
     due_at: datetime
     problem: str | None = None
     """Why its last try failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a job's handler returns where the job is to be carried out again."""
+
+    at: datetime

@@ -1,6 +1,6 @@
 """Who owns rows, and who asks now."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -32,9 +32,19 @@ class Actor:
     organization_id: OrganizationId
     user_id: UserId
     scope: Scope = Scope.WRITE
+    key_id: ApiKeyId | None = field(default=None, compare=False)
+    """The key that was shown; None: none was."""
+    address: str | None = field(default=None, compare=False)
+    """Where the request came from, as the server saw it."""
 
     def may(self, scope: Scope) -> bool:
         return scope in GRANTS[self.scope]
+
+    @property
+    def runs_server(self) -> bool:
+        """Whether it is an administrator of the organization that the server began with: it makes
+        other organizations, sets their limits, and may act in each."""
+        return self.organization_id == LOCAL_ORGANIZATION and self.may(Scope.ADMIN)
 
     @property
     def bookkeeper(self) -> "Actor":
@@ -59,6 +69,8 @@ class User:
     organization_id: OrganizationId
     name: str
     created_at: datetime
+    disabled_at: datetime | None = None
+    """Since when his keys are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

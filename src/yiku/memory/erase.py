@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from yiku.core.audit import Act
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Passage
@@ -13,7 +14,7 @@ from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.changes import apply
 from yiku.memory.reindex import Found, made_findable
-from yiku.store import archives, encodings, history, passages, roles
+from yiku.store import archives, audit, encodings, history, passages, roles
 from yiku.store.database import Tx
 
 TRIES = 3
@@ -129,7 +130,14 @@ def erase(
 
 async def delete_archive(memory: ArchivalMemory, actor: Actor, archive_id: ArchiveId) -> int:
     """Erase an archive and all it holds; returns how many passages. Raises: ArchiveNotFound."""
-    deleted = await memory.database.write(actor, lambda tx: archives.delete_whole(tx, archive_id))
+
+    def unit(tx: Tx) -> int:
+        name = archives.get(tx, archive_id).name
+        deleted = archives.delete_whole(tx, archive_id)
+        audit.note(tx, Act.ARCHIVE_DELETE, archive_id, name=name, passages=deleted)
+        return deleted
+
+    deleted = await memory.database.write(actor, unit)
     await forget_archives(memory, [archive_id])
     return deleted
 

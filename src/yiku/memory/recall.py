@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from yiku.core.errors import InvalidFilter, JobConflict
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, RunId
-from yiku.core.memory import Added, Archive, Draft, Filter
+from yiku.core.memory import Added, Archive, Draft, Filter, Hit
 from yiku.core.message import Message
 from yiku.core.tenant import Actor
 from yiku.memory import erase as erasing
@@ -197,15 +197,36 @@ async def search(
     places = [place_of(one) for one in there]
     # The run that asks has said its question too, which is the best answer to it.
     more = min(limit + 20, searching.MAX_LIMIT) if without_run else limit
-    hits = await searching.search(memory, actor, places, query, filter=wanted, limit=more)
-    kept = [hit for hit in hits if hit.passage.metadata.get(RUN) != without_run or not without_run]
-    seqs = [int(str(hit.passage.metadata[SEQ])) for hit in kept[:limit]]
+    while True:
+        hits = await searching.search(memory, actor, places, query, filter=wanted, limit=more)
+        kept = [
+            hit for hit in hits if hit.passage.metadata.get(RUN) != without_run or not without_run
+        ]
+        found = await as_messages(memory, actor, kept)
+        once = said_once(found)
+        # Forks have what they began with, too: where that took places, others follow.
+        if len(once) >= min(limit, len(found)) or len(hits) < more or more >= searching.MAX_LIMIT:
+            return once[:limit]
+        more = min(2 * more, searching.MAX_LIMIT)
+
+
+async def as_messages(memory: ArchivalMemory, actor: Actor, hits: Sequence[Hit]) -> list[Recalled]:
+    """Those that are still there."""
+    seqs = [int(str(hit.passage.metadata[SEQ])) for hit in hits]
     found = await memory.database.read(actor, lambda tx: messages.get_by_seq(tx, seqs))
     return [
         Recalled(message=found[seq], score=hit.score, parts=hit.parts)
-        for seq, hit in zip(seqs, kept, strict=False)
+        for seq, hit in zip(seqs, hits, strict=True)
         if seq in found
     ]
+
+
+def said_once(found: Sequence[Recalled]) -> list[Recalled]:
+    """Of a message and its copies, the first that was found."""
+    first: dict[MessageId, Recalled] = {}
+    for one in found:
+        first.setdefault(one.message.copied_from or one.message.id, one)
+    return list(first.values())
 
 
 async def listed(

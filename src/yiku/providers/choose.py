@@ -1,6 +1,6 @@
 """From settings' plain values to an embedder."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
@@ -34,8 +34,15 @@ class EmbedderChoice:
     cached_texts: int = 1024
 
 
-def embedder(choice: EmbedderChoice) -> CachedEmbedder:
-    """Ready to be asked; nothing is loaded and no connection made yet.
+def as_it_is(made: Warmable) -> Warmable:
+    return made
+
+
+def embedder(
+    choice: EmbedderChoice, dressed: Callable[[Warmable], Warmable] = as_it_is
+) -> CachedEmbedder:
+    """Ready to be asked; nothing is loaded and no connection made yet. `dressed`: what is behind
+    the cache.
 
     Raises: SettingInvalid, ModelNotFound (no such local preset).
     """
@@ -46,7 +53,7 @@ def embedder(choice: EmbedderChoice) -> CachedEmbedder:
             " local/<model> or <provider>/<model>."
         )
     make = _local if provider == LOCAL else _endpoint
-    return CachedEmbedder(make(choice, provider, name), choice.cached_texts)
+    return CachedEmbedder(dressed(make(choice, provider, name)), choice.cached_texts)
 
 
 # What is chosen imports its adapter only then: httpx, say, takes 60 ms.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -51,12 +51,25 @@ class ModelsChoice:
     """Where `providers.toml` is looked for."""
 
 
+def as_it_is(model: LanguageModel) -> LanguageModel:
+    return model
+
+
 class Models:
     """Models are made when they are first asked for, and kept."""
 
-    def __init__(self, choice: ModelsChoice, patience: Patience | None = None) -> None:
-        """Raises: SettingInvalid where the default model can't be one."""
+    def __init__(
+        self,
+        choice: ModelsChoice,
+        patience: Patience | None = None,
+        *,
+        dressed: Callable[[LanguageModel], LanguageModel] = as_it_is,
+    ) -> None:
+        """`dressed`: what each model is given out as. Raises: SettingInvalid where the default
+        model can't be one."""
         self._choice = choice
+        self._dressed = dressed
+        self._direct: dict[str, DirectModel] = {}
         self._catalog = Catalog(choice.home)
         own = (choice.default or "").partition("/")[0] or None
         self._reach = Reach(
@@ -69,7 +82,7 @@ class Models:
         self._patience = patience or Patience(
             timeout_s=choice.timeout_s, attempts=PATIENCE.attempts
         )
-        self._made: dict[str, LanguageModel] = {OFFLINE: OfflineResponder()}
+        self._made: dict[str, LanguageModel] = {OFFLINE: dressed(OfflineResponder())}
         self._backends_made: Backends | None = None
         self._making = threading.Lock()
         self._listed: tuple[float, Listed] | None = None
@@ -92,8 +105,15 @@ class Models:
         wanted = handle or self.default
         made = self._made.get(wanted)
         if made is None:
-            made = self._made[wanted] = DirectModel(
-                self._target(wanted), self._backends, self._catalog.overflow, self._patience
+            made = self._made[wanted] = self._dressed(self._ask_directly(wanted))
+        return made
+
+    def _ask_directly(self, handle: str) -> DirectModel:
+        """Raises: as `get`."""
+        made = self._direct.get(handle)
+        if made is None:
+            made = self._direct[handle] = DirectModel(
+                self._target(handle), self._backends, self._catalog.overflow, self._patience
             )
         return made
 
@@ -123,9 +143,9 @@ class Models:
 
         Raises: as `get`; ProviderRefused where a library isn't installed.
         """
-        model = self.get(handle)
-        if isinstance(model, DirectModel):
-            await model.warm()
+        wanted = handle or self.default
+        if wanted != OFFLINE:
+            await self._ask_directly(wanted).warm()
 
     def warm_soon(self, handle: str | None) -> None:
         """Warm a model in a quiet moment: its agent was made or looked at, and may be spoken to.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from starlette.requests import Request
 
 from yiku.app import App
 from yiku.core.errors import KeyRefused, NotAllowed
+from yiku.core.telemetry import note_here
 from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.settings import Settings
-from yiku.store import tenants
+from yiku.store import keys
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -41,10 +43,11 @@ async def actor_of(request: Request) -> Actor:
     app: App = request.app.state.app
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if secret and scheme.lower() == "bearer":
-        found = await app.database.read(LOCAL_ACTOR, lambda tx: tenants.find_actor(tx, secret))
+        found = await app.database.read(LOCAL_ACTOR, lambda tx: keys.find_actor(tx, secret))
         if found is None:
-            raise KeyRefused("This API key is unknown, expired or revoked.")
-        return found
+            raise KeyRefused("This API key is unknown, expired or revoked, or its user disabled.")
+        note_here(organization=found.organization_id)
+        return replace(found, address=address_of(request))
     if keys_needed(app.settings):
         raise KeyRefused
     host = request.url.hostname or ""
@@ -53,4 +56,8 @@ async def actor_of(request: Request) -> Actor:
             f"Without API keys this server answers as localhost only, not as {host!r}."
             " Set YIKU_REQUIRE_KEY=always and use a key."
         )
-    return LOCAL_ACTOR
+    return replace(LOCAL_ACTOR, address=address_of(request))
+
+
+def address_of(request: Request) -> str | None:
+    return None if request.client is None else request.client.host

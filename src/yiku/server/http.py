@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -14,11 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
-from yiku.server import history, memory, roles, skill_events, skills
+from yiku.core.telemetry import within
+from yiku.server import admin, history, memory, operations, roles, skill_events, skills, transfer
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
+from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
+from yiku.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.SandboxUnavailable: 503,
     errors.McpUnavailable: 503,
     errors.QuotaExceeded: 429,
+    errors.ServerEnding: 503,
     errors.RunFailed: 500,
     errors.YikuError: 500,
 }
@@ -71,6 +78,8 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
     if status == 500:
         logger.error("request failed", exc_info=error)
     headers = headers_of(path, status)
+    if isinstance(wait_s := error.facts.get("retry_after_s"), int):
+        headers = {**(headers or {}), "Retry-After": str(wait_s)}
     if v1_errors.is_v1(path):
         place = "query" if request.method == "GET" else "body"
         body = v1_errors.body_of_error(error, place)
@@ -130,26 +139,56 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
-    logger.exception("unexpected error", exc_info=error, extra={"path": request.url.path})
+    request_id: str = request.scope.get("state", {}).get(STATE, "")
+    with within(request=request_id):
+        logger.exception(
+            "unexpected error", exc_info=error, extra={"route": route_of(request.scope)}
+        )
     words = "Something went wrong in Yiku; the server's log says what."
-    return refusal(request.url.path, 500, "InternalError", words)
+    found = refusal(request.url.path, 500, "InternalError", words)
+    found.headers["X-Request-Id"] = request_id
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long the body of a request may be, and which setting says so."""
+
+    size: int
+    setting: str
+
+    @property
+    def words(self) -> str:
+        return f"The request is larger than {self.size:,} bytes ({self.setting})."
+
+
+UPLOADS: Mapping[str, str] = {
+    r"/v1/agents/import/?|/memory/import": "max_import_bytes",
+    r"/v1/(folders|sources)/[^/]+/upload/?": "max_file_bytes",
+}
+"""Paths of files that go to the disk, not into memory, and the settings that bound them."""
 
 
 class BodyLimit:
-    """Refuses bodies over `limit` bytes before they are read into memory."""
+    """Refuses bodies that are too long before they are read into memory."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._limit = limit
+        self._limit = Limit(settings.max_request_bytes, "YIKU_MAX_REQUEST_BYTES")
+        self._uploads = {
+            re.compile(path): Limit(getattr(settings, name), f"YIKU_{name.upper()}")
+            for path, name in UPLOADS.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers, limit = dict(scope["headers"]), self._limit_of(scope["path"])
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            await self._refuse(scope["path"])(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit.size:
+            refused = refusal(scope["path"], 413, "RequestTooLarge", limit.words)
+            await refused(scope, receive, send)
             return
         got = 0
 
@@ -157,17 +196,15 @@ class BodyLimit:
             nonlocal got
             message = await receive()
             got += len(message.get("body", b""))
-            if got > self._limit:
-                raise HTTPException(413, self._words())
+            if got > limit.size:
+                raise HTTPException(413, limit.words)
             return message
 
         await self._app(scope, counted, send)
 
-    def _words(self) -> str:
-        return f"The request is larger than {self._limit:,} bytes (YIKU_MAX_REQUEST_BYTES)."
-
-    def _refuse(self, path: str) -> JSONResponse:
-        return refusal(path, 413, "RequestTooLarge", self._words())
+    def _limit_of(self, path: str) -> Limit:
+        found = (limit for form, limit in self._uploads.items() if form.fullmatch(path))
+        return next(found, self._limit)
 
 
 def routes() -> FastAPI:
@@ -181,7 +218,7 @@ def routes() -> FastAPI:
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
-    ours = (memory, roles, history, skill_events, skills)
+    ours = (memory, roles, history, skill_events, skills, operations, admin, transfer)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
@@ -197,8 +234,10 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.worker = None  # who has one here says so
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
-    asgi.add_middleware(BodyLimit, limit=app.settings.max_request_bytes)
+    asgi.add_middleware(BodyLimit, settings=app.settings)
+    asgi.add_middleware(Watched, telemetry=app.watching.telemetry)
     return asgi
 
 

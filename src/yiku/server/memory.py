@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from yiku.app import App
+from yiku.core.audit import Act
 from yiku.core.ids import ArchiveId, PassageId
+from yiku.core.memory import Archive
 from yiku.core.tenant import LOCAL_ACTOR, Actor
 from yiku.memory import changes, erase, search
 from yiku.memory.archival import resolve
@@ -37,12 +39,13 @@ from yiku.server.translate import (
     superseded_out,
 )
 from yiku.server.translate_roles import memberships_out, moves_out
-from yiku.store import archives, history, memberships, passages, requests, schema
+from yiku.store import archives, audit, history, memberships, passages, requests, schema
 
 router = APIRouter(
     prefix="/memory",
     responses={
-        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+        status: {"model": wire.ErrorOut}
+        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
     },
 )
 Asks = Annotated[Actor, Depends(actor_of)]
@@ -243,7 +246,13 @@ async def export(
     app: Here, actor: Asks, home: Annotated[wire.Home, Depends()], forgotten: bool = False
 ) -> StreamingResponse:
     """All passages of an archive as JSON Lines, in the order they were stored."""
-    archive = await app.database.read(actor, lambda tx: resolve(tx, place_of(home)))
+
+    def begun(tx: passages.Tx) -> Archive:
+        found = resolve(tx, place_of(home))
+        audit.note(tx, Act.ARCHIVE_EXPORT, found.id, name=found.name)
+        return found
+
+    archive = await app.database.write(actor.bookkeeper, begun)
 
     async def lines() -> AsyncIterator[bytes]:
         after = 0

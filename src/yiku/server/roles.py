@@ -35,7 +35,8 @@ from yiku.store.role_jobs import State
 router = APIRouter(
     prefix="/memory",
     responses={
-        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+        status: {"model": wire.ErrorOut}
+        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
     },
 )
 Home = Annotated[wire.Home, Depends()]

@@ -49,7 +49,8 @@ router = APIRouter(
     prefix="/memory/skills",
     tags=["skills"],
     responses={
-        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+        status: {"model": wire.ErrorOut}
+        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
     },
 )
 Limit = Annotated[int, Query(ge=1, le=200)]

@@ -149,8 +149,9 @@ imported = Table(
     Column("key", String(255), primary_key=True),
     Column("kind", String(32), nullable=False),
     Column("target_id", String(64), nullable=False),
+    Column("position", BigInteger),
     Column("at", Moment, nullable=False),
     Index("ix_imported_target_id", "target_id"),
 )
 """What an import made of what: a second one finds it there. `source`: the file's or account's own
-mark; `key`: the thing's id there."""
+mark; `key`: the thing's id there; `position`: how much of it is stored, where it comes in parts."""

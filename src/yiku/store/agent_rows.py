@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yiku.core.agent import Agent
-from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
+from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
 from yiku.core.run import StopReason
 from yiku.store import agent_config
 from yiku.store.agent_tables import agent
@@ -25,6 +25,7 @@ class Links:
     blocks: list[BlockId]
     tools: list[ToolId]
     archives: list[ArchiveId]
+    folders: list[FolderId]
 
 
 TABLES = {
@@ -32,6 +33,7 @@ TABLES = {
     "blocks": ("block_id", "agent_block"),
     "tools": ("tool_id", "agent_tool"),
     "archives": ("archive_id", "agent_archive"),
+    "folders": ("folder_id", "agent_folder"),
 }
 """Where each field of `Links` is from."""
 
@@ -68,18 +70,18 @@ _BY_IDS = Select(
     f"SELECT {FORM.columns} FROM agent WHERE id IN :ids* AND organization_id || '' = :organization"
 )
 _BY_SEQS = FORM.by_seq()
-_OF_ONE = links("= :agent", "tags", "archives")
+_OF_ONE = links("= :agent", "tags", "archives", "folders")
 _TAGS = links("IN :ids*", "tags")
 _LINKS = links("IN :ids*", *TABLES)
 
 
 def one(tx: Tx, agent_id: AgentId) -> tuple[Agent, Links]:
-    """With its tags and archives. Raises: AgentNotFound."""
+    """With its tags, archives and folders. Raises: AgentNotFound."""
     asked = {"id": agent_id, "organization": tx.actor.organization_id}
     rows = _BY_ID.rows(tx.connection, **asked) if askable(agent_id) else ()
     if not rows:
         raise no_agent(agent_id)
-    has = Links([], [], [], [])
+    has = Links([], [], [], [], [])
     for _, name, what, _ in _OF_ONE.rows(tx.connection, agent=agent_id):
         getattr(has, name).append(what)
     return of_values(FORM.values(rows[0]), has.tags), has
@@ -105,7 +107,7 @@ def of_seqs(tx: Tx, seqs: Sequence[int], *, whole: bool) -> list[tuple[Agent, Li
 
 def with_links(tx: Tx, rows: Sequence[Sequence[Any]], *, whole: bool) -> list[tuple[Agent, Links]]:
     read = [FORM.values(row) for row in rows]
-    has = {each["id"]: Links([], [], [], []) for each in read}
+    has = {each["id"]: Links([], [], [], [], []) for each in read}
     statement = _LINKS if whole else _TAGS
     for agent_id, name, what, _ in statement.rows(tx.connection, ids=list(has)):
         getattr(has[agent_id], name).append(what)

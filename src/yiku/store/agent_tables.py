@@ -139,6 +139,7 @@ message = Table(
     Column("group_id", Text),
     Column("is_archived", Boolean, nullable=False),
     Column("waits", Boolean, nullable=False),
+    Column("copied_from", String(64)),
     Index("ix_message_agent_id_seq", "agent_id", "seq"),
     Index("ix_message_agent_id_conversation_id_seq", "agent_id", "conversation_id", "seq"),
     Index(

@@ -10,9 +10,21 @@ from sqlalchemy import delete, func, insert, select, update
 from yiku.core.agent import Agent, AgentConfig, AgentDraft, AgentFilter, AgentPage, AgentState
 from yiku.core.block import Block
 from yiku.core.errors import StaleAgent
+from yiku.core.file import Directory
 from yiku.core.ids import AgentId, ArchiveId, BlockId, new_id
 from yiku.core.run import Run
-from yiku.store import agent_config, agent_rows, archives, attachments, blocks, lookups, tools
+from yiku.store import (
+    agent_config,
+    agent_files,
+    agent_rows,
+    archives,
+    attachments,
+    blocks,
+    folders,
+    lookups,
+    quotas,
+    tools,
+)
 from yiku.store.agent_lists import conditions, own, page_seqs
 from yiku.store.agent_lists import tags as tags
 from yiku.store.agent_rows import Links
@@ -42,14 +54,23 @@ def get(tx: Tx, agent_id: AgentId) -> Agent:
 
 
 def state(tx: Tx, agent_id: AgentId) -> AgentState:
-    """What every run begins with, in four statements. Raises: AgentNotFound."""
+    """What every run begins with, in four statements, and some more where it has folders.
+
+    Raises: AgentNotFound.
+    """
     found, has = agent_rows.one(tx, agent_id)
     return AgentState(
         agent=found,
         blocks=blocks.of_agent(tx, agent_id),
         tools=tools.of_agent(tx, agent_id),
         archives=tuple(has.archives),
+        folders=agent_files.directories(tx, found, has.folders),
     )
+
+
+def folders_of(tx: Tx, one: Agent) -> tuple[Directory, ...]:
+    """In the order they were attached, with their files as the prompt shows them."""
+    return agent_files.directories(tx, one, folders.of_agent(tx, one.id))
 
 
 def states(tx: Tx, ids: Sequence[AgentId]) -> list[AgentState]:
@@ -75,12 +96,14 @@ def states_of(tx: Tx, found: Sequence[tuple[Agent, Links]]) -> list[AgentState]:
     """A block or a tool that several have is read once; one that went meanwhile is left out."""
     there = blocks.by_id(tx, {one for _, has in found for one in has.blocks})
     known = tools.by_id(tx, {one for _, has in found for one in has.tools})
+    places = folders.by_id(tx, {one for _, has in found for one in has.folders})
     return [
         AgentState(
             agent=one,
             blocks=tuple([there[block_id] for block_id in has.blocks if block_id in there]),
             tools=tuple([known[tool_id] for tool_id in has.tools if tool_id in known]),
             archives=tuple(has.archives),
+            folders=tuple([Directory(folder=places[k]) for k in has.folders if k in places]),
         )
         for one, has in found
     ]
@@ -120,8 +143,10 @@ def add(
     """Make an agent, and attach to it what the draft names.
 
     `owned`: ids of blocks and archives made with it, which are erased with it where no other agent
-    has them then. Raises: BlockNotFound, ToolNotFound, ArchiveNotFound, LabelTaken.
+    has them then. Raises: BlockNotFound, ToolNotFound, ArchiveNotFound, LabelTaken,
+    QuotaExceeded.
     """
+    quotas.demand_agent(tx)
     agent_id = id or AgentId(new_id("agent"))
     by, at = tx.actor.user_id, tx.now
     row = {

@@ -1,4 +1,4 @@
-"""What agents have: their blocks, tools and archives, in the order they were attached."""
+"""What agents have: their blocks, tools, archives and folders, in the order they were attached."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from yiku.core.errors import (
     AgentNotFound,
     ArchiveNotFound,
     BlockNotFound,
+    FolderNotFound,
     LabelTaken,
     NotFound,
     ToolNotFound,
@@ -20,6 +21,7 @@ from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
 from yiku.store.agent_tables import agent, agent_archive, agent_block, agent_tool
 from yiku.store.block_tables import block
 from yiku.store.database import Tx
+from yiku.store.file_tables import agent_folder, folder
 from yiku.store.forms import Form, askable
 from yiku.store.hot import Select as Hot
 from yiku.store.tables import archive
@@ -46,6 +48,7 @@ class Kind:
 BLOCK = Kind("block", block, agent_block, BlockNotFound)
 TOOL = Kind("tool", tool, agent_tool, ToolNotFound)
 ARCHIVE = Kind("archive", archive, agent_archive, ArchiveNotFound)
+FOLDER = Kind("folder", folder, agent_folder, FolderNotFound)
 
 
 class Statements:
@@ -67,7 +70,7 @@ class Statements:
         self.insert = Form(kind.links).insert()
 
 
-STATEMENTS = {kind.noun: Statements(kind) for kind in (BLOCK, TOOL, ARCHIVE)}
+STATEMENTS = {kind.noun: Statements(kind) for kind in (BLOCK, TOOL, ARCHIVE, FOLDER)}
 
 
 def attach_block(tx: Tx, agent_id: AgentId, block_id: BlockId, *, owned: bool = False) -> None:

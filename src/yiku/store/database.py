@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from yiku.core.errors import DatabaseUnreachable, NotAllowed
+from yiku.core.quota import Limits, Resource
 from yiku.core.tenant import Actor, Scope
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ class Tx:
     now: datetime
     jobs: list[str] = field(default_factory=list[str])
     """Kinds of the jobs that were put into the outbox: told to who listens, after the commit."""
+    limits: Limits = field(default_factory=dict[Resource, int])
+    """What an organization may have that has no limits of its own."""
 
     @property
     def postgres(self) -> bool:
@@ -111,9 +114,12 @@ def redacted(url: str) -> str:
     return url.replace(f":{parts.password}@", ":…@") if parts.password else url
 
 
-async def open_database(url: str, *, busy_timeout_s: float, auto_migrate: bool) -> Database:
+async def open_database(
+    url: str, *, busy_timeout_s: float, auto_migrate: bool, limits: Limits | None = None
+) -> Database:
     """Open (SQLite: create) the database at `url`, its schema up to date.
 
+    `limits`: of organizations that have none of their own.
     Raises: DatabaseUnreachable, DatabaseForeign, DatabaseDamaged, DatabaseBusy, MigrationNeeded.
     """
     scheme = url.split(":", 1)[0]
@@ -125,7 +131,7 @@ async def open_database(url: str, *, busy_timeout_s: float, auto_migrate: bool) 
             raise DatabaseUnreachable(
                 f"A SQLite database is a file: sqlite:///path/to/yiku.db, not {url!r}."
             )
-        return await SqliteDatabase.open(Path(path), busy_timeout_s, auto_migrate)
+        return await SqliteDatabase.open(Path(path), busy_timeout_s, auto_migrate, limits or {})
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         try:
             from yiku.store.postgres import PostgresDatabase
@@ -134,7 +140,7 @@ async def open_database(url: str, *, busy_timeout_s: float, auto_migrate: bool) 
                 "Postgres needs its driver: pip install 'yiku[postgres]'."
             ) from error
 
-        return await PostgresDatabase.open(url, busy_timeout_s, auto_migrate)
+        return await PostgresDatabase.open(url, busy_timeout_s, auto_migrate, limits or {})
     raise DatabaseUnreachable(
         f"A database address starts with sqlite:/// or postgresql://, not {redacted(url)!r}."
     )

@@ -28,6 +28,7 @@ from yiku.store.database import Tx
 from yiku.store.forms import Form, askable, parsed
 from yiku.store.hot import Select
 from yiku.store.paging import Order, Place
+from yiku.store.place_tables import batch_item
 from yiku.store.tables import from_micros
 
 FORM = Form(message)
@@ -56,6 +57,7 @@ _ANSWERS_AFTER = Select(
 )
 _WITH_OTIDS = Select(f"{_OF_AGENT} AND otid IN :otids* ORDER BY seq")
 _AFTER = Select(f"{_OF_AGENT} AND seq > :seq ORDER BY seq LIMIT :limit")
+_BETWEEN = Select(f"{_OF_CONVERSATION} AND seq > :seq AND seq <= :upto ORDER BY seq LIMIT :limit")
 _INSERT = FORM.insert_into(agent)
 _SETTLED = Select(
     "UPDATE message SET waits = :waits WHERE id = :id AND organization_id = :organization"
@@ -169,9 +171,11 @@ def in_context(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None
     return [of_row(row) for row in rows]
 
 
-def ids_in_context(tx: Tx, agent_id: AgentId) -> list[MessageId]:
-    """Of the agent's own conversation, the oldest first: what `in_context` would read whole."""
-    rows = _IDS_IN_CONTEXT.rows(tx.connection, **place(tx, agent_id, None))
+def ids_in_context(
+    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None = None
+) -> list[MessageId]:
+    """The oldest first: what `in_context` would read whole."""
+    rows = _IDS_IN_CONTEXT.rows(tx.connection, **place(tx, agent_id, conversation_id))
     return [MessageId(row[0]) for row in rows]
 
 
@@ -220,10 +224,18 @@ def conditions(tx: Tx, wanted: MessageFilter) -> list[ColumnElement[bool]]:
         if value is not None:
             found.append(message.c[name] == value)
     of_a_run = wanted.run_id is not None or wanted.step_id is not None
+    if wanted.conversation_id is None and (of_a_run or wanted.all_conversations):
+        found.append(message.c.copied_from.is_(None))  # it is listed where it was said
     if wanted.conversation_id is not None:
         found.append(message.c.conversation_id == wanted.conversation_id)
     elif not wanted.all_conversations and not of_a_run:
         found.append(message.c.conversation_id == "")
+    if wanted.batch_id is not None:
+        of_items = select(batch_item.c.run_id).where(
+            batch_item.c.batch_id == wanted.batch_id,
+            batch_item.c.organization_id == tx.actor.organization_id,
+        )
+        found.append(message.c.run_id.in_(of_items))
     if wanted.roles is not None:
         found.append(message.c.role.in_([role.value for role in wanted.roles]))
     return found
@@ -301,6 +313,35 @@ def count(tx: Tx, agent_id: AgentId) -> int:
         message.c.agent_id == agent_id, message.c.organization_id == tx.actor.organization_id
     )
     return int(tx.connection.execute(query).scalar_one())
+
+
+def last_seq(tx: Tx, agent_id: AgentId) -> int:
+    """The row number of the agent's newest message, of all conversations; 0: it has none."""
+    query = select(func.max(message.c.seq)).where(
+        message.c.agent_id == agent_id, message.c.organization_id == tx.actor.organization_id
+    )
+    return tx.connection.execute(query).scalar() or 0
+
+
+def seq_at(
+    tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None, place: int
+) -> int | None:
+    """The row number of a conversation's message at a place, from 0; None: it has fewer."""
+    query = select(message.c.seq).where(*of_conversation(tx, agent_id, conversation_id))
+    return tx.connection.execute(query.order_by(message.c.seq).offset(place).limit(1)).scalar()
+
+
+def between(
+    tx: Tx,
+    agent_id: AgentId,
+    conversation_id: ConversationId | None,
+    seqs: tuple[int, int],
+    limit: int,
+) -> list[Message]:
+    """A conversation's messages after a row number, up to another; the oldest first."""
+    asked = place(tx, agent_id, conversation_id)
+    rows = _BETWEEN.rows(tx.connection, **asked, seq=seqs[0], upto=seqs[1], limit=limit)
+    return [of_row(row) for row in rows]
 
 
 def reset(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> int:

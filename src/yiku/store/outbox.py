@@ -48,6 +48,12 @@ _OUTLOOK = Select(
     "SELECT holder, min(due_at), min(CASE WHEN held_until > due_at THEN held_until ELSE due_at END)"
     " FROM outbox WHERE tries < :most GROUP BY holder"
 )
+_DEPTH = Select(
+    "SELECT kind, sum(CASE WHEN tries < :most AND due_at <= :now THEN 1 ELSE 0 END),"
+    " sum(CASE WHEN tries < :most AND due_at > :now THEN 1 ELSE 0 END),"
+    " sum(CASE WHEN tries < :most THEN 0 ELSE 1 END),"
+    " min(CASE WHEN tries < :most AND due_at <= :now THEN due_at END) FROM outbox GROUP BY kind"
+)
 # Chosen once: Postgres may run a subquery under IN again, and would take more than the limit.
 _TAKE = (
     "WITH chosen AS MATERIALIZED (SELECT seq AS one FROM outbox"
@@ -85,6 +91,19 @@ class Outlook:
     due_at: datetime
     free_at: datetime
     """From when on it can be taken, while its holder lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How many jobs of a kind wait."""
+
+    kind: str
+    due: int
+    later: int
+    failed: int
+    """So often that they aren't tried again by themselves."""
+    oldest: datetime | None
+    """When the one was due that is due longest; None: none is."""
 
 
 def of_row(row: Sequence[Any]) -> Job:
@@ -147,6 +166,22 @@ def outlook(connection: Connection) -> list[Outlook]:
     return [
         Outlook(holder=holder, due_at=from_micros(due), free_at=from_micros(free))
         for holder, due, free in _OUTLOOK.rows(connection, most=MOST_TRIES)
+    ]
+
+
+def depth(connection: Connection, now: datetime) -> list[Depth]:
+    """Of all organizations, by kind."""
+    return [
+        Depth(
+            kind=kind,
+            due=int(due),
+            later=int(later),
+            failed=int(failed),
+            oldest=None if oldest is None else from_micros(oldest),
+        )
+        for kind, due, later, failed, oldest in _DEPTH.rows(
+            connection, most=MOST_TRIES, now=micros(now)
+        )
     ]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, func, insert, select, text, update
 from yiku.core.errors import PassageNotFound, StalePassage
 from yiku.core.ids import ArchiveId, PassageId
 from yiku.core.memory import Archive, Passage
-from yiku.store import hot
+from yiku.store import hot, quotas
 from yiku.store.database import Tx
 from yiku.store.forms import askable
 from yiku.store.hot import Indexed as Indexed
@@ -202,7 +202,11 @@ def next_seqs(tx: Tx, count: int) -> range | list[int]:
 def settled(
     tx: Tx, archive: Archive, new: Sequence[Passage], contexts: Mapping[PassageId, PassageId]
 ) -> list[Passage]:
-    """The passages as they are to be stored: with archive, `seq`, `version`, and their context."""
+    """The passages as they are to be stored: with archive, `seq`, `version`, and their context.
+
+    Raises: QuotaExceeded.
+    """
+    quotas.demand_passages(tx, archive, len(new))
     return [
         # `replace` would do it too, at three times the cost.
         Passage(

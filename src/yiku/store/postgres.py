@@ -22,11 +22,14 @@ from yiku.core.errors import (
     StoreError,
     YikuError,
 )
+from yiku.core.quota import Limits
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
 from yiku.store.database import Listeners, Tx, Unit, demand, now_utc, redacted
 
 T = TypeVar("T")
+Begun = Callable[[Connection], Tx]
+"""A unit of work, given its connection."""
 
 TRIES = 4
 """A unit that lost a deadlock or serialization race runs again this often at most."""
@@ -40,8 +43,9 @@ MIGRATION_LOCK = 0x59494B55
 class PostgresDatabase:
     """One Postgres database, for any number of processes."""
 
-    def __init__(self, url: str, busy_timeout_s: float) -> None:
+    def __init__(self, url: str, busy_timeout_s: float, limits: Limits) -> None:
         self.url = url
+        self._limits = limits
         self._listeners = Listeners()
         self._wait = text(f"SET LOCAL lock_timeout = {round(busy_timeout_s * 1000)}")
         rest = url.split("://", 1)[1]
@@ -59,8 +63,10 @@ class PostgresDatabase:
         )
 
     @classmethod
-    async def open(cls, url: str, busy_timeout_s: float, auto_migrate: bool) -> PostgresDatabase:
-        database = cls(url, busy_timeout_s)
+    async def open(
+        cls, url: str, busy_timeout_s: float, auto_migrate: bool, limits: Limits
+    ) -> PostgresDatabase:
+        database = cls(url, busy_timeout_s, limits)
         try:
             async with database._engine.begin() as connection:
                 await connection.run_sync(prepare, auto_migrate)
@@ -77,7 +83,7 @@ class PostgresDatabase:
         try:
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
-                return await connection.run_sync(run, actor, unit)
+                return await connection.run_sync(run, self._tx(actor), unit)
         except (DBAPIError, TimeoutError) as error:
             raise self._translated(error) from None  # its details tell the rows' text
 
@@ -87,7 +93,7 @@ class PostgresDatabase:
             try:
                 async with self._engine.begin() as connection:
                     await connection.execute(self._wait)
-                    value, jobs = await connection.run_sync(run_and_note, actor, unit)
+                    value, jobs = await connection.run_sync(run_and_note, self._tx(actor), unit)
                 if jobs:
                     self._listeners.tell()
                 return value
@@ -112,6 +118,9 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    def _tx(self, actor: Actor) -> Begun:
+        return lambda connection: Tx(connection, actor, now_utc(), limits=self._limits)
 
     def _connection_failed(self, error: DBAPIError) -> DatabaseUnreachable:
         """Nothing was sent yet, so all of the complaint may be told."""
@@ -141,13 +150,13 @@ class PostgresDatabase:
                 return DatabaseUnreachable(f"{where}: {said or type(cause).__name__}.")
 
 
-def run(connection: Connection, actor: Actor, unit: Unit[T]) -> T:
-    return unit(Tx(connection, actor, now_utc()))
+def run(connection: Connection, begun: Begun, unit: Unit[T]) -> T:
+    return unit(begun(connection))
 
 
-def run_and_note(connection: Connection, actor: Actor, unit: Unit[T]) -> tuple[T, list[str]]:
+def run_and_note(connection: Connection, begun: Begun, unit: Unit[T]) -> tuple[T, list[str]]:
     """What the unit returns, and what it put into the outbox."""
-    tx = Tx(connection, actor, now_utc())
+    tx = begun(connection)
     return unit(tx), tx.jobs
 
 

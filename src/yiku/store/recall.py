@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from yiku.core.ids import AgentId, ConversationId, MessageId, PassageId, RunId
-from yiku.core.memory import HIDDEN
+from yiku.core.memory import RECALL
 from yiku.core.message import Message, MessageRole
 from yiku.store import messages
 from yiku.store.agent_tables import message
@@ -17,7 +17,7 @@ from yiku.store.database import Tx
 from yiku.store.passages import CHUNK
 from yiku.store.tables import archive, passage
 
-OWNER = f"{HIDDEN}recall"
+OWNER = RECALL
 """Of the archives made from messages; they are named by their agents."""
 
 
@@ -48,7 +48,9 @@ def said(
         query = query.where(message.c.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(message.c.created_at < wanted.until)
-    if wanted.conversation_id is not None:
+    if wanted.conversation_id is None:
+        query = query.where(message.c.copied_from.is_(None))
+    else:
         own = wanted.conversation_id in agent_ids
         query = query.where(message.c.conversation_id == ("" if own else wanted.conversation_id))
     if wanted.without_run is not None:

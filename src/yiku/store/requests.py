@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from yiku.core.audit import Act
 from yiku.core.errors import IdempotencyConflict, JobConflict
 from yiku.core.ids import ArchiveId
+from yiku.store import audit
 from yiku.store.database import Tx
 from yiku.store.tables import job, request
 
@@ -86,9 +88,11 @@ def set_job(
             job=job_id,
             position=there,
         )
-    tx.connection.execute(
+    went_on = tx.connection.execute(
         delete(job).where(job.c.organization_id == tx.actor.organization_id, job.c.id == job_id)
-    )
+    ).rowcount
+    if kind == "import" and not went_on:
+        audit.note(tx, Act.MEMORIES_IMPORT, job_id, archive=archive_id)
     tx.connection.execute(
         insert(job).values(
             organization_id=tx.actor.organization_id,

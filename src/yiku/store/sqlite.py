@@ -30,6 +30,7 @@ from yiku.core.errors import (
     StoreError,
     YikuError,
 )
+from yiku.core.quota import Limits
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
 from yiku.store.database import Listeners, Tx, Unit, demand, now_utc
@@ -75,8 +76,9 @@ class Work:
 class SqliteDatabase:
     """One SQLite file, for any number of processes."""
 
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float, limits: Limits) -> None:
         self.path = path
+        self._limits = limits
         self.url = f"sqlite:///{path}"
         self._listeners = Listeners()
         self._engine = engine_of(path, busy_timeout_s)
@@ -88,8 +90,10 @@ class SqliteDatabase:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, busy_timeout_s: float, auto_migrate: bool) -> SqliteDatabase:
-        database = cls(path, busy_timeout_s)
+    async def open(
+        cls, path: Path, busy_timeout_s: float, auto_migrate: bool, limits: Limits
+    ) -> SqliteDatabase:
+        database = cls(path, busy_timeout_s, limits)
         try:
             await asyncio.to_thread(prepare, database._engine, path, auto_migrate)
         except DBAPIError as error:
@@ -145,7 +149,7 @@ class SqliteDatabase:
             raw = driver(connection)
             raw.execute("BEGIN")
             try:
-                return unit(Tx(connection, actor, now_utc()))
+                return unit(Tx(connection, actor, now_utc(), limits=self._limits))
             finally:
                 if raw.in_transaction:
                     raw.execute("ROLLBACK")
@@ -214,7 +218,7 @@ class SqliteDatabase:
         raw = driver(connection)
         raw.execute("SAVEPOINT unit")
         try:
-            tx = Tx(connection, work.actor, now_utc())
+            tx = Tx(connection, work.actor, now_utc(), limits=self._limits)
             value = work.unit(tx)
         # The writer serves everybody: whatever one unit raises is that unit's own result.
         except BaseException as error:

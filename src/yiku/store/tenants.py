@@ -1,26 +1,43 @@
-"""Queries on organizations, users and API keys."""
+"""Queries on organizations and users."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
-from secrets import token_urlsafe
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, insert, or_, select, update
 
-from yiku.core.errors import KeyNotFound
-from yiku.core.ids import ApiKeyId, OrganizationId, UserId, new_id
-from yiku.core.tenant import Actor, ApiKey, Organization, Scope, User
+from yiku.core.errors import OrganizationNotFound, UserNotFound
+from yiku.core.ids import OrganizationId, UserId, new_id
+from yiku.core.tenant import Organization, User
 from yiku.store.database import Tx
-from yiku.store.tables import api_key, organization, user
+from yiku.store.forms import askable
+from yiku.store.keys import add_key as add_key
+from yiku.store.keys import find_actor as find_actor
+from yiku.store.keys import list_keys as list_keys
+from yiku.store.keys import revoke_key as revoke_key
+from yiku.store.tables import organization, user
 
-KEY_PREFIX = "yk_"
-KEY_BYTES = 32
+ORGANIZATION = tuple(Organization.__dataclass_fields__)
+USER = tuple(User.__dataclass_fields__)
+ORGANIZATION_COLUMNS = [organization.c[name] for name in ORGANIZATION]
+USER_COLUMNS = [user.c[name] for name in USER]
 
 
-def key_hash(key: str) -> str:
-    """SHA-256 in hex. A key is 256 random bits, so no slow hash is needed."""
-    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+def beyond(
+    at: Column[Any], some_id: Column[Any], last: tuple[datetime, str]
+) -> ColumnElement[bool]:
+    """Rows that were made after the last one, in the order of making."""
+    return or_(at > last[0], and_(at == last[0], some_id > last[1]))
+
+
+def organization_of(row: Row[Any]) -> Organization:
+    return Organization(**dict(zip(ORGANIZATION, row, strict=True)))
+
+
+def user_of(row: Row[Any]) -> User:
+    return User(**dict(zip(USER, row, strict=True)))
 
 
 def add_organization(tx: Tx, name: str) -> Organization:
@@ -37,6 +54,47 @@ def organizations(connection: Connection) -> list[OrganizationId]:
     return [OrganizationId(id) for id in connection.execute(query).scalars()]
 
 
+def page_of_organizations(tx: Tx, limit: int, after: OrganizationId | None) -> list[Organization]:
+    """Of all there are, the oldest first; who may see them is the caller's business.
+
+    Raises: OrganizationNotFound where the one that bounds the page isn't there.
+    """
+    at, query = organization.c.created_at, select(*ORGANIZATION_COLUMNS)
+    if after is not None:
+        last = get_organization(tx, after)
+        query = query.where(beyond(at, organization.c.id, (last.created_at, last.id)))
+    rows = tx.connection.execute(query.order_by(at, organization.c.id).limit(limit))
+    return [organization_of(row) for row in rows]
+
+
+def get_organization(tx: Tx, organization_id: OrganizationId) -> Organization:
+    """Anyone's. Raises: OrganizationNotFound."""
+    query = select(*ORGANIZATION_COLUMNS).where(organization.c.id == organization_id)
+    row = tx.connection.execute(query).first() if askable(organization_id) else None
+    if row is None:
+        raise no_organization(organization_id)
+    return organization_of(row)
+
+
+def no_organization(organization_id: str) -> OrganizationNotFound:
+    return OrganizationNotFound(
+        f"There is no organization {organization_id}.", organization_id=organization_id
+    )
+
+
+def find_organization(tx: Tx, name: str) -> Organization | None:
+    query = select(*ORGANIZATION_COLUMNS).where(organization.c.name == name)
+    row = tx.connection.execute(query).first()
+    return None if row is None else organization_of(row)
+
+
+def rename_organization(tx: Tx, name: str) -> Organization:
+    """The actor's own."""
+    own = tx.actor.organization_id
+    tx.connection.execute(update(organization).where(organization.c.id == own).values(name=name))
+    return get_organization(tx, own)
+
+
 def add_user(tx: Tx, organization_id: OrganizationId, name: str) -> User:
     made = User(
         id=UserId(new_id("user")), organization_id=organization_id, name=name, created_at=tx.now
@@ -50,96 +108,41 @@ def add_user(tx: Tx, organization_id: OrganizationId, name: str) -> User:
 
 
 def find_user(tx: Tx, organization_id: OrganizationId, name: str) -> User | None:
-    row = tx.connection.execute(
-        select(user).where(user.c.organization_id == organization_id, user.c.name == name)
-    ).first()
+    query = select(*USER_COLUMNS).where(
+        user.c.organization_id == organization_id, user.c.name == name
+    )
+    row = tx.connection.execute(query).first()
+    return None if row is None else user_of(row)
+
+
+def get_user(tx: Tx, user_id: UserId) -> User:
+    """Raises: UserNotFound."""
+    query = select(*USER_COLUMNS).where(
+        user.c.id == user_id, user.c.organization_id == tx.actor.organization_id
+    )
+    row = tx.connection.execute(query).first() if askable(user_id) else None
     if row is None:
-        return None
-    return User(
-        id=UserId(row.id),
-        organization_id=OrganizationId(row.organization_id),
-        name=row.name,
-        created_at=row.created_at,
-    )
+        raise UserNotFound(f"There is no user {user_id}.", user_id=user_id)
+    return user_of(row)
 
 
-def find_organization(tx: Tx, name: str) -> Organization | None:
-    row = tx.connection.execute(select(organization).where(organization.c.name == name)).first()
-    if row is None:
-        return None
-    return Organization(id=OrganizationId(row.id), name=row.name, created_at=row.created_at)
+def page_of_users(tx: Tx, limit: int, after: UserId | None) -> list[User]:
+    """The oldest first. Raises: UserNotFound where the one that bounds the page isn't there."""
+    at = user.c.created_at
+    query = select(*USER_COLUMNS).where(user.c.organization_id == tx.actor.organization_id)
+    if after is not None:
+        last = get_user(tx, after)
+        query = query.where(beyond(at, user.c.id, (last.created_at, last.id)))
+    rows = tx.connection.execute(query.order_by(at, user.c.id).limit(limit))
+    return [user_of(row) for row in rows]
 
 
-def add_key(
-    tx: Tx, owner: User, name: str, scope: Scope, expires_at: datetime | None
-) -> tuple[ApiKey, str]:
-    """A new key and, this once, its secret."""
-    secret = KEY_PREFIX + token_urlsafe(KEY_BYTES)
-    made = ApiKey(
-        id=ApiKeyId(new_id("key")),
-        organization_id=owner.organization_id,
-        user_id=owner.id,
-        name=name,
-        prefix=secret[:8],
-        scope=scope,
-        created_at=tx.now,
-        expires_at=expires_at,
-        revoked_at=None,
-    )
-    values = {f: getattr(made, f) for f in made.__dataclass_fields__}
-    tx.connection.execute(insert(api_key).values(**values, hash=key_hash(secret)))
-    return made, secret
-
-
-def list_keys(tx: Tx) -> list[ApiKey]:
-    """The organization's keys, the oldest first."""
-    columns = [api_key.c[f] for f in ApiKey.__dataclass_fields__]
-    rows = tx.connection.execute(
-        select(*columns)
-        .where(api_key.c.organization_id == tx.actor.organization_id)
-        .order_by(api_key.c.created_at, api_key.c.id)
-    )
-    return [
-        ApiKey(
-            id=row.id,
-            organization_id=row.organization_id,
-            user_id=row.user_id,
-            name=row.name,
-            prefix=row.prefix,
-            scope=Scope(row.scope),
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
+def change_user(tx: Tx, user_id: UserId, values: Mapping[str, Any]) -> User:
+    """Raises: UserNotFound."""
+    if values:
+        tx.connection.execute(
+            update(user)
+            .where(user.c.id == user_id, user.c.organization_id == tx.actor.organization_id)
+            .values(**values)
         )
-        for row in rows
-    ]
-
-
-def revoke_key(tx: Tx, key_id: ApiKeyId) -> None:
-    """Raises: KeyNotFound."""
-    row = tx.connection.execute(
-        update(api_key)
-        .where(
-            api_key.c.id == key_id,
-            api_key.c.organization_id == tx.actor.organization_id,
-            api_key.c.revoked_at.is_(None),
-        )
-        .values(revoked_at=tx.now)
-        .returning(api_key.c.id)
-    ).first()
-    if row is None:
-        raise KeyNotFound(f"There is no key {key_id} that could be revoked.", key_id=key_id)
-
-
-def find_actor(tx: Tx, secret: str) -> Actor | None:
-    """Whom a key speaks for, or None where it is unknown, expired or revoked."""
-    row = tx.connection.execute(
-        select(api_key).where(api_key.c.hash == key_hash(secret), api_key.c.revoked_at.is_(None))
-    ).first()
-    if row is None or (row.expires_at is not None and row.expires_at <= tx.now):
-        return None
-    return Actor(
-        organization_id=OrganizationId(row.organization_id),
-        user_id=UserId(row.user_id),
-        scope=Scope(row.scope),
-    )
+    return get_user(tx, user_id)

@@ -19,6 +19,7 @@ from yiku.store.agent_tables import (
 )
 from yiku.store.attachments import ARCHIVE, BLOCK, TOOL
 from yiku.store.block_tables import block
+from yiku.store.place_tables import batch_item, conversation
 
 BATCH = 1000
 LISTED = 20
@@ -36,7 +37,7 @@ def agent_problems(connection: Connection) -> list[str]:
     problems = [words.format(*row) for row in connection.execute(labels.limit(LISTED))]
     for kind in (BLOCK, TOOL, ARCHIVE):
         problems += elsewhere(connection, kind.links, kind.things, kind.key)
-    for table in (agent_tag, message, session_summary, run, step, lease):
+    for table in (agent_tag, message, session_summary, run, step, lease, conversation, batch_item):
         problems += elsewhere(connection, table, agent, "agent_id")
     problems += unreadable(connection, message, "parts", parts.of_json)
     problems += unreadable(connection, agent, "config", read_config)

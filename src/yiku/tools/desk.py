@@ -55,9 +55,18 @@ class Desk:
         return self.memory.database
 
     @property
+    def secrets(self) -> Mapping[str, str]:
+        """The agent's. Raises: SecretUnreadable."""
+        agent = self.state.agent
+        return self.toolbox.vault.open_texts(agent.config.secrets, agent.organization_id)
+
+    @property
     def environment(self) -> Mapping[str, str]:
-        """What a custom tool's code sees: the agent's secrets, and the call's own key."""
-        return {**self.state.agent.config.secrets, "YIKU_IDEMPOTENCY_KEY": self.idempotency_key}
+        """What a custom tool's code sees: the agent's secrets, and the call's own key.
+
+        Raises: SecretUnreadable.
+        """
+        return {**self.secrets, "YIKU_IDEMPOTENCY_KEY": self.idempotency_key}
 
     @property
     def idempotency_key(self) -> str:

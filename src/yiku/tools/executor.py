@@ -13,6 +13,7 @@ from yiku.core.errors import Conflict, Invalid, NotAllowed, NotFound, YikuError
 from yiku.core.language import Language
 from yiku.core.message import ToolCall, ToolReturn
 from yiku.core.model import ToolSpec
+from yiku.core.telemetry import SILENT, Kind, Telemetry
 from yiku.core.tool import Returned, SourceType, Tool, ToolType
 from yiku.store.database import Tx
 from yiku.tools.arguments import parsed, read
@@ -44,7 +45,7 @@ class Action:
     tool: Tool
     arguments: Mapping[str, Any]
     work: ActionWork | None
-    """None: the tool's own code, in the sandbox."""
+    """None: the tool's own code, in the sandbox, or an MCP server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def planned(state: AgentState, call: ToolCall, language: Language) -> Planned:
         return Deed(call, tool, arguments, ours.deed)
     if ours is not None:
         return Action(call, tool, arguments, ours.action)
+    if tool.tool_type is ToolType.MCP:
+        return Action(call, tool, arguments, None)
     if tool.tool_type is not ToolType.CUSTOM:
         raise NotFound(
             f"The tool `{tool.name}` ({tool.tool_type}) is not there in this version.",
@@ -127,16 +130,30 @@ def performed(tx: Tx, desk: Desk, deed: Deed) -> ToolReturn:
     return succeeded(deed.call, text, deed.tool, desk.language)
 
 
-async def run_actions(desk: Desk, actions: Sequence[Action]) -> list[ToolReturn]:
+async def run_actions(
+    desk: Desk, actions: Sequence[Action], telemetry: Telemetry = SILENT
+) -> list[ToolReturn]:
     """Carry actions out: side by side where all their tools allow it, else in order.
 
     Answers are in the order of the calls. Cancelling it ends what is running.
     """
     if not all(one.tool.enable_parallel_execution for one in actions):
-        return [await run_action(desk, one) for one in actions]
+        return [await told(desk, one, telemetry) for one in actions]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run_action(desk, one)) for one in actions]
+        tasks = [group.create_task(told(desk, one, telemetry)) for one in actions]
     return [task.result() for task in tasks]
+
+
+async def told(desk: Desk, action: Action, telemetry: Telemetry) -> ToolReturn:
+    with telemetry.doing(Kind.TOOL, told_as(action.tool)) as doing:
+        answer = await run_action(desk, action)
+        doing.note(ok=answer.ok)
+        return answer
+
+
+def told_as(tool: Tool) -> str:
+    """The name of one of ours; of others their kind: what users call their tools is theirs."""
+    return tool.name if own_tool(tool) is not None else tool.tool_type.value
 
 
 async def run_action(desk: Desk, action: Action) -> ToolReturn:
@@ -144,6 +161,8 @@ async def run_action(desk: Desk, action: Action) -> ToolReturn:
     call, tool = action.call, action.tool
     here = replace(desk, call_id=call.id)
     try:
+        if tool.tool_type is ToolType.MCP:
+            return await run_lent(here, action)
         if action.work is None:
             return await run_custom(here, action)
         async with asyncio.timeout(ACTION_TIMEOUT_S):
@@ -174,6 +193,16 @@ async def run_custom(desk: Desk, action: Action) -> ToolReturn:
         why = desk.words["failed"].format(tool=tool.name, why=reason(ran, desk.language))
         made = failed(action.call, why, tool, desk.language)
     return replace(made, stdout=printed(ran.stdout), stderr=printed(ran.stderr))
+
+
+async def run_lent(desk: Desk, action: Action) -> ToolReturn:
+    """An MCP server's tool. Raises: ToolNotFound, McpUnavailable, NotAllowed, SecretUnreadable."""
+    servers, tool = desk.toolbox.mcp, action.tool
+    answered = await servers.call(desk.actor, tool, action.arguments, desk.secrets)
+    if answered.ok:
+        return succeeded(action.call, answered.text, tool, desk.language)
+    why = desk.words["failed"].format(tool=tool.name, why=answered.text)
+    return failed(action.call, why, tool, desk.language)
 
 
 def printed(text: str) -> tuple[str, ...]:

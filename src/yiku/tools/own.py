@@ -8,13 +8,14 @@ from functools import cache
 from yiku.core.language import Language
 from yiku.core.model import ToolSpec
 from yiku.core.tool import Tool
-from yiku.tools import own_builtin, own_memory, own_omni, own_search, own_skills
+from yiku.tools import own_builtin, own_files, own_memory, own_omni, own_search, own_skills
 from yiku.tools.desk import OwnTool
 
 OWN: Mapping[str, OwnTool] = {
     one.name: one
     for one in (
         *own_builtin.TOOLS,
+        *own_files.TOOLS,
         *own_memory.EDITS,
         *own_omni.TOOLS,
         *own_search.TOOLS,

@@ -34,12 +34,18 @@ from yiku.core.tool import (
 from yiku.memory.text import tokens
 from yiku.store import tools
 from yiku.store.database import Database, Tx, demand, now_utc
+from yiku.store.vault import Vault
 from yiku.tools import draft as drafts
 from yiku.tools import schema
+from yiku.tools.mcp.servers import McpServers
 from yiku.tools.packages import Packages
 from yiku.tools.portable import Portable
 
 CHANGEABLE = frozenset(f.name for f in fields(ToolDraft)) - {"tool_type"}
+OF_LENT = frozenset(
+    "default_requires_approval enable_parallel_execution metadata return_char_limit tags".split()
+)
+"""What of an MCP server's tool is ours to say."""
 IN_NAME, ELSEWHERE = 1.0, 0.6
 """What a word of the query counts where it is found."""
 
@@ -50,10 +56,16 @@ class Toolbox:
 
     database: Database
     sandbox: Sandbox
+    mcp: McpServers
     portable: Portable | None = None
     """What `run_code` runs in where the sandbox can't be; None: nothing."""
     packages: Packages | None = None
     """Where tools' own requirements are; None: tools that have some can't run."""
+
+    @property
+    def vault(self) -> Vault:
+        """What secrets are sealed with."""
+        return self.mcp.vault
 
     async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
         """Raises: InvalidTool, ToolExists."""
@@ -133,6 +145,8 @@ class Toolbox:
 
         def unit(tx: Tx) -> Tool:
             seen = tools.get(tx, tool_id)
+            if seen.tool_type is ToolType.MCP:
+                return put_settings(tx, seen, changes)
             demand_custom(seen)
             draft = drafts.of_tool(seen, changes)
             made = new_tool(tx.actor, tx.now, draft, drafts.check(draft))
@@ -146,7 +160,9 @@ class Toolbox:
         """Raises: ToolNotFound, InvalidTool where it is one of our own."""
 
         def unit(tx: Tx) -> None:
-            demand_custom(tools.get(tx, tool_id))
+            gone = tools.get(tx, tool_id)
+            if gone.tool_type is not ToolType.MCP:  # a refresh brings those back
+                demand_custom(gone)
             tools.remove(tx, tool_id)
 
         await self.database.write(actor, unit)
@@ -270,8 +286,35 @@ def new_tool(actor: Actor, now: datetime, draft: ToolDraft, told: drafts.Told) -
     )
 
 
+def put_settings(tx: Tx, seen: Tool, changes: Mapping[str, Any]) -> Tool:
+    """Change what is ours to say of an MCP server's tool. Raises: InvalidTool."""
+    theirs = changes.keys() - OF_LENT
+    if theirs:
+        raise InvalidTool(
+            f"`{seen.name}` is an MCP server's tool: its `{min(theirs)}` is the server's to say;"
+            f" {', '.join(sorted(OF_LENT))} can be set.",
+            field=min(theirs),
+        )
+    draft = drafts.of_tool(seen, changes)
+    drafts.check(draft)
+    kept = replace(
+        seen,
+        tags=tuple(dict.fromkeys(draft.tags)),
+        return_char_limit=draft.return_char_limit,
+        enable_parallel_execution=draft.enable_parallel_execution,
+        default_requires_approval=draft.default_requires_approval,
+        metadata={**draft.metadata, "mcp": seen.metadata["mcp"]},
+        updated_at=tx.now,
+        updated_by=tx.actor.user_id,
+    )
+    tools.put(tx, seen, kept)
+    return kept
+
+
 def demand_custom(one: Tool) -> None:
     """Raises: InvalidTool."""
+    if one.tool_type is ToolType.MCP:
+        raise InvalidTool(f"`{one.name}` is an MCP server's tool already: choose another name.")
     if one.tool_type is not ToolType.CUSTOM:
         raise InvalidTool(f"`{one.name}` is a tool of Yiku's own ({one.tool_type}); it stays.")
 

@@ -12,6 +12,7 @@ from yiku.app import App
 from yiku.client.transport import InProcessTransport
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_USER, Scope
 from yiku.server.http import build_asgi
+from yiku.server.v1 import wire, wire_agents, wire_models
 from yiku.store import tenants
 from yiku.store.database import Tx
 
@@ -60,6 +61,24 @@ SAID: dict[str, Any] = {
 
 def read(agent: Any, names: Any) -> dict[str, Any]:
     return {name: getattr(agent, name) for name in names}
+
+
+async def test_an_answer_has_every_field_of_its_form(asgi: FastAPI) -> None:
+    """What is told unchecked is as complete as the API's description says."""
+    async with httpx.AsyncClient(
+        transport=InProcessTransport(asgi), base_url="http://localhost"
+    ) as http:
+        block = {"label": "human", "value": "likes tea"}
+        body = {"memory_blocks": [block], "tools": ["run_code"], "secrets": {"KEY": "x"}}
+        made = (await http.post("/v1/agents/", json=body)).json()
+        one = (await http.get(f"/v1/agents/{made['id']}")).json()
+        (listed,) = (await http.get("/v1/agents/")).json()
+    for told in (made, one, listed):
+        wire_agents.AgentOut.model_validate(told)
+        assert told.keys() == wire_agents.AgentOut.model_fields.keys()
+        assert told["blocks"][0].keys() == wire.BlockOut.model_fields.keys()
+        assert told["llm_config"].keys() == wire_models.LlmConfigOut.model_fields.keys()
+        assert told["embedding_config"].keys() == wire_models.EmbeddingConfigOut.model_fields.keys()
 
 
 async def test_an_agent_is_created_read_changed_and_deleted(letta: Driver) -> None:

@@ -7,6 +7,7 @@ The routes are those of the server, so none can be forgotten.
 from collections.abc import Awaitable
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import urlencode
 
 import letta_client
 import pytest
@@ -18,6 +19,7 @@ from tests.fixtures.sides import (
     DESCRIBED,
     LIMIT,
     ON_SQLITE,
+    QUERIES,
     REFERENCES,
     ROUTES,
     SOURCE,
@@ -29,6 +31,7 @@ from tests.fixtures.sides import (
 )
 
 READS = {
+    "/v1/conversations/{conversation_id}/stream",
     "/v1/messages/search",
     "/v1/passages/search",
     "/v1/runs/{run_id}/stream",
@@ -113,6 +116,8 @@ async def test_a_body_of_no_form_is_refused(world: World) -> None:
         if route.body_field is None:
             continue
         path = filled(route.path, world.owner.ids)
+        if query := filled(QUERIES.get((method, route.path.rstrip("/")), {}), world.owner.ids):
+            path += f"?{urlencode(query)}"
         for body in (b"[]", b'"x"', b"{", b"\xff", b"[" * 15_000):
             answer = await world.http.request(method, path, content=body, headers=headers)
             assert is_error(answer, 422)

@@ -16,6 +16,7 @@ from letta_client.types import (
     conditional_tool_rule_param,
     embedding_config_param,
     llm_config_param,
+    mcp_servers,
 )
 from pydantic import BaseModel
 
@@ -23,12 +24,13 @@ from yiku.server.v1 import (
     wire,
     wire_agents,
     wire_archives,
+    wire_mcp,
     wire_models,
     wire_rules,
     wire_tools,
 )
 
-PATH = {"agent_id", "archive_id", "block_id", "block_label", "tool_name"}
+PATH = {"agent_id", "archive_id", "block_id", "block_label", "mcp_server_id", "tool_name"}
 """Parameters that are in paths, and in the client's forms too."""
 
 SENT: list[tuple[Any, type[BaseModel]]] = [
@@ -49,6 +51,16 @@ SENT: list[tuple[Any, type[BaseModel]]] = [
     (agents.PassageSearchParams, wire_archives.RecallQuery),
     (types.ToolCreateParams, wire_tools.ToolIn),
     (types.ToolUpsertParams, wire_tools.ToolIn),
+    (types.McpServerCreateParams, wire_mcp.McpServerIn),
+    (types.McpServerUpdateParams, wire_mcp.McpServerPatch),
+    (types.McpServerRefreshParams, wire_mcp.RefreshQuery),
+    (types.CreateStdioMcpServerParam, wire_mcp.StdioIn),
+    (types.CreateSseMcpServerParam, wire_mcp.SseIn),
+    (types.CreateStreamableHTTPMcpServerParam, wire_mcp.StreamableIn),
+    (types.UpdateStdioMcpServerParam, wire_mcp.StdioPatch),
+    (types.UpdateSseMcpServerParam, wire_mcp.SsePatch),
+    (types.UpdateStreamableHTTPMcpServerParam, wire_mcp.StreamablePatch),
+    (mcp_servers.ToolRunParams, wire_mcp.McpRunIn),
     (types.ToolUpdateParams, wire_tools.ToolPatch),
     (types.ToolListParams, wire_tools.ToolQuery),
     (types.ToolSearchParams, wire_tools.ToolSearchIn),
@@ -81,6 +93,9 @@ READ: list[tuple[type[ClientModel], type[BaseModel]]] = [
     (types.Tool, wire_tools.ToolOut),
     (types.ToolSearchResult, wire_tools.ToolHitOut),
     (agents.ToolExecutionResult, wire_tools.ResultOut),
+    (types.StdioMcpServer, wire_mcp.StdioOut),
+    (types.SseMcpServer, wire_mcp.RemoteOut),
+    (types.StreamableHTTPMcpServer, wire_mcp.RemoteOut),
     (types.Archive, wire_archives.ArchiveOut),
     (types.Passage, wire_archives.PassageOut),
     (types.LlmConfig, wire_models.LlmConfigOut),

@@ -12,6 +12,7 @@ from tests.fixtures.sides import (
     BODIES,
     CURSORS,
     DESCRIBED,
+    NOWHERE,
     REFERENCES,
     ROUTES,
     SECRET,
@@ -22,10 +23,15 @@ from tests.fixtures.sides import (
     all_of,
     is_error,
     named_in,
+    sent,
 )
 from yiku.server.http import routes
 
 FILTERS: list[Reference] = [
+    ("GET", "/v1/agents/{agent_id}/messages", {"conversation_id": "{conversation_id}"}),
+    ("GET", "/v1/messages/", {"conversation_id": "{conversation_id}"}),
+    ("POST", "/v1/messages/search", {"query": "hello", "conversation_id": "{conversation_id}"}),
+    ("GET", "/v1/runs/", {"conversation_id": "{conversation_id}"}),
     ("GET", "/v1/runs/", {"agent_id": "{agent_id}"}),
     ("GET", "/v1/runs/", {"agent_ids": ["{agent_id}"]}),
     ("GET", "/v1/runs/active", {"agent_ids": ["{agent_id}"]}),
@@ -42,6 +48,10 @@ REFUSED: list[Reference] = [
          {"messages": [{"approve": True, "approval_request_id": "{message_id}"}]})
         for way in ("", "/stream", "/async")
     ),
+    ("POST", "/v1/messages/batches", {"requests": [{"agent_id": "agent-x",
+     "messages": [{"approve": True, "approval_request_id": "{message_id}"}]}]}),
+    ("POST", "/v1/conversations/{conversation_id}/messages",
+     {"messages": [{"approve": True, "approval_request_id": "{message_id}"}]}),
 ]  # fmt: skip
 """What nobody can do to a message, one's own or not."""
 
@@ -56,23 +66,23 @@ WALKED = [*REFERENCES, *FILTERS, *REFUSED, *NO_EFFECT]
 OF_NO_ROW = {
     "base_template_id": "kept as it came",
     "batch_item_id": "kept as it came",
-    "conversation_id": "there are no conversations to name yet",
     "created_by_id": "a user: compared with one's own rows",
     "deployment_id": "kept as it came",
     "entity_id": "kept as it came",
-    "folder_ids": "there are no folders yet",
     "group_id": "kept as it came",
     "identity_id": "compared with one's own rows",
     "identity_ids": "kept as they came",
     "project_id": "kept as it came",
     "return_token_ids": "a switch",
     "sender_id": "kept as it came",
-    "source_ids": "there are no folders yet",
     "template_id": "kept as it came",
     "tool_call_id": "a call of the agent's own last message",
     "trace_ids": "of an observer's; compared with one's own rows",
 }
 """Fields that are called ids, and lead to no row."""
+
+NEEDS_AN_AGENT = {"/v1/conversations/", "/v1/messages/batches"}
+"""What a newcomer can't make."""
 
 OF_THE_SERVER = {"/v1/health/", "/v1/models/", "/v1/models/embedding"}
 """What is told to everybody."""
@@ -190,13 +200,18 @@ async def test_a_newcomer_sees_nothing(world: World) -> None:
 async def test_names_of_one_organization_are_free_in_another(world: World) -> None:
     """Each route that makes something, with what the other has already."""
     before = await everything(world)
-    names = {"/v1/archives/": {"name": "notes"}, "/v1/tools/": {"source_code": SOURCE}}
+    names = {
+        "/v1/archives/": {"name": "notes"},
+        "/v1/mcp-servers/": {"server_name": "tools", "config": {"server_url": NOWHERE}},
+        "/v1/tools/": {"source_code": SOURCE},
+    }
     for method, path in without_ids():
-        if method == "GET":
+        if method == "GET" or path in NEEDS_AN_AGENT:
             continue
         body = names.get(path, BODIES.get((method, path.rstrip("/"))))
         body = {key: one for key, one in (body or {}).items() if key != "agent_id"}
-        answer = await world.http.request(method, path, json=body, headers=world.newcomer.headers)
+        given = sent((method, path.rstrip("/")), body)
+        answer = await world.http.request(method, path, headers=world.newcomer.headers, **given)
         assert answer.status_code == 200, (method, path, answer.text)
         for text in (SECRET, *ids_of(world.owner), *ids_of(world.stranger)):
             assert text not in answer.text, (method, path)

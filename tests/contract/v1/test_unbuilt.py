@@ -7,16 +7,8 @@ from tests.fixtures.letta import Driver
 
 async def test_what_is_not_built_yet_says_which_feature_that_is(letta: Driver) -> None:
     for words, method in (
-        ("folders", lambda c: c.folders.list()),
-        ("folders", lambda c: c.folders.files.list("folder-x")),
         ("MCP servers", lambda c: c.mcp_servers.list()),
-        ("conversations", lambda c: c.conversations.list(agent_id="agent-x")),
-        ("templates", lambda c: c.templates.create(type="agent", agent_id="agent-x")),
-        ("agent files (export)", lambda c: c.agents.export_file("agent-x")),
-        ("agent files (import)", lambda c: c.agents.import_file(file=b"{}")),
-        ("files and folders", lambda c: c.agents.folders.attach("folder-x", agent_id="agent-x")),
         ("identities", lambda c: c.agents.identities.attach("i-x", agent_id="agent-x")),
-        ("scheduled", lambda c: c.agents.schedule.list("agent-x")),
         ("Letta's own cloud", lambda c: c.access_tokens.delete("x", body={})),
     ):
         error = await letta.fails(letta_client.InternalServerError, method)

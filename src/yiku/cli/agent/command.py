@@ -1,4 +1,5 @@
-"""`yiku agent list | show | create | update | delete | messages | context`, and `run`."""
+"""`yiku agent list | show | create | update | delete | messages | context`, `export`, `import`, and
+`run`."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from yiku.cli.agent.context import print_context
 from yiku.cli.agent.named import LIGHT, demand_free, named_agent
 from yiku.cli.agent.runs import run as run_group
 from yiku.cli.agent.show import print_agent, print_message
+from yiku.cli.agent.transfer import export_agent, import_agents
 from yiku.cli.change import confirm
 from yiku.cli.options import Asked, Group, combined, decoded
 from yiku.cli.running import with_memory
@@ -91,6 +93,8 @@ def agent() -> None:
 
 
 agent.add_command(run_group)
+agent.add_command(export_agent)
+agent.add_command(import_agents)
 
 
 @agent.command("list")

@@ -39,6 +39,10 @@ class MigrationNeeded(StoreError):
     """The database's schema is not the one this version of Yiku works with."""
 
 
+class SecretUnreadable(YikuError):
+    """A secret in the database can't be decrypted with this server's key."""
+
+
 class SandboxUnavailable(YikuError):
     """A tool's code can't be run on this machine as it is set up."""
 
@@ -49,6 +53,13 @@ class McpUnavailable(YikuError):
 
 class QuotaExceeded(YikuError):
     """The organization has used what it may."""
+
+
+class ServerEnding(YikuError):
+    """This server ends, and begins nothing any more: ask again, of another one or when it is back.
+
+    Nothing of what was asked has been stored.
+    """
 
 
 class RunFailed(YikuError):

@@ -9,13 +9,13 @@ from typing import Any
 from yiku.core.errors import Invalid
 from yiku.core.memory import Archive
 from yiku.core.role import EmbeddingRoleConfig, Role, RoleVersion, Why
-from yiku.core.tenant import Actor
+from yiku.core.tenant import Actor, Scope
 from yiku.memory.archival import ArchivalMemory, Place, check_place, resolve
 from yiku.memory.draft import check_name
 from yiku.memory.roles.retention import overflow
 from yiku.memory.roles.route import Where, archive_of
 from yiku.store import archives, memberships, role_blocks, roles
-from yiku.store.database import Tx
+from yiku.store.database import Tx, demand
 from yiku.store.memberships import Step
 
 MAX_ROLES = 2_000
@@ -80,8 +80,9 @@ async def edit(
     Its memories stay with it until `reroute` looks at them again; one that now keeps fewer lets
     the others go at once.
 
-    Raises: Invalid, RoleNotFound, StaleRole, ProviderError, StoreError.
+    Raises: NotAllowed, Invalid, RoleNotFound, StaleRole, ProviderError, StoreError.
     """
+    demand(actor, Scope.WRITE)  # also where nothing is to be changed
     if "role_id" in changes and changes["role_id"] != role_id:
         raise Invalid("A `role_id` can't be changed; add another role.", field="role_id")
     before = await memory.database.read(

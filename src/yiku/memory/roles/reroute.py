@@ -10,7 +10,7 @@ from yiku.core.errors import Conflict, Invalid, StaleRole
 from yiku.core.ids import RoleKey
 from yiku.core.memory import Passage
 from yiku.core.role import Decision, Role, Routing, Why
-from yiku.core.tenant import Actor
+from yiku.core.tenant import Actor, Scope
 from yiku.memory.archival import ArchivalMemory
 from yiku.memory.roles.assign import THRESHOLD, route_rule, take
 from yiku.memory.roles.decide import Rule
@@ -18,7 +18,7 @@ from yiku.memory.roles.pool import Current
 from yiku.memory.roles.route import Where, rescored, roles_here
 from yiku.memory.roles.state import as_told
 from yiku.store import archives, decisions, memberships, passages, role_jobs, roles
-from yiku.store.database import Tx
+from yiku.store.database import Tx, demand
 from yiku.store.memberships import Seen, Step
 from yiku.store.role_jobs import Job, State
 
@@ -69,8 +69,9 @@ async def step(
     longer do. Roles are judged by their descriptions and what people taught them. What somebody put
     into a role, or took out of one, stays so.
 
-    Raises: JobNotFound, Conflict where the job is undone, StoreError.
+    Raises: NotAllowed, JobNotFound, Conflict where the job is undone, StoreError.
     """
+    demand(actor, Scope.WRITE)  # also of a job that is done
     for attempt in range(TRIES):
         job = await memory.database.read(actor, lambda tx: role_jobs.get(tx, job_id))
         if job.state is not State.RUNNING:

@@ -183,7 +183,7 @@ async def by_model(
     except ProviderError as error:
         logger.warning(
             "no model chose a memory skill",
-            extra={"action": "skill_not_chosen", "kind": kind, "why": error.message},
+            extra={"action": "skill_not_chosen", "kind": kind, "why": type(error).__name__},
         )
         return None
     named = [

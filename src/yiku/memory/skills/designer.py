@@ -276,7 +276,7 @@ async def finished(skills: Skills, actor: Actor, report: EvolutionReport) -> Evo
     """A cycle that saved nothing leaves an event."""
     logger.info(
         "evolution cycle ended without a proposal",
-        extra={"action": "evolution_finished", "why": report.problem},
+        extra={"action": "evolution_finished"},
     )
     await skills.database.write(actor, lambda tx: end(tx, report))
     return report

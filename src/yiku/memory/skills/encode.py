@@ -316,7 +316,7 @@ async def failed(skills: Skills, actor: Actor, encoding: Encoding, reason: str) 
     await skills.database.write(actor, unit)
     logger.warning(
         "a text was not encoded",
-        extra={"action": "encoding_failed", "encoding": encoding.id, "why": reason},
+        extra={"action": "encoding_failed", "encoding": encoding.id},  # why is with it
     )
 
 

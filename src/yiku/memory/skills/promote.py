@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from yiku.core.audit import Act
 from yiku.core.errors import NotACanary, NothingToRollBack
 from yiku.core.ids import ChangelogId, SkillId
 from yiku.core.skill import (
@@ -18,7 +19,7 @@ from yiku.core.skill import (
 from yiku.core.tenant import Actor, Scope
 from yiku.memory.skills.registry import demand_active, facts_of
 from yiku.memory.skills.shared import Skills
-from yiku.store import changelogs, skill_events
+from yiku.store import audit, changelogs, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx, demand
 
@@ -109,6 +110,7 @@ async def approve(
         active = rows.set_status(tx, new, SkillStatus.ACTIVE)
         facts = facts_of(active) | {"changelog_id": entry.id, "old_skill_id": other.id}
         skill_events.add(tx, "canary.approved", facts)
+        audit.note(tx, Act.SKILL_APPROVE, entry.id, name=active.name, version=active.version)
         return Decided(entry=decided, active=active, other=other)
 
     return await skills.database.write(actor, unit)
@@ -131,6 +133,7 @@ async def reject(
         other = rows.set_status(tx, new, SkillStatus.DEPRECATED)
         facts = facts_of(other) | {"changelog_id": entry.id}
         skill_events.add(tx, "canary.rejected", facts)
+        audit.note(tx, Act.SKILL_REJECT, entry.id, name=other.name, version=other.version)
         return Decided(entry=decided, active=active, other=other)
 
     return await skills.database.write(actor, unit)
@@ -172,6 +175,7 @@ async def rollback(skills: Skills, actor: Actor, name: str, reason: str = "") ->
         )
         facts = facts_of(active) | {"changelog_id": entry.id, "old_skill_id": other.id}
         skill_events.add(tx, "skill.rolled_back", facts)
+        audit.note(tx, Act.SKILL_ROLLBACK, entry.id, name=active.name, version=active.version)
         return Decided(entry=entry, active=active, other=other)
 
     return await skills.database.write(actor, unit)

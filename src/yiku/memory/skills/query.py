@@ -231,7 +231,7 @@ async def refined_by(
         )
     except ProviderError as error:
         logger.warning(
-            "a query was not refined", extra={"action": "not_refined", "why": error.message}
+            "a query was not refined", extra={"action": "not_refined", "why": type(error).__name__}
         )
         return None
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from yiku.core.audit import Act
 from yiku.core.errors import InvalidSkill, SkillExists, SkillNotFound
 from yiku.core.ids import SkillId
 from yiku.core.skill import (
@@ -24,7 +25,7 @@ from yiku.core.skill import (
 from yiku.core.tenant import Actor, Scope
 from yiku.memory.skills import files
 from yiku.memory.skills.shared import Skills
-from yiku.store import changelogs, encodings, feedback, outbox, skill_events
+from yiku.store import audit, changelogs, encodings, feedback, outbox, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx, demand
 
@@ -128,6 +129,7 @@ async def add(skills: Skills, actor: Actor, draft: SkillDraft, source: str = "")
         reason = "Added."
         changelogs.add(tx, new, None, reason=reason, status=ChangelogStatus.APPROVED)
         skill_events.add(tx, "skill.added", facts_of(new))
+        audit.note(tx, Act.SKILL_ADD, new.id, name=new.name, version=new.version)
         return new
 
     return await skills.database.write(actor, unit)
@@ -154,7 +156,9 @@ async def edit(
         draft = files.check(replace(draft_of(seen), **changes))
         if draft == draft_of(seen):
             return seen
-        return replace_active(tx, seen, draft, reason=reason or "Edited.", is_base=False)
+        new = replace_active(tx, seen, draft, reason=reason or "Edited.", is_base=False)
+        audit.note(tx, Act.SKILL_EDIT, new.id, name=new.name, version=new.version)
+        return new
 
     return await skills.database.write(actor, unit)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from yiku.core.audit import Act
 from yiku.core.errors import Invalid, SkillNotFound
 from yiku.core.ids import ChangeId, EncodingId, PassageId, SkillId
 from yiku.core.memory import Action, Passage
@@ -21,7 +22,7 @@ from yiku.memory.skills import registry
 from yiku.memory.skills.encode import model_of
 from yiku.memory.skills.saving import JOB
 from yiku.memory.skills.shared import Skills
-from yiku.store import archives, encodings, history, outbox, passages, skill_events
+from yiku.store import archives, audit, encodings, history, outbox, passages, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx, demand
 from yiku.store.history import Recorded
@@ -143,7 +144,15 @@ async def carried_out(skills: Skills, actor: Actor, work: Work) -> Reverted:
         if len(part) < PAGE:
             break
     facts = registry.facts_of(skill) | {"mode": work.mode, "done": done, "left": len(left)}
-    await skills.database.write(actor, lambda tx: skill_events.add(tx, "version.reverted", facts))
+    act = Act.SKILL_REVERT_UNDO if work.mode == "undo" else Act.SKILL_REVERT
+
+    def end(tx: Tx) -> None:
+        skill_events.add(tx, "version.reverted", facts)
+        audit.note(
+            tx, act, skill.id, name=skill.name, version=skill.version, mode=work.mode, done=done
+        )
+
+    await skills.database.write(actor, end)
     return Reverted(skill=skill, done=done, again=0, left=tuple(left))
 
 

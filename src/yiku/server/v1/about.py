@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from starlette.responses import Response
 
 from yiku.agents.shared import Agents
 from yiku.app import App
-from yiku.core.agent import AgentState
-from yiku.core.errors import ProviderUnavailable
+from yiku.core.agent import Agent, AgentState
+from yiku.core.errors import ProviderUnavailable, SecretUnreadable
 from yiku.core.ids import MessageId
 from yiku.core.message import Message
 from yiku.core.tenant import Actor, Scope
 from yiku.server.memory import answer
-from yiku.server.v1.translate_agents import View, agent_out
+from yiku.server.v1.translate_agents import View, agent_out, names_alone
 from yiku.server.v1.translate_models import embedding_out
 from yiku.server.v1.versions import tagged
 from yiku.server.v1.wire_models import EmbeddingConfigOut
@@ -41,8 +43,22 @@ def view_of(agents: Agents, actor: Actor, relations: frozenset[str] | None = Non
         embedding=agents.default_embedding,
         dimension=dimension_of(agents),
         relations=relations,
-        secrets=actor.may(Scope.WRITE),
+        secrets=readable(agents) if actor.may(Scope.WRITE) else names_alone,
     )
+
+
+def readable(agents: Agents) -> Callable[[Agent], Mapping[str, str]]:
+    """The values of secrets, where this server has the key to them."""
+
+    def told(agent: Agent) -> Mapping[str, str]:
+        if not agent.config.secrets:
+            return {}
+        try:
+            return agents.opened(agent)
+        except SecretUnreadable:
+            return names_alone(agent)
+
+    return told
 
 
 def around(tx: Tx, state: AgentState) -> tuple[list[MessageId], Message | None]:

@@ -30,7 +30,7 @@ router = Routes("agents")
 async def core_memory(agent_id: str, app: Here, actor: Asks) -> Response:
     """An agent's blocks, as older clients ask for them."""
     state = await app.database.read(actor, lambda tx: agents.state(tx, AgentId(agent_id)))
-    return answer(memory_out(state.agent.kind, [block_out(one) for one in state.blocks]))
+    return answer(memory_out(state, [block_out(one) for one in state.blocks]))
 
 
 @router.get("/v1/agents/{agent_id}/core-memory/blocks", response_model=list[wire.BlockOut])

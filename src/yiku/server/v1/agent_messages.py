@@ -12,8 +12,9 @@ from yiku.agents import talk
 from yiku.agents.active import ActiveRun
 from yiku.app import App
 from yiku.core import errors
+from yiku.core.agent import Compaction
 from yiku.core.errors import AgentBusy, MessageNotFound, RunFailed, YikuError
-from yiku.core.ids import AgentId, MessageId, RunId
+from yiku.core.ids import AgentId, ConversationId, MessageId, RunId
 from yiku.core.message import Incoming, Message
 from yiku.core.run import Compacted, Ended, Failure, Run, RunRequest, Stored
 from yiku.core.tenant import Actor
@@ -52,25 +53,36 @@ from yiku.store.database import Tx
 router = Routes("messages")
 
 
-async def incoming(app: App, actor: Actor, agent_id: AgentId, body: wire.SendIn) -> list[Incoming]:
+async def incoming(
+    app: App,
+    actor: Actor,
+    agent_id: AgentId,
+    body: wire.SendIn,
+    conversation_id: ConversationId | None,
+) -> list[Incoming]:
     """Raises: AgentNotFound, Invalid, NothingToApprove."""
     if not answers_calls(body):
         return incoming_in(body)
 
     def pending(tx: Tx) -> Message | None:
         agents.get(tx, agent_id)
-        return messages.pending(tx, agent_id, None)
+        return messages.pending(tx, agent_id, conversation_id)
 
     return incoming_in(body, await app.database.read(actor, pending))
 
 
 async def begun(
-    app: App, actor: Actor, agent_id: str, body: wire.SendIn, request: RunRequest
+    app: App,
+    actor: Actor,
+    agent_id: str,
+    body: wire.SendIn,
+    request: RunRequest,
+    conversation_id: ConversationId | None = None,
 ) -> ActiveRun:
     """Raises: as `Runner.start`."""
     found = AgentId(agent_id)
-    sent = await incoming(app, actor, found, body)
-    return await app.runner.start(actor, found, sent, request)
+    sent = await incoming(app, actor, found, body, conversation_id)
+    return await app.runner.start(actor, found, sent, request, conversation_id)
 
 
 async def answered(active: ActiveRun) -> wire_messages.AnswerOut:
@@ -204,10 +216,21 @@ async def compact(
     """Have a summary take the place of older messages in the context; they can still be found."""
     given = None if body is None else body.compaction_settings
     settings = None if given is None else compaction_of(given)
-    done = await talk.compact(app.agents, actor, AgentId(agent_id), settings)
+    return await compacted(app, actor, AgentId(agent_id), settings)
+
+
+async def compacted(
+    app: App,
+    actor: Actor,
+    agent_id: AgentId,
+    settings: Compaction | None,
+    conversation_id: ConversationId | None = None,
+) -> Response:
+    """Raises: as `talk.compact`."""
+    done = await talk.compact(app.agents, actor, agent_id, settings, conversation_id)
     if done is not None:
         return answer(compacted_out(done))
-    count = await app.database.read(
-        actor, lambda tx: len(messages.in_context(tx, AgentId(agent_id), None))
+    ids = await app.database.read(
+        actor, lambda tx: messages.ids_in_context(tx, agent_id, conversation_id)
     )
-    return answer(nothing_compacted(count))
+    return answer(nothing_compacted(len(ids)))

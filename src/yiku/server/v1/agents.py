@@ -9,19 +9,21 @@ from starlette.responses import Response
 
 from yiku.agents import make, talk
 from yiku.core.agent import AgentFilter, AgentState
-from yiku.core.ids import AgentId, MessageId
+from yiku.core.ids import AgentId, MessageId, new_id
 from yiku.core.message import Message
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_agents as wire
 from yiku.server.v1.about import around, told, view_of
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
+from yiku.server.v1.templates import made_of
 from yiku.server.v1.translate_agents import (
     agent_filter,
     agent_out,
     agent_page,
     changes_of,
     context_out,
+    filling_of,
     new_agent,
     relations_of,
 )
@@ -34,8 +36,12 @@ router = Routes("agents")
 
 @router.post("/v1/agents/", response_model=wire.AgentOut)
 async def create(body: wire.AgentIn, app: Here, actor: Asks) -> Response:
-    """Create an agent."""
-    made = await make.create(app.agents, actor, new_agent(body))
+    """Create an agent; `from_template`: the first of a template's, with what is said here."""
+    if body.from_template is None:
+        made = await make.create(app.agents, actor, new_agent(body))
+    else:
+        filling = filling_of(body)
+        [made, *_] = await made_of(app, actor, body.from_template, filling, new_id("deployment"))
     app.models.warm_soon(made.agent.config.model)
     return await told(app, actor, made)
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from yiku.core.errors import DimensionMismatch, ModelNotFound, ProviderRefused, YikuError
+from yiku.core.errors import (
+    DimensionMismatch,
+    ModelNotFound,
+    ProviderRefused,
+    QuotaExceeded,
+    YikuError,
+)
 
 PREFIX = "/v1/"
 HEADERS = {409: {"X-Should-Retry": "false"}}
 """The client tries a conflict again by itself, which would only repeat it."""
 ONCE = {"X-Should-Retry": "false"}
 """It also tries all of 500 and above again. But what a run began with is stored: sent again by
-itself, it would be said twice. And what a provider refuses, it refuses the next time too."""
-LASTING = (ProviderRefused, ModelNotFound, DimensionMismatch)
+itself, it would be said twice. And what a provider refuses, it refuses the next time too; nor is a
+limit another one a second later."""
+LASTING = (ProviderRefused, ModelNotFound, DimensionMismatch, QuotaExceeded)
+
+
+OF_LIMITS = ("resource", "limit", "used", "resets_at")
+"""Facts that stand beside the words of a limit that was met."""
 
 
 def is_v1(path: str) -> bool:
@@ -36,6 +47,9 @@ def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
             "type": name,
         }
         return body_of_problems([problem], name)
+    if isinstance(error, QuotaExceeded):
+        told = {one: error.facts[one] for one in OF_LIMITS if one in error.facts}
+        return body_of(name, error.message) | told
     run_id = error.facts.get("run_id")
     return body_of(name, error.message) | ({} if run_id is None else {"run_id": run_id})
 

@@ -27,7 +27,12 @@ from yiku.server.v1.translate_messages import (
     messages_out,
     roles_of,
 )
-from yiku.server.v1.translate_sent import conversation_in, message_page, times_in
+from yiku.server.v1.translate_sent import (
+    conversation_in,
+    message_page,
+    searched_conversation,
+    times_in,
+)
 from yiku.store import agents, messages
 from yiku.store.database import Tx
 
@@ -94,7 +99,7 @@ async def search(body: wire.MessageSearchIn, app: Here, actor: Asks) -> Response
         limit=body.limit,
         since=since,
         until=until,
-        conversation_id=conversation_in(body.conversation_id),
+        conversation_id=searched_conversation(body),
     )
     return answers(out for one in found if (out := found_out(one.message)) is not None)
 

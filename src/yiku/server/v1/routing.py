@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 from yiku.server.v1 import wire
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
+    status: {"model": wire.ErrorOut}
+    for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
 }
 
 
@@ -26,3 +28,17 @@ class Routes(APIRouter):
         hidden: dict[str, Any] = {**options, "include_in_schema": False}
         super().add_api_route(path, endpoint, **options)
         super().add_api_route(twin, endpoint, **hidden)
+
+    def also(self, part: str, older: str) -> None:
+        """Answer at the older addresses, too, which have `older` in the place of `part`. They
+        aren't in the description."""
+        for route in [one for one in self.routes if isinstance(one, APIRoute)]:
+            if part in route.path:
+                super().add_api_route(
+                    route.path.replace(part, older),
+                    route.endpoint,
+                    methods=list(route.methods or ()),
+                    response_model=route.response_model,
+                    status_code=route.status_code,
+                    include_in_schema=False,
+                )

@@ -23,9 +23,10 @@ from yiku.server.v1.translate_runs import (
     step_out,
     step_page,
     steps_can_match,
+    trace_out,
 )
 from yiku.server.v1.translate_sent import message_page
-from yiku.store import steps
+from yiku.store import step_traces, steps
 from yiku.store.database import Tx
 
 router = Routes("steps")
@@ -79,8 +80,16 @@ async def metrics(step_id: str, app: Here, actor: Asks) -> Response:
     return answer(metrics_out(found))
 
 
-@router.get("/v1/steps/{step_id}/trace", response_model=None)
+@router.get("/v1/steps/{step_id}/trace", response_model=wire.TraceOut | None)
 async def trace(step_id: str, app: Here, actor: Asks) -> Response:
-    """Null: what was sent to a provider, and what it sent back, isn't kept."""
-    await app.database.read(actor, lambda tx: steps.get(tx, StepId(step_id)))
-    return Response(b"null", media_type="application/json")
+    """What the model was shown in a step and what it said. Null: it isn't kept (any more)."""
+
+    def unit(tx: Tx) -> wire.TraceOut | None:
+        one = steps.get(tx, StepId(step_id))
+        kept = step_traces.find(tx, one.id)
+        return None if kept is None else trace_out(one, kept)
+
+    found = await app.database.read(actor, unit)
+    if found is None:
+        return Response(b"null", media_type="application/json")
+    return answer(found)

@@ -25,7 +25,7 @@ def block_content(form: wire.BlockIn) -> BlockContent:
 def block_out(one: Block) -> wire.BlockOut:
     values = {name: getattr(one.content, name) for name in EDITABLE}
     values |= {"tags": list(one.content.tags), "metadata": dict(one.content.metadata)}
-    return wire.BlockOut.model_construct(
+    return wire.BlockOut.of(
         id=one.id, created_by_id=one.created_by, last_updated_by_id=one.updated_by, **values
     )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from yiku.agents.make import Attachments, NewAgent
+from yiku.agents.transfer.templates import Filling
 from yiku.context.budget import ContextWindowOverview
-from yiku.core.agent import AgentFilter, AgentKind, AgentPage, AgentState, Compaction
-from yiku.core.errors import Invalid, NotFound
-from yiku.core.ids import AgentId, BlockId, MessageId, ToolId
+from yiku.core.agent import Agent, AgentFilter, AgentKind, AgentPage, AgentState, Compaction
+from yiku.core.errors import Invalid
+from yiku.core.ids import AgentId, BlockId, FolderId, MessageId, ToolId
 from yiku.core.message import Message
 from yiku.core.run import StopReason
 from yiku.server.v1 import wire_agents as wire
 from yiku.server.v1.translate import block_content, block_out, given
+from yiku.server.v1.translate_files import file_block_out, folder_out
 from yiku.server.v1.translate_messages import messages_out
 from yiku.server.v1.translate_models import (
     embedding_out,
@@ -46,6 +48,10 @@ RELATIONS = {
 """What older clients call some of them -> v1's names."""
 
 
+def names_alone(agent: Agent) -> Mapping[str, str]:
+    return dict.fromkeys(agent.config.secrets, "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What an answer about agents says besides what they are set to."""
@@ -56,16 +62,15 @@ class View:
     dimension: int
     relations: frozenset[str] | None = None
     """v1's names of what is told of; None: all."""
-    secrets: bool = True
-    """Whether their values are told."""
+    secrets: Callable[[Agent], Mapping[str, str]] = names_alone
+    """What is told of an agent's secrets, by name."""
 
     def tells(self, relation: str) -> bool:
         return self.relations is None or relation in self.relations
 
 
 def said_of(form: wire.AgentFields) -> dict[str, Any]:
-    """The fields of AgentConfig that the form says, but for model settings. Raises: NotFound."""
-    demand_no_folders(form)
+    """The fields of AgentConfig that the form says, but for model settings."""
     values = given(form)
     said = {name: values[name] for name in SAME if name in values}
     if (llm := form.llm_config) is not None:
@@ -90,10 +95,11 @@ def said_of(form: wire.AgentFields) -> dict[str, Any]:
     return said
 
 
-def demand_no_folders(form: wire.AgentFields) -> None:
-    """Raises: NotFound: there are no folders yet, so none that is named is there."""
-    for folder in (*(form.folder_ids or ()), *(form.source_ids or ())):
-        raise NotFound(f"There is no folder {folder}.")
+def folder_ids(form: wire.AgentFields) -> tuple[FolderId, ...] | None:
+    """By both of their names; None: nothing is said."""
+    if form.folder_ids is None and form.source_ids is None:
+        return None
+    return ids([*(form.folder_ids or ()), *(form.source_ids or ())], FolderId)
 
 
 def older_settings(form: wire.AgentFields) -> dict[str, Any]:
@@ -112,8 +118,6 @@ def older_settings(form: wire.AgentFields) -> dict[str, Any]:
 
 def new_agent(form: wire.AgentIn) -> NewAgent:
     """Raises: NotFound, BlockTooLong."""
-    if form.from_template is not None:
-        raise NotFound(f"There is no agent template {form.from_template}.")
     said, first = said_of(form), form.initial_message_sequence
     said["kind"] = AgentKind(form.agent_type)
     said["model_settings"] = older_settings(form) | settings_of(form.model_settings)
@@ -123,9 +127,28 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
         block_ids=ids(form.block_ids, BlockId) or (),
         tool_ids=ids(form.tool_ids, ToolId) or (),
         tools=tuple(dict.fromkeys(form.tools or ())),
+        folder_ids=folder_ids(form) or (),
+        own_folder=bool(form.include_default_source),
         base_tools=form.include_base_tools,
         base_tool_rules=form.include_base_tool_rules,
         first_messages=None if first is None else tuple(message_in(one) for one in first),
+    )
+
+
+def filling_of(form: wire.AgentIn) -> Filling:
+    """What is said of an agent that is made of a template. Raises: NotFound, Invalid."""
+    for name in ("memory_blocks", "block_ids", "tools", "tool_ids"):
+        if getattr(form, name):
+            raise Invalid(
+                "A template says what its agents have; give it to them later.", field=name
+            )
+    said = said_of(form)
+    if settings := older_settings(form) | settings_of(form.model_settings):
+        said["model_settings"] = settings
+    return Filling(
+        given=said,
+        variables=form.memory_variables or {},
+        first_messages=tuple(message_in(one) for one in form.initial_message_sequence or ()),
     )
 
 
@@ -142,7 +165,9 @@ def changes_of(form: wire.AgentPatch) -> tuple[dict[str, Any], Attachments]:
     elif older := older_settings(form):
         said["merged_settings"] = older
     return said, Attachments(
-        block_ids=ids(form.block_ids, BlockId), tool_ids=ids(form.tool_ids, ToolId)
+        block_ids=ids(form.block_ids, BlockId),
+        tool_ids=ids(form.tool_ids, ToolId),
+        folder_ids=folder_ids(form),
     )
 
 
@@ -180,7 +205,7 @@ def agent_out(
     }
     values |= {"tags": list(config.tags) if view.tells("tags") else []}
     values |= {"metadata": dict(config.metadata)}
-    return wire.AgentOut.model_construct(
+    return wire.AgentOut.of(
         **values,
         id=one.id,
         agent_type=one.kind.value,
@@ -192,12 +217,12 @@ def agent_out(
         compaction_settings=compaction_out(config.compaction),
         response_format=None if config.response_format is None else dict(config.response_format),
         blocks=blocks,
-        memory=memory_out(one.kind, blocks),
+        memory=memory_out(state, blocks),
         tools=[tool_out(each) for each in state.tools] if view.tells("tools") else [],
         tool_rules=[rule_out(each) for each in config.tool_rules],
         secrets=secrets,
         tool_exec_environment_variables=secrets,
-        sources=[],
+        sources=sources_out(state, view),
         identities=[],
         identity_ids=list(config.identity_ids) if view.tells("identities") else [],
         message_ids=list(message_ids),
@@ -245,10 +270,23 @@ def context_out(one: ContextWindowOverview) -> wire.ContextOut:
     return wire.ContextOut.model_construct(**values)
 
 
-def memory_out(kind: AgentKind, blocks: list[Any]) -> wire.MemoryOut:
-    return wire.MemoryOut.model_construct(
-        agent_type=kind.value, blocks=blocks, file_blocks=[], git_enabled=False, prompt_template=""
+def memory_out(state: AgentState, blocks: list[Any]) -> wire.MemoryOut:
+    limit = state.agent.config.view_chars
+    files = [file_block_out(one, limit) for each in state.folders for one in each.files]
+    return wire.MemoryOut.of(
+        agent_type=state.agent.kind.value,
+        blocks=blocks,
+        file_blocks=files,
+        git_enabled=False,
+        prompt_template="",
     )
+
+
+def sources_out(state: AgentState, view: View) -> list[dict[str, Any]]:
+    if not view.tells("sources"):
+        return []
+    vectors = embedding_out(view.embedding, view.dimension)
+    return [folder_out(one.folder, vectors).model_dump(mode="json") for one in state.folders]
 
 
 def compaction_out(one: Compaction | None) -> dict[str, Any] | None:
@@ -262,7 +300,7 @@ def secrets_out(state: AgentState, view: View) -> list[wire.SecretOut]:
             id=None,
             agent_id=one.id,
             key=name,
-            value=value if view.secrets else "",
+            value=value,
             description=None,
             created_at=None,
             updated_at=None,
@@ -270,7 +308,7 @@ def secrets_out(state: AgentState, view: View) -> list[wire.SecretOut]:
             last_updated_by_id=None,
             value_enc=None,
         )
-        for name, value in one.config.secrets.items()
+        for name, value in view.secrets(one).items()
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from yiku.core.model import ModelCard
@@ -84,7 +85,7 @@ def reasoning(effort: str | None, budget: int | None) -> dict[str, Any]:
 def llm_config_out(
     handle: str, context_window: int, settings: Mapping[str, Any]
 ) -> wire.LlmConfigOut:
-    return wire.LlmConfigOut.model_construct(**config_values(handle, context_window, settings))
+    return wire.LlmConfigOut.of(**config_values(handle, context_window, settings))
 
 
 def config_values(handle: str, window: int, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,8 +146,9 @@ def embedding_values(handle: str, dimension: int) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def embedding_out(handle: str, dimension: int) -> wire.EmbeddingConfigOut:
-    return wire.EmbeddingConfigOut.model_construct(**embedding_values(handle, dimension))
+    return wire.EmbeddingConfigOut.of(**embedding_values(handle, dimension))
 
 
 def embedding_model_out(handle: str, dimension: int) -> wire.EmbeddingModelOut:

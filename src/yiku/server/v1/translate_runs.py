@@ -23,6 +23,7 @@ from yiku.core.run import (
 from yiku.server.v1 import wire_messages
 from yiku.server.v1 import wire_runs as wire
 from yiku.server.v1.translate_messages import form_of
+from yiku.store.step_traces import StepTrace
 
 ACTIVE = (RunStatus.CREATED, RunStatus.RUNNING)
 
@@ -149,6 +150,21 @@ def metrics_out(one: Step) -> wire.MetricsOut:
     )
 
 
+def trace_out(one: Step, kept: StepTrace) -> wire.TraceOut:
+    return wire.TraceOut(
+        id=f"provider_trace-{one.id.removeprefix('step-')}",
+        step_id=one.id,
+        run_id=one.run_id,
+        agent_id=one.agent_id,
+        org_id=one.organization_id,
+        request_json=dict(kept.request),
+        response_json=dict(kept.response),
+        created_at=kept.created_at,
+        latency_ms=None if one.model_ns is None else one.model_ns // 1_000_000,
+        llm_config={"handle": one.model, "context_window": one.context_window},
+    )
+
+
 def spans_out(run: Run, steps: Sequence[Step]) -> Iterator[wire.SpanOut]:
     """The run, its steps, and in each the model's and the tools' part."""
     yield wire.SpanOut(
@@ -186,6 +202,9 @@ def spans_out(run: Run, steps: Sequence[Step]) -> Iterator[wire.SpanOut]:
 def run_filter(query: wire.RunQuery) -> RunFilter:
     """Those of all agents that are named; `active` narrows `statuses`."""
     agents = [*(query.agent_ids or ()), *([query.agent_id] if query.agent_id else ())]
+    if query.conversation_id is not None and query.conversation_id.startswith("agent-"):
+        agents = [one for one in agents or [query.conversation_id] if one == query.conversation_id]
+        agents = agents or [""]  # another's conversation: there are none
     statuses = tuple(RunStatus(one) for one in query.statuses or ())
     if query.active:
         statuses = tuple(one for one in statuses or ACTIVE if one in ACTIVE)
@@ -194,10 +213,15 @@ def run_filter(query: wire.RunQuery) -> RunFilter:
         statuses=statuses,
         stop_reason=stop_reason_in(query.stop_reason),
         background=query.background,
-        conversation_id=None
-        if query.conversation_id is None
-        else ConversationId(query.conversation_id),
+        conversation_id=run_conversation(query.conversation_id),
     )
+
+
+def run_conversation(named: str | None) -> ConversationId | None:
+    """As rows of runs name it: empty is an agent's own; None: all."""
+    if named is None:
+        return None
+    return ConversationId("" if named == "default" or named.startswith("agent-") else named)
 
 
 def runs_can_match(query: wire.RunQuery) -> bool:

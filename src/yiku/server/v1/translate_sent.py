@@ -184,11 +184,28 @@ def conversation_in(name: str | None) -> ConversationId | None:
 
 
 def message_filter(agent_id: str, query: wire.MessageQuery) -> MessageFilter:
+    named = query.conversation_id
     return MessageFilter(
         agent_id=AgentId(agent_id),
-        conversation_id=conversation_in(query.conversation_id),
+        conversation_id=None if named == agent_id else conversation_in(named),
         group_id=query.group_id,
     )
+
+
+def searched_conversation(body: wire.MessageSearchIn) -> ConversationId | None:
+    """As recall memory names it: an agent's own conversation by the agent's id; None: all.
+
+    Raises: Invalid.
+    """
+    named, agent_id = body.conversation_id, body.agent_id
+    if named != "default":
+        return None if named is None else ConversationId(named)
+    if agent_id is None:
+        raise Invalid(
+            "Each agent has a conversation `default`: say which agent's, by its `agent_id`.",
+            field="agent_id",
+        )
+    return ConversationId(agent_id)
 
 
 def message_page(query: Page | wire.EveryMessageQuery) -> MessagePage:

@@ -65,7 +65,7 @@ def requirements(forms: Iterable[wire.Requirement]) -> tuple[Requirement, ...]:
 
 
 def tool_out(one: Tool) -> wire.ToolOut:
-    return wire.ToolOut.model_construct(
+    return wire.ToolOut.of(
         id=one.id,
         name=one.name,
         description=one.description,

@@ -6,19 +6,11 @@ import re
 from collections.abc import Mapping
 
 LATER: Mapping[str, str] = {
-    r"agents/import": "agent files (import)",
-    r"agents/[^/]+/export": "agent files (export)",
-    r"agents/[^/]+/(files|folders|sources)": "files and folders of agents",
     r"agents/[^/]+/identities": "identities of agents",
-    r"agents/[^/]+/schedule": "scheduled messages",
     r"agents/[^/]+/groups?": "groups of agents",
-    r"messages/batches": "batches of messages",
-    r"conversations": "conversations beside an agent's own",
-    r"(folders|sources)": "folders",
-    r"mcp-servers|tools/mcp": "MCP servers",
+    r"tools/mcp": "older clients' addresses of MCP servers (theirs are /v1/mcp-servers)",
     r"groups": "groups of agents",
     r"identities": "identities",
-    r"templates": "templates",
     r"jobs": "jobs",
     r"providers": "providers over the API (they are set up in the environment and providers.toml)",
     r"sandbox-config": "sandboxes over the API (they are set up in the environment)",

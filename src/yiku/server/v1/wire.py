@@ -5,7 +5,7 @@ Names, defaults and optional fields are those of `letta-client`. Requests are ch
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
 LOOKED_UP = frozenset(
-    {"after", "before", "agent_id", "archive_id"}
+    {"after", "before", "agent_id", "archive_id", "message_id", "run_id"}
     | {f"{noun}_ids" for noun in ("block", "tool", "folder", "source", "message", "run")}
 )
 """Fields that hold ids: one that can't be anybody's is not found, like any other."""
@@ -48,6 +48,17 @@ class Out(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """What we made ourselves, every field of it, unchecked. It is `model_construct` in a tenth
+        of the time, which lists of a thousand agents need: no field is asked for its aliases."""
+        made = cls.__new__(cls)
+        object.__setattr__(made, "__dict__", values)
+        object.__setattr__(made, "__pydantic_fields_set__", values.keys())
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
+
 
 class HealthOut(Out):
     version: str
@@ -70,6 +81,10 @@ class ErrorOut(Out):
     detail: str | list[Problem] = Field(description="What is wrong, and what would be right.")
     error: str = Field(description="The error's name.")
     run_id: str | None = Field(default=None, description="The run it is about, where it is of one.")
+    resource: str | None = Field(default=None, description="Of 429: what there is a limit of;")
+    limit: int | None = Field(default=None, description="how much;")
+    used: int | None = Field(default=None, description="how much of it is used;")
+    resets_at: str | None = Field(default=None, description="and when it begins anew.")
 
 
 class BlockIn(In):

@@ -134,6 +134,29 @@ class SpanOut(Out):
     attributes: dict[str, Any]
 
 
+class TraceOut(Out):
+    """What a model was shown and what it said, in Yiku's form: that of no provider."""
+
+    id: str
+    step_id: str
+    run_id: str
+    agent_id: str
+    org_id: str
+    request_json: dict[str, Any]
+    response_json: dict[str, Any]
+    created_at: datetime
+    latency_ms: int | None
+    llm_config: dict[str, Any]
+    call_type: Literal["agent_step"] = "agent_step"
+    source: Literal["yiku"] = "yiku"
+    agent_tags: None = None
+    billing_context: None = None
+    compaction_settings: None = None
+    created_by_id: None = None
+    last_updated_by_id: None = None
+    updated_at: None = None
+
+
 class RunQuery(In):
     """Which runs are listed."""
 

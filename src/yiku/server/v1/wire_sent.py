@@ -235,14 +235,21 @@ class SummarizeIn(In):
     )
 
 
-class MessageQuery(Page, Telling):
-    """Which messages of an agent are listed, and how they are told of."""
+class ToldQuery(Page, Telling):
+    """Which messages of a conversation are listed, and how they are told of."""
 
     limit: int = Field(default=100, ge=1, le=10_000)
     order: Literal["asc", "desc"] = "desc"
-    conversation_id: str | None = None
     group_id: str | None = None
     include_err: bool | None = Field(default=None, description="Without effect.")
+
+
+class MessageQuery(ToldQuery):
+    """Which messages of an agent are listed."""
+
+    conversation_id: str | None = Field(
+        default=None, description="Null, `default` or the agent's id: its own conversation."
+    )
 
 
 class EveryMessageQuery(In):

@@ -48,6 +48,11 @@ class IndexPool:
         with self._lock:
             return sum(index.nbytes for index in self._indexes.values())
 
+    @property
+    def count(self) -> int:
+        with self._lock:
+            return len(self._indexes)
+
     def current(self, tx: Tx, archive: Archive) -> ArchiveIndex | None:
         """The archive's index as of `archive.version`; None where it holds no vectors yet.
 

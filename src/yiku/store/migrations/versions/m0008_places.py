@@ -20,6 +20,7 @@ def where(condition: str) -> dict[str, Any]:
 
 
 def upgrade() -> None:
+    op.add_column("message", sa.Column("copied_from", sa.String(length=64), nullable=True))
 
     op.create_table(
         "agent_group",

@@ -1,0 +1,195 @@
+"""The first step of an import: all of a file but what is long, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yiku.agents import check, make, own
+from yiku.agents.instructions import with_instructions
+from yiku.agents.make import NewAgent
+from yiku.agents.shared import Agents
+from yiku.agents.transfer.carried import Carried, CarriedAgent, CarriedTool, Wishes
+from yiku.core.agent import AgentConfig, AgentDraft
+from yiku.core.block import BlockContent
+from yiku.core.errors import Invalid, InvalidImport
+from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
+from yiku.core.rule import AnyRule
+from yiku.core.tool import Tool, ToolType
+from yiku.store import agents as store
+from yiku.store import archives, blocks, tools
+from yiku.store.database import Tx
+from yiku.tools import draft as drafts
+from yiku.tools.registry import new_tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What is to be made, checked before any transaction."""
+
+    carried: Carried
+    configs: Mapping[str, AgentConfig]
+    """By the agents' keys."""
+    told: Mapping[str, drafts.Told]
+    """What models are told of the tools with a source, by their keys."""
+    replace_tools: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What the first transaction has made."""
+
+    agent_ids: Mapping[str, AgentId]
+    archive_ids: Mapping[str, ArchiveId]
+    notes: tuple[str, ...]
+
+
+def prepared(agents: Agents, carried: Carried, wishes: Wishes) -> Prepared:
+    """Raises: InvalidImport, naming what of the file can't be taken."""
+    notes = list(carried.notes)
+    configs: dict[str, AgentConfig] = {}
+    for place, one in enumerate(carried.agents):
+        contents = [carried.blocks[key] for key in one.block_keys]
+        given = dict(wished(one, wishes, several=len(carried.agents) > 1))
+        notes += without_strangers(agents, given, f"agents[{place}]")
+        try:
+            check.check_blocks(contents)
+            config = make.completed(agents, NewAgent(given=given, blocks=tuple(contents)))
+            check.check(config)
+        except Invalid as error:
+            raise refused(f"agents[{place}]", error) from error
+        configs[one.key] = config
+    told: dict[str, drafts.Told] = {}
+    for key, tool in carried.tools.items():
+        if tool.draft is not None:
+            try:
+                told[key] = drafts.check(tool.draft)
+            except Invalid as error:
+                raise refused(f"tools, {tool.name!r}", error) from error
+    return Prepared(
+        carried=carried,
+        configs=configs,
+        told=told,
+        replace_tools=wishes.replace_tools,
+        notes=tuple(notes),
+    )
+
+
+def refused(place: str, error: Invalid) -> InvalidImport:
+    named = error.facts.get("field")
+    where = f"{place}, {named}" if named else place
+    return InvalidImport(f"{where}: {error.message}", place=where)
+
+
+def wished(one: CarriedAgent, wishes: Wishes, *, several: bool) -> Mapping[str, Any]:
+    given = dict(one.given)
+    if wishes.name is not None and not several:
+        given["name"] = wishes.name
+    elif wishes.suffix and given.get("name"):
+        given["name"] = f"{given['name']}{wishes.suffix}"
+    for name in ("model", "embedding", "project_id"):
+        if (value := getattr(wishes, name)) is not None:
+            given[name] = value
+    if wishes.secrets:
+        given["secrets"] = {**given.get("secrets", {}), **wishes.secrets}
+    return given
+
+
+def without_strangers(agents: Agents, given: dict[str, Any], place: str) -> list[str]:
+    """Take out a model whose provider this server doesn't know; says so."""
+    handle = given.get("model")
+    if handle is None:
+        return []
+    try:
+        agents.models.demand_provider(handle)
+    except Invalid:
+        del given["model"]
+        given.pop("model_settings", None)
+        return [
+            f"{place}: nobody has described the provider of {handle!r} here, so the agent thinks"
+            f" with {agents.default_model}; name another by `model`."
+        ]
+    return []
+
+
+def begin(tx: Tx, ready: Prepared) -> Begun:
+    """Make tools, blocks, archives and agents. Raises: Invalid, LabelTaken, StoreError."""
+    carried, notes = ready.carried, list(ready.notes)
+    tool_ids: dict[str, ToolId] = {}
+    for key, tool in carried.tools.items():
+        found, note = taken_tool(tx, ready, key, tool)
+        notes += [] if note is None else [note]
+        if found is not None:
+            tool_ids[key] = found.id
+    used = {key for one in carried.agents for key in one.block_keys}
+    made = {key: blocks.add(tx, carried.blocks[key]).id for key in carried.blocks if key in used}
+    homes = {
+        key: new_archive(tx, one.name, one.description).id for key, one in carried.archives.items()
+    }
+    agent_ids: dict[str, AgentId] = {}
+    for one in carried.agents:
+        names = [carried.tools[key].name for key in one.tool_keys if key in tool_ids]
+        rules, dropped = fitting(tx, ready.configs[one.key].tool_rules, names)
+        notes += [f"{one.key}: a tool rule about {name!r}, which isn't here, is left out."
+                  for name in dropped]  # fmt: skip
+        draft = AgentDraft(
+            config=replace(ready.configs[one.key], tool_rules=rules),
+            block_ids=tuple(BlockId(made[key]) for key in one.block_keys),
+            tool_ids=tuple(dict.fromkeys(tool_ids[k] for k in one.tool_keys if k in tool_ids)),
+            archive_ids=tuple(homes[key] for key in one.archive_keys),
+        )
+        agent = store.add(tx, draft, owned={*made.values(), *homes.values()})
+        with_instructions(tx, store.state(tx, agent.id), [])
+        agent_ids[one.key] = agent.id
+    return Begun(agent_ids=agent_ids, archive_ids=homes, notes=tuple(notes))
+
+
+def taken_tool(
+    tx: Tx, ready: Prepared, key: str, tool: CarriedTool
+) -> tuple[Tool | None, str | None]:
+    """The tool that stands for one of the file's, and what is to be said of it."""
+    there = own.named(tx, (tool.name,)).get(tool.name)
+    if tool.draft is None:
+        words = f"There is no tool {tool.name!r} here: the agent doesn't have it."
+        return there, words if there is None else None
+    made = new_tool(tx.actor, tx.now, tool.draft, ready.told[key])
+    if there is None:
+        tools.add(tx, made)
+        return made, None
+    if there.tool_type is not ToolType.CUSTOM:
+        return there, f"{tool.name!r} is a tool of this server's own: the file's isn't taken."
+    if not ready.replace_tools or same(there, made):
+        return there, None
+    kept = replace(made, id=there.id, created_at=there.created_at, created_by=there.created_by)
+    tools.put(tx, there, kept)
+    return kept, f"The tool {tool.name!r} that was here has the file's source now."
+
+
+def same(there: Tool, made: Tool) -> bool:
+    told = ("source_code", "description", "json_schema", "pip_requirements", "npm_requirements")
+    return all(getattr(there, name) == getattr(made, name) for name in told)
+
+
+def new_archive(tx: Tx, name: str, description: str) -> Any:
+    """An archive of this name, or where it is taken, of the name with a number."""
+    free, n = name, 1
+    while archives.find(tx, "", free) is not None:
+        n += 1
+        free = f"{name} ({n})"
+    return archives.create(tx, "", free, description)
+
+
+def fitting(
+    tx: Tx, rules: Sequence[AnyRule], names: Sequence[str]
+) -> tuple[tuple[AnyRule, ...], list[str]]:
+    """The rules about tools that are there, and the names in the others."""
+    others = check.unknown_to(rules, set(names))
+    missing = [name for name in others if name not in own.named(tx, tuple(others))]
+    kept = tuple(one for one in rules if not {*check.unknown_to([one], ())} & {*missing})
+    return kept, missing
+
+
+def contents_of(carried: Carried, one: CarriedAgent) -> tuple[BlockContent, ...]:
+    return tuple(carried.blocks[key] for key in one.block_keys)

@@ -1,0 +1,196 @@
+"""What a file carries from one server to another, read and not stored yet.
+
+What is long, messages and passages, isn't in it: a `Source` tells of those one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from yiku.core.block import BlockContent
+from yiku.core.memory import Draft
+from yiku.core.message import MessageRole, Part
+from yiku.core.role import EmbeddingRoleConfig
+from yiku.core.tool import ToolDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedMessage:
+    """A message as the file has it; `key` is its id there."""
+
+    key: str
+    role: MessageRole
+    parts: tuple[Part, ...]
+    created_at: datetime | None = None
+    """None: the file doesn't say when."""
+    model: str | None = None
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedSummary:
+    """What the model is told in place of messages that are out of its context."""
+
+    text: str
+    first_key: str
+    last_key: str
+    count: int
+    created_at: datetime
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedThread:
+    """A conversation: which messages are in it is the source's to tell."""
+
+    in_context: frozenset[str] | None
+    """Keys of the messages that the model sees; None: of all."""
+    count: int
+    """How many messages the file has of it."""
+    summary: CarriedSummary | None = None
+    key: str | None = None
+    """None: the agent's own conversation."""
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else the file says of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedAgent:
+    """An agent, and by their keys what it has."""
+
+    key: str
+    given: Mapping[str, Any]
+    """Fields of AgentConfig."""
+    block_keys: tuple[str, ...] = ()
+    tool_keys: tuple[str, ...] = ()
+    archive_keys: tuple[str, ...] = ()
+    threads: tuple[CarriedThread, ...] = ()
+    """Its own conversation first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedTool:
+    """A tool that somebody wrote, or the name of one that servers bring."""
+
+    name: str
+    draft: ToolDraft | None = None
+    """None: the server is to have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedArchive:
+    name: str
+    description: str = ""
+    roles: tuple[EmbeddingRoleConfig, ...] = ()
+    count: int = 0
+    """How many passages the file has of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """All of a file but what is long."""
+
+    agents: tuple[CarriedAgent, ...]
+    blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
+    tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
+    archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    notes: tuple[str, ...] = ()
+    """What of the file has no place here, in sentences."""
+
+    @property
+    def messages(self) -> int:
+        return sum(thread.count for one in self.agents for thread in one.threads)
+
+    @property
+    def passages(self) -> int:
+        return sum(one.count for one in self.archives.values())
+
+
+class Source(Protocol):
+    """A file that can be read more than once. Its methods read it from its beginning, on the
+    caller's thread; the iterators hold little in memory, however long the file is."""
+
+    mark: str
+    """The same for the same content; 40 characters at most."""
+
+    def whole(self) -> Carried:
+        """Read and check all of it. Raises: InvalidImport, naming the place and what is wrong."""
+        ...
+
+    def messages(self) -> Iterator[tuple[int, int, CarriedMessage]]:
+        """Each with the numbers, from 0, of its agent and of its thread; in the order of `Carried`,
+        and of the conversation."""
+        ...
+
+    def passages(self) -> Iterator[tuple[str, Draft]]:
+        """Each with its archive's key, archive by archive."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the importer wants to be other than in the file."""
+
+    name: str | None = None
+    suffix: str = ""
+    """Stands behind the names of the file's agents."""
+    model: str | None = None
+    embedding: str | None = None
+    project_id: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Put beside the file's, in place of those of the same name."""
+    without_messages: bool = False
+    replace_tools: bool = True
+    """A custom tool of the same name gets the file's source; else it stays as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What an import did, or would do."""
+
+    agent_ids: tuple[str, ...]
+    """Empty where nothing was to be stored."""
+    agents: tuple[str, ...]
+    """Names."""
+    blocks: int
+    tools: int
+    archives: int
+    messages: int
+    passages: int
+    skipped: int = 0
+    """Messages and passages that an earlier run had stored."""
+    repeated: bool = False
+    """The whole file was imported before."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedChat:
+    """A conversation that somebody had elsewhere: the branch that was shown last."""
+
+    key: str
+    title: str | None
+    created_at: datetime | None
+    messages: tuple[CarriedMessage, ...]
+
+
+class Chats(Protocol):
+    """Another program's export, that can be read more than once; held in memory one conversation at
+    a time. Both raise InvalidImport, naming the place and what is wrong."""
+
+    def chats(self) -> Iterator[CarriedChat]: ...
+
+    def memories(self) -> Iterator[tuple[str, Draft]]:
+        """Each with its id there."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """What the last reading has left out, and how often."""
+        ...

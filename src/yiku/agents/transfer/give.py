@@ -1,0 +1,103 @@
+"""An agent on its way out: what is small at once, what is long page by page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from yiku.agents.shared import Agents
+from yiku.core.agent import AgentState
+from yiku.core.audit import Act
+from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId
+from yiku.core.memory import Archive, Passage
+from yiku.core.message import Message, Summary
+from yiku.core.role import Role
+from yiku.core.tenant import Actor
+from yiku.store import agents as store
+from yiku.store import archives, audit, memberships, messages, passages, roles
+from yiku.store.database import Tx
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """An agent and all that is small of what it has, at one moment."""
+
+    state: AgentState
+    conversation_id: ConversationId | None
+    shown: Sequence[MessageId]
+    """What its model sees of the conversation."""
+    summary: Summary | None
+    last_seq: int
+    """Messages that come after this one are of a later moment."""
+    archives: Sequence[Archive]
+    roles: Mapping[ArchiveId, Sequence[Role]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A passage, and the names of the roles it belongs to."""
+
+    passage: Passage
+    roles: tuple[str, ...]
+
+
+async def outline(
+    agents: Agents, actor: Actor, agent_id: AgentId, conversation_id: ConversationId | None = None
+) -> Outline:
+    """What begins an export, which is on record. Raises: AgentNotFound, StoreError."""
+
+    def unit(tx: Tx) -> Outline:
+        state = store.state(tx, agent_id)
+        homes = [archives.get(tx, one) for one in state.archives]
+        return Outline(
+            state=state,
+            conversation_id=conversation_id,
+            shown=[one.id for one in messages.in_context(tx, agent_id, conversation_id)],
+            summary=messages.summary(tx, agent_id, conversation_id),
+            last_seq=messages.last_seq(tx, agent_id),
+            archives=homes,
+            roles={one.id: roles.list_all(tx, one.id) for one in homes},
+        )
+
+    found = await agents.database.read(actor, unit)  # at one moment, as no writing sees it
+    name = found.state.agent.config.name
+    await agents.database.write(
+        actor.bookkeeper, lambda tx: audit.note(tx, Act.AGENT_EXPORT, agent_id, name=name)
+    )
+    return found
+
+
+async def message_pages(
+    agents: Agents, actor: Actor, of: Outline
+) -> AsyncIterator[Sequence[Message]]:
+    """The conversation's messages, the oldest first; those that are gone meanwhile are missing."""
+    agent_id, seen = of.state.agent.id, 0
+    while found := await agents.database.read(
+        actor,
+        lambda tx, seq=seen: messages.between(
+            tx, agent_id, of.conversation_id, (seq, of.last_seq), PAGE
+        ),
+    ):
+        yield found
+        seen = found[-1].seq
+
+
+async def passage_pages(
+    agents: Agents, actor: Actor, archive_id: ArchiveId
+) -> AsyncIterator[Sequence[Kept]]:
+    """An archive's passages in the order they were stored, but for forgotten ones."""
+
+    def unit(tx: Tx, seq: int) -> list[Kept]:
+        found = passages.page(tx, archive_id, after=seq, limit=PAGE)
+        held = memberships.of_passages(tx, [one.seq for one in found])
+        return [
+            Kept(passage=one, roles=tuple(each.role_id for each in held.get(one.seq, ())))
+            for one in found
+        ]
+
+    seen = 0
+    while found := await agents.database.read(actor, lambda tx, seq=seen: unit(tx, seq)):
+        yield found
+        seen = found[-1].passage.seq

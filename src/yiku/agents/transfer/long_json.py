@@ -1,0 +1,121 @@
+"""A long JSON file without its long lists, read in one pass with little memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import ijson
+
+from yiku.core.errors import InvalidImport
+
+BLOCK = 1 << 16
+
+
+@dataclass(slots=True)
+class Skeleton:
+    """What the file says, but for the lists that were left out."""
+
+    value: dict[str, Any]
+    counts: Mapping[tuple[str, tuple[int, ...]], int]
+    """How long each list is that was left out: by its path, and the numbers of the things it is in,
+    each from 0."""
+
+
+def skeleton(file: BinaryIO, leave_out: Collection[str]) -> Skeleton:
+    """`leave_out`: paths of lists, like `agents.item.messages`.
+
+    Raises: InvalidImport, saying up to where the file is good JSON.
+    """
+    reader = Reader(frozenset(leave_out))
+    try:
+        for prefix, event, value in ijson.parse(file, use_float=True, buf_size=BLOCK):
+            reader.take(prefix, event, value)
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        raise broken(error, reader.last, file) from error
+    found: Any = getattr(reader.builder, "value", None)
+    if not isinstance(found, dict):
+        raise InvalidImport("The file is no JSON object.")
+    return Skeleton(cast("dict[str, Any]", found), reader.counts)
+
+
+class Reader:
+    """Builds what the events tell of, but for the lists that are left out."""
+
+    def __init__(self, leave_out: frozenset[str]) -> None:
+        self.builder: Any = ijson.ObjectBuilder()
+        self.counts: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.last = ""
+        self._leave_out = leave_out
+        self._outer = {path.rpartition(".")[0] for path in leave_out} - {""}
+        self._numbers: dict[str, int] = {}
+        self._left = self._item = ""
+        self._at: tuple[str, tuple[int, ...]] = ("", ())
+
+    def take(self, prefix: str, event: str, value: Any) -> None:
+        self.last = prefix
+        if self._left:
+            if prefix.startswith(self._left):
+                if event == "start_map" and prefix == self._item:
+                    self.counts[self._at] += 1
+                return
+            self._left = ""
+        if event == "start_map" and prefix in self._outer:
+            self._numbers[prefix] = self._numbers.get(prefix, -1) + 1
+            for inner in [one for one in self._numbers if one.startswith(f"{prefix}.")]:
+                del self._numbers[inner]
+        if event == "map_key" and (path := joined(prefix, value)) in self._leave_out:
+            self._left, self._item = path, f"{path}.item"
+            self._at = (path, places(prefix, self._numbers))
+            self.counts[self._at] = 0
+            return
+        self.builder.event(event, value)
+
+
+def joined(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def places(prefix: str, numbers: Mapping[str, int]) -> tuple[int, ...]:
+    """The numbers of the things that a path goes through."""
+    found: list[int] = []
+    parts = prefix.split(".")
+    for n in range(1, len(parts) + 1):
+        path = ".".join(parts[:n])
+        if parts[n - 1] == "item" and path in numbers:
+            found.append(numbers[path])
+    return tuple(found)
+
+
+def items(file: BinaryIO, path: str) -> Iterator[Any]:
+    """What the lists of this path hold, one after the other; of an empty path, of the list that the
+    file is. Raises: InvalidImport."""
+    file.seek(0)
+    try:
+        yield from ijson.items(file, joined(path, "item"), use_float=True, buf_size=BLOCK)
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        raise broken(error, path, file) from error
+
+
+def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:
+    words = " ".join(str(error).split())[:200]
+    place = last.replace(".item", "[]").replace("item", "[]") or "its beginning"
+    return InvalidImport(
+        f"The file is no JSON any more after {place}, within its first {file.tell():,} bytes:"
+        f" {words}",
+        place=place,
+    )
+
+
+def whole_object(file: BinaryIO, most: int) -> Any:
+    """What a short file says. Raises: InvalidImport."""
+    file.seek(0)
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise InvalidImport(f"The file is one JSON object of more than {most:,} bytes.")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise broken(error, "", file) from error

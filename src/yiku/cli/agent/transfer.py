@@ -1,0 +1,123 @@
+"""`yiku agent export` and `yiku agent import`: agents as files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from yiku.cli import output
+from yiku.cli.agent.named import named_agent
+from yiku.cli.change import counted
+from yiku.cli.export import whole_file
+from yiku.cli.options import Asked, Command, NewFile
+from yiku.cli.programs import tell_rest
+from yiku.cli.progress import Bar
+from yiku.cli.running import with_memory
+from yiku.client.memory import MemoryClient
+from yiku.server.wire_transfer import ImportOut
+
+
+@click.command("export", cls=Command)
+@click.argument("named", metavar="AGENT")
+@click.option("-o", "--output", "target", type=NewFile(), help="A file. Default: stdout.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--no-messages", is_flag=True, help="The agent without its conversation.")
+@click.option("--legacy", is_flag=True, help="The older form, without archives.")
+@click.pass_obj
+def export_agent(
+    asked: Asked, named: str, target: Path | None, force: bool, no_messages: bool, legacy: bool
+) -> None:
+    """Write an agent with all it has to a file, for `yiku agent import` here or elsewhere.
+
+    The values of its secrets are not in it.
+    """
+
+    async def work(memory: MemoryClient, write: Callable[[bytes], Any]) -> str:
+        one = await named_agent(memory.agents, named)
+        pieces = memory.transfer.export_agent(one.id, scrub_messages=no_messages, legacy=legacy)
+        async for piece in pieces:
+            write(piece)
+        return one.name
+
+    if target is None:
+        stdout = sys.stdout.buffer
+        with_memory(asked, lambda memory: work(memory, stdout.write))
+        stdout.flush()
+        return
+    with whole_file(target, replace=force) as file:
+        name = with_memory(asked, lambda memory: work(memory, file.buffer.write))
+        size = file.buffer.tell()
+    if asked.as_json:
+        output.print_json({"agent": name, "path": str(target), "bytes": size})
+    else:
+        words = f"{output.visible(name)}  {size:,} bytes  {target}"
+        click.echo(f"{click.style('exported', fg='green')}  {words}")
+
+
+@click.command("import", cls=Command)
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", help="What the agent is called here.")
+@click.option("--model", metavar="HANDLE", help="PROVIDER/MODEL, in place of the file's.")
+@click.option("--no-messages", is_flag=True, help="The agents without their conversations.")
+@click.option("--keep-tools", is_flag=True, help="Tools that are here keep their source.")
+@click.option("--again", is_flag=True, help="New agents, even if it was imported before.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, store nothing.")
+@click.pass_obj
+def import_agents(
+    asked: Asked,
+    source: Path,
+    name: str | None,
+    model: str | None,
+    no_messages: bool,
+    keep_tools: bool,
+    again: bool,
+    dry_run: bool,
+) -> None:
+    """Make the agents of the file SOURCE: of `yiku agent export`, or of the retired server (.af).
+
+    The file is checked whole before anything is stored. Interrupted, a second run of the same goes
+    on where the first one stood.
+    """
+    with source.open("rb") as file, Bar(f"importing {source.name}", asked, unit="messages") as bar:
+        done = with_memory(
+            asked,
+            lambda memory: memory.transfer.import_agents(
+                file,
+                dry_run=dry_run,
+                again=again,
+                name=name,
+                model=model,
+                without_messages=no_messages,
+                keep_tools=keep_tools,
+                watch=bar.update,
+            ),
+        )
+    if asked.as_json:
+        output.print_model(done)
+        return
+    show(source, done)
+
+
+def show(source: Path, done: ImportOut) -> None:
+    state = "would import" if done.dry_run else "imported"
+    if done.repeated:
+        state = "imported before"
+    names = ", ".join(output.visible(one) for one in done.agents)
+    ids = " ".join(done.agent_ids)
+    click.echo(f"{click.style(state, fg='green')}  {source.name}: {names}  {ids}".rstrip())
+    parts = [
+        counted(done.messages, "message"),
+        counted(done.blocks, "block"),
+        counted(done.tools, "tool"),
+        counted(done.archives, "archive"),
+        counted(done.passages, "passage"),
+    ]
+    output.note(", ".join(part for part in parts if not part.startswith("0 ")) or "empty")
+    if done.repeated:
+        output.note("--again makes new agents of it")
+        return
+    tell_rest(done)

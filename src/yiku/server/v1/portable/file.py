@@ -1,0 +1,327 @@
+"""An agent file as a source of agents: the retired server's and ours, both of its forms."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, BinaryIO, cast
+
+from yiku.agents.transfer.carried import (
+    Carried,
+    CarriedAgent,
+    CarriedMessage,
+    CarriedSummary,
+    CarriedThread,
+    CarriedTool,
+)
+from yiku.agents.transfer.long_json import Skeleton, items, skeleton
+from yiku.agents.transfer.unquote import first_byte, unquoted
+from yiku.core.block import BlockContent
+from yiku.core.errors import InvalidImport
+from yiku.core.memory import Draft
+from yiku.server.v1.portable import agents, legacy, messages, passages
+from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed
+
+MESSAGES = "agents.item.messages"
+THREADS = "agents.item.conversations"
+THREAD_MESSAGES = f"{THREADS}.item.messages"
+PASSAGES = "archives.item.passages"
+OLD_MESSAGES = "messages"
+LONG = (MESSAGES, THREAD_MESSAGES, PASSAGES, OLD_MESSAGES)
+TOO_MANY = 1_000
+"""Agents of one file."""
+NUL = b"\\u0000"
+
+
+class AgentFile:
+    """A file on disk or in memory that can be read again and again. Close it at the end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._given = file
+        self._file: BinaryIO | None = None
+        self._carried: Carried | None = None
+        self._old = False
+        self._has_nul = False
+        self._speaks: list[bool] = []
+        self.mark = digest(file)
+
+    def close(self) -> None:
+        """The copy that reading a string needs; what was given stays open."""
+        if self._file is not None and self._file is not self._given:
+            self._file.close()
+
+    @property
+    def file(self) -> BinaryIO:
+        if self._file is None:
+            self._file = opened(self._given)
+        return self._file
+
+    def whole(self) -> Carried:
+        """As `Source.whole`; a second time it is at hand."""
+        if self._carried is not None:
+            return self._carried
+        self.file.seek(0)
+        self._has_nul = holds(self.file, NUL)
+        self.file.seek(0)
+        found = skeleton(self.file, LONG)
+        self._old = "agents" not in found.value
+        value = legacy.as_new(found.value) if self._old else found.value
+        carried = carried_of(cleaned(value) if self._has_nul else value, found, old=self._old)
+        self._speaks = [
+            one.given.get("kind", "").value in messages.NATIVE for one in carried.agents
+        ]
+        self._carried = carried
+        for _ in self.messages():
+            pass
+        for _ in self.passages():
+            pass
+        return carried
+
+    def messages(self) -> Iterator[tuple[int, int, CarriedMessage]]:
+        """Raises: InvalidImport."""
+        carried = self._carried or self.whole()
+        own = [(a, 0, one.threads[0].count) for a, one in enumerate(carried.agents)]
+        yield from self._messages(OLD_MESSAGES if self._old else MESSAGES, own)
+        others = [
+            (a, t, thread.count)
+            for a, one in enumerate(carried.agents)
+            for t, thread in enumerate(one.threads)
+            if t > 0
+        ]
+        if others:
+            yield from self._messages(THREAD_MESSAGES, others)
+
+    def _messages(
+        self, path: str, counts: Sequence[tuple[int, int, int]]
+    ) -> Iterator[tuple[int, int, CarriedMessage]]:
+        found = items(self.file, path)
+        for agent, thread, count in counts:
+            for n in range(count):
+                where = f"agents[{agent}].messages[{n}]"
+                value = as_object(next(found, None), where)
+                value = cast("Json", cleaned(value)) if self._has_nul else value
+                try:
+                    one = messages.of_file(value, speaks=self._speaks[agent])
+                except InvalidImport as error:
+                    raise InvalidImport(f"{where}: {error.message}", place=where) from error
+                if self._old or not one.key:
+                    one = replace(one, key=f"message-{n}")
+                yield agent, thread, one
+
+    def passages(self) -> Iterator[tuple[str, Draft]]:
+        """Raises: InvalidImport."""
+        carried = self._carried or self.whole()
+        if not carried.passages:
+            return
+        found = items(self.file, PASSAGES)
+        for place, (key, archive) in enumerate(carried.archives.items()):
+            for n in range(archive.count):
+                where = f"archives[{place}].passages[{n}]"
+                value = as_object(next(found, None), where)
+                yield key, passages.of_file(cleaned(value) if self._has_nul else value, where)
+
+
+def digest(file: BinaryIO) -> str:
+    file.seek(0)
+    found = sha256()
+    while block := file.read(1 << 20):
+        found.update(block)
+    return found.hexdigest()[:40]
+
+
+def opened(file: BinaryIO) -> BinaryIO:
+    """The file, or where it is one JSON string, what that holds. Raises: InvalidImport."""
+    file.seek(0)
+    first = first_byte(file)
+    if first == b"{":
+        return file
+    if first != b'"':
+        begins = f"begins with {first.decode('latin-1')!r}" if first else "is empty"
+        raise InvalidImport(
+            f"An agent file is a JSON object with `agents`; this one {begins}. Conversations of"
+            " other programs are taken by `yiku import --from`."
+        )
+    inner = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 # closed by `close`
+    try:
+        for piece in unquoted(file):
+            inner.write(piece.encode("utf-8", "replace"))
+        inner.seek(0)
+        if first_byte(inner) != b"{":
+            raise InvalidImport("The file is a JSON string, and there is no agent file in it.")
+    except BaseException:
+        inner.close()
+        raise
+    return inner
+
+
+def holds(file: BinaryIO, sought: bytes) -> bool:
+    tail = b""
+    while block := file.read(1 << 20):
+        if sought in tail + block:
+            return True
+        tail = block[-len(sought) :]
+    return False
+
+
+def cleaned(value: Any) -> Any:
+    """Without NUL characters, which no database keeps."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [cleaned(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {str(cleaned(k)): cleaned(one) for k, one in cast("Json", value).items()}
+    return value
+
+
+KNOWN = frozenset(
+    {"agents", "blocks", "tools", "archives", "metadata", "created_at", "yiku"}
+)  # fmt: skip
+TOLD: Mapping[str, str] = {
+    "groups": "groups of agents",
+    "sources": "folders",
+    "files": "files",
+    "mcp_servers": "MCP servers: add them with `yiku mcp add`",
+    "skills": "skills: they are folders of the program that talks with the agent",
+}
+"""Lists of the file that aren't taken."""
+
+
+def carried_of(value: Json, found: Skeleton, *, old: bool) -> Carried:
+    """Raises: InvalidImport."""
+    notes = Notes()
+    listed = list_of(value, "agents")
+    if not listed:
+        raise InvalidImport("The file has no agents: `agents` is an empty list.")
+    if len(listed) > TOO_MANY:
+        raise InvalidImport(f"The file has {len(listed):,} agents; {TOO_MANY:,} are allowed.")
+    blocks: dict[str, BlockContent] = keyed(list_of(value, "blocks"), "blocks", agents.block_of)
+    tools: dict[str, CarriedTool] = keyed(
+        list_of(value, "tools"), "tools", lambda one, place: agents.tool_of(one, place, notes)
+    )
+    archives = keyed(list_of(value, "archives"), "archives", agents.archive_of)
+    archives = {
+        key: replace(one, count=found.counts.get((PASSAGES, (n,)), 0))
+        for n, (key, one) in enumerate(archives.items())
+    }
+    made: list[CarriedAgent] = []
+    for n, one in enumerate(listed):
+        fields, place = as_object(one, f"agents[{n}]"), f"agents[{n}]"
+        inline(fields, place, blocks, tools)
+        made.append(agent_of(fields, n, (blocks, tools, archives), found, notes, old=old))
+    if len({one.key for one in made}) < len(made):
+        raise InvalidImport("Two agents of the file have the same `id`.")
+    for name, words in TOLD.items():
+        if there := list_of(value, name):
+            notes.say(f"The file's {len(there)} {words} aren't taken.")
+    return Carried(
+        agents=tuple(made), blocks=blocks, tools=tools, archives=archives, notes=tuple(notes.said)
+    )
+
+
+def list_of(value: Mapping[str, Any], name: str) -> list[Any]:
+    """Raises: InvalidImport."""
+    found = value.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise InvalidImport(f"`{name}` is a list, not {type(found).__name__}", place=name)
+    return cast("list[Any]", found)
+
+
+def inline(
+    fields: Json, place: str, blocks: dict[str, BlockContent], tools: dict[str, CarriedTool]
+) -> None:
+    """Blocks and tools that stand in the agent itself come beside the file's others."""
+    for n, one in enumerate(list_of(fields, "memory_blocks")):
+        key = f"{place}.memory_blocks[{n}]"
+        blocks[key] = agents.block_of(one, key)
+        fields["block_ids"] = [*list_of(fields, "block_ids"), key]
+    for n, one in enumerate(list_of(fields, "tools")):
+        if isinstance(one, str):
+            key = f"{place}.tools[{n}]"
+            tools[key] = CarriedTool(name=one)
+            fields["tool_ids"] = [*list_of(fields, "tool_ids"), key]
+
+
+def agent_of(
+    fields: Json,
+    n: int,
+    there: tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]],
+    found: Skeleton,
+    notes: Notes,
+    *,
+    old: bool,
+) -> CarriedAgent:
+    """Raises: InvalidImport."""
+    place = f"agents[{n}]"
+    kinds = ("block_ids", "tool_ids", "archive_ids")
+    keys = [named(fields, kind, place, known) for kind, known in zip(kinds, there, strict=True)]
+    count = found.counts.get((OLD_MESSAGES, ()) if old else (MESSAGES, (n,)), 0)
+    own = CarriedThread(
+        in_context=in_context(fields, place, count),
+        count=count,
+        summary=summary_of(fields.get("summary"), place),
+    )
+    threads = [own]
+    if list_of(fields, "conversations"):
+        notes.say(f"{place}: the file's conversations beside the agent's own aren't taken.")
+    return CarriedAgent(
+        key=str(fields.get("id") or f"agent-{n}"),
+        given=agents.agent_fields(fields, place, notes),
+        block_keys=keys[0],
+        tool_keys=keys[1],
+        archive_keys=keys[2],
+        threads=tuple(threads),
+    )
+
+
+def named(fields: Json, kind: str, place: str, known: Mapping[str, Any]) -> tuple[str, ...]:
+    """The things of the file that an agent has. Raises: InvalidImport where one isn't there."""
+    wanted = [str(one) for one in list_of(fields, kind)]
+    for n, one in enumerate(wanted):
+        if one not in known:
+            what = kind.removesuffix("_ids")
+            raise InvalidImport(
+                f"{place}.{kind}[{n}]: the file has no {what} {one!r}", place=f"{place}.{kind}[{n}]"
+            )
+    return tuple(dict.fromkeys(wanted))
+
+
+def in_context(fields: Json, place: str, count: int) -> frozenset[str] | None:
+    """Keys of the messages the model sees; None: the file doesn't say. Raises: InvalidImport."""
+    if "in_context_message_indices" in fields:
+        found = list_of(fields, "in_context_message_indices")
+        for one in found:
+            if not isinstance(one, int) or not 0 <= one < count:
+                raise InvalidImport(
+                    f"{place}.in_context_message_indices: {one!r:.40} is no message; there are"
+                    f" {count:,}"
+                )
+        return frozenset(f"message-{one}" for one in found)
+    if fields.get("in_context_message_ids") is None:
+        return None
+    return frozenset(str(one) for one in list_of(fields, "in_context_message_ids"))
+
+
+def summary_of(value: Any, place: str) -> CarriedSummary | None:
+    """Raises: InvalidImport."""
+    if value is None:
+        return None
+    said = as_object(value, f"{place}.summary")
+    try:
+        created = messages.moment(said["created_at"])
+        if created is None:
+            raise KeyError("created_at")
+        return CarriedSummary(
+            text=str(said["text"]),
+            first_key=str(said["first_message_id"]),
+            last_key=str(said["last_message_id"]),
+            count=int(said["count"]),
+            created_at=created,
+            model=said.get("model"),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise InvalidImport(f"{place}.summary: it needs {error}", place=place) from error

@@ -1,0 +1,228 @@
+"""Imports below and at our own door: chats and memories of other programs, progress, going on."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import httpx
+import pytest
+
+from yiku.app import App
+from yiku.client.agents import AgentClient
+from yiku.client.transfer import TransferClient
+from yiku.core.errors import AgentNotFound, InvalidImport
+from yiku.core.ids import AgentId
+from yiku.core.message import MessageFilter, MessagePage
+from yiku.core.tenant import LOCAL_ACTOR
+from yiku.memory import recall
+from yiku.store import agents, messages, passages
+
+FIRST, LAST = 1_714_000_000.5, 1_714_000_400.0
+
+
+def node(
+    name: str, parent: str | None, role: str | None = None, *said: Any, **more: Any
+) -> dict[str, Any]:
+    children = more.pop("children", [])
+    message = None
+    if role is not None:
+        content = more.pop("content", {"content_type": "text", "parts": [*said]})
+        message = {"id": f"m-{name}", "author": {"role": role}, "content": content, **more}
+    return {"id": name, "parent": parent, "children": children, "message": message}
+
+
+def chatgpt_chat(number: int = 1) -> dict[str, Any]:
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "x"}
+    nodes = [
+        node("root", None, children=["a"]),
+        node("s", "root", "system", "hidden"),
+        node("a", "s", "user", "小明喜欢喝什么茶？", picture, create_time=FIRST),
+        node("old", "a", "assistant", "红茶。"),
+        node("t", "a", "assistant", "search()", recipient="browser"),
+        node("r", "t", "tool", "found"),
+        node("b", "r", "assistant", "他喜欢乌龙茶。", create_time=LAST,
+             metadata={"model_slug": "gpt-4o"}),
+    ]  # fmt: skip
+    mapping = {one["id"]: one for one in nodes}
+    for one in mapping.values():
+        if one["message"]:
+            one["message"]["id"] += f"-{number}"
+    return {
+        "id": f"chat-{number}",
+        "title": "茶",
+        "create_time": FIRST,
+        "mapping": mapping,
+        "current_node": "b",
+    }
+
+
+CLAUDE = {
+    "uuid": "c-1",
+    "name": "Keys",
+    "created_at": "2026-01-02T03:04:05Z",
+    "chat_messages": [
+        {"uuid": "h1", "sender": "human", "text": "", "created_at": "2026-01-02T03:04:06Z",
+         "content": [{"type": "text", "text": "Rotate the deploy key."}],
+         "attachments": [{"file_name": "a.txt", "extracted_content": "key-7"}]},
+        {"uuid": "h1b", "sender": "human", "text": "Left.", "parent_message_uuid": "none"},
+        {"uuid": "a1", "sender": "assistant", "text": "Done.", "parent_message_uuid": "h1",
+         "content": [{"type": "tool_use", "name": "x"}], "created_at": "2026-01-02T03:05:00Z"},
+    ],
+}  # fmt: skip
+MEM0 = {
+    "results": [
+        {"id": "m1", "memory": "小明对花生过敏", "user_id": "xm", "categories": ["health"],
+         "created_at": "2025-05-01T08:00:00-07:00", "updated_at": None, "metadata": {"k": 1}},
+        {"id": "m2", "memory": "Arjun prefers morning meetings", "created_at": "2025-06-01"},
+        {"id": "m3", "memory": "gone", "is_deleted": True},
+    ]
+}  # fmt: skip
+
+
+def file_of(value: Any) -> io.BytesIO:
+    return io.BytesIO(json.dumps(value, ensure_ascii=False).encode())
+
+
+def zipped(**files: Any) -> io.BytesIO:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, value in files.items():
+            archive.writestr(f"export/{name}.json", json.dumps(value))
+    return made
+
+
+@pytest.fixture
+def transfer(reached: httpx.AsyncClient) -> TransferClient:
+    return TransferClient(reached)
+
+
+@pytest.fixture
+async def ann(reached: httpx.AsyncClient) -> str:
+    return (await AgentClient(reached).create("ann")).id
+
+
+async def said(app: App, agent_id: str) -> list[tuple[str, str, str]]:
+    wanted = MessageFilter(agent_id=AgentId(agent_id), all_conversations=True)
+    part = MessagePage(limit=1000, newest_first=False)
+    found = await app.database.read(LOCAL_ACTOR, lambda tx: messages.page(tx, wanted, part))
+    return [
+        (one.role.value, one.text, one.created_at.isoformat())
+        for one in found
+        if one.role.value != "system"
+    ]
+
+
+async def test_a_chatgpt_export_is_found_by_recall_once(
+    talking: App, transfer: TransferClient, ann: str
+) -> None:
+    seen: list[tuple[int, int]] = []
+    would = await transfer.import_into(ann, "chatgpt", file_of([chatgpt_chat()]), dry_run=True)
+    assert await said(talking, ann) == []
+    file = zipped(**{"conversations-000": [chatgpt_chat()], "user": {"id": 1}})
+    done = await transfer.import_into(
+        ann, "chatgpt", file, watch=lambda done, of: seen.append((done, of))
+    )
+    assert would.model_copy(update={"dry_run": False}) == done
+    assert (done.new_conversations, done.new_messages, done.messages) == (1, 2, 2)
+    assert done.left_out == {
+        "calls of tools": 1,
+        "messages of branches that were left": 1,
+        "pictures and sound": 1,
+        "what tools returned": 1,
+    }
+    assert seen[-1] == (2, 2)
+    assert await said(talking, ann) == [
+        ("user", "小明喜欢喝什么茶？", "2024-04-24T23:06:40.500000+00:00"),
+        ("assistant", "他喜欢乌龙茶。", "2024-04-24T23:13:20+00:00"),
+    ]
+    newer = [chatgpt_chat(), chatgpt_chat(2)]
+    again = await transfer.import_into(ann, "chatgpt", file_of(newer))
+    assert (again.new_conversations, again.new_messages, again.messages) == (1, 2, 4)
+    assert len(await said(talking, ann)) == 4
+    hits = await recall.search(talking.memory, LOCAL_ACTOR, AgentId(ann), "乌龙茶", limit=1)
+    assert hits[0].message.text == "他喜欢乌龙茶。"
+    assert hits[0].message.model == "openai/gpt-4o"
+
+
+async def test_claudes_and_mem0s_exports_are_taken(
+    talking: App, transfer: TransferClient, ann: str
+) -> None:
+    memories = {"account_uuid": "u", "conversations_memory": "Likes tea.\n\nLives in Shanghai."}
+    done = await transfer.import_into(
+        ann, "claude", zipped(conversations=[CLAUDE], memories=[memories])
+    )
+    assert (done.new_messages, done.new_passages) == (2, 2)
+    assert [text for _, text, _ in await said(talking, ann)] == [
+        "Rotate the deploy key.\n\n[a.txt]\nkey-7",
+        "Done.",
+    ]
+    for new in (2, 0):
+        done = await transfer.import_into(ann, "mem0", file_of(MEM0))
+        assert (done.passages, done.new_passages, done.repeated) == (2, new, new == 0)
+    [home] = await talking.database.read(
+        LOCAL_ACTOR, lambda tx: agents.archives_of(tx, AgentId(ann))
+    )
+    kept = await talking.database.read(
+        LOCAL_ACTOR, lambda tx: passages.page(tx, home, after=0, limit=10)
+    )
+    one = kept[2]
+    assert (one.text, one.language, one.tags) == ("小明对花生过敏", "zh", ("health",))
+    assert one.at.isoformat() == "2025-05-01T15:00:00+00:00"
+    assert one.metadata == {"k": 1, "user_id": "xm", "source": "mem0"}
+    assert len(kept) == 4
+
+
+async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
+    talking: App, transfer: TransferClient, ann: str
+) -> None:
+    circle = {"a": node("a", "b", "user", "x"), "b": node("b", "a", "user", "y")}
+    for source, file, words in (
+        ("chatgpt", io.BytesIO(b""), "is empty"),
+        ("chatgpt", io.BytesIO(b'[{"id": "x", "mapping"'), "no JSON any more"),
+        ("chatgpt", file_of([chatgpt_chat(), {"id": "y"}]), "[1].mapping: an object"),
+        ("chatgpt", file_of([{"id": "x", "current_node": "a", "mapping": circle}]), "ancestor"),
+        ("claude", file_of([{"uuid": 3}]), "[0]: a conversation of Claude's"),
+        ("claude", zipped(users=[]), "holds no export of claude"),
+        ("mem0", file_of([{"id": 1, "note": "x"}]), "[0]: a memory of mem0 has its text"),
+    ):
+        with pytest.raises(InvalidImport, match=words.replace("[", r"\[")):
+            await transfer.import_into(ann, source, file)  # type: ignore[arg-type] # of the table
+    with pytest.raises(AgentNotFound):
+        await transfer.import_into("agent-x", "mem0", file_of(MEM0))
+    assert await said(talking, ann) == []
+
+
+async def test_an_agent_file_is_imported_once_and_gone_on_with(
+    talking: App, transfer: TransferClient
+) -> None:
+    talk = [{"id": f"message-{n}", "role": "user", "content": f"number {n}"} for n in range(600)]
+    agent = {"id": "agent-0", "name": "long", "messages": talk, "in_context_message_ids": []}
+    file = {"agents": [agent]}
+    would = await transfer.import_agents(file_of(file), dry_run=True)
+    assert (would.agents, would.messages, would.agent_ids) == (["long"], 600, [])
+
+    def stop(done: int, _: int) -> None:
+        if done >= 250:
+            raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        await transfer.import_agents(file_of(file), watch=stop)
+    begun = len(await all_messages(talking))
+    assert begun > 0
+    seen: list[int] = []
+    done = await transfer.import_agents(file_of(file), watch=lambda n, _: seen.append(n))
+    assert seen[-1] == 600
+    texts = await all_messages(talking)
+    assert texts == [f"number {n}" for n in range(600)]
+    again = await transfer.import_agents(file_of(file))
+    assert (again.repeated, again.agent_ids) == (True, done.agent_ids)
+    other = await transfer.import_agents(file_of(file), again=True, name="other")
+    assert other.agent_ids != done.agent_ids
+
+
+async def all_messages(app: App) -> list[str]:
+    wanted = MessageFilter(all_conversations=True)
+    part = MessagePage(limit=5_000, newest_first=False)
+    found = await app.database.read(LOCAL_ACTOR, lambda tx: messages.page(tx, wanted, part))
+    return [one.text for one in found if one.role.value == "user"]

@@ -1,0 +1,45 @@
+"""MCP servers through the command line, as an installed program."""
+
+import sys
+
+import pytest
+
+from tests.e2e.conftest import Cli
+from tests.fixtures.mcp import PROGRAM
+
+COMMAND = (sys.executable, PROGRAM, "stdio")
+
+
+def test_a_program_is_added_called_and_removed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = cli("mcp", "add", "ours", "--", *COMMAND, code=1)
+    assert "YIKU_MCP_STDIO=true" in refused.err
+    monkeypatch.setenv("YIKU_MCP_STDIO", "true")
+    added = cli("mcp", "add", "ours", "--env", "TEAM=tea", "--json", "--", *COMMAND).json
+    assert added["problem"] is None
+    assert "echo" in added["tools"]
+    assert "ours" in cli("mcp", "list").out
+    [told] = [one for one in cli("mcp", "tools", "ours", "--json").json["tools"] if
+              one["name"] == "echo"]  # fmt: skip
+    assert told["parameters"]["required"] == ["text"]
+    assert "answers" in cli("mcp", "test", "ours").out
+    assert "nothing has changed" in cli("mcp", "refresh", "ours").out
+
+    ran = cli("mcp", "run", "ours", "variable", "--args", '{"text": "TEAM"}')
+    assert ran.out.strip() == "tea"
+    assert "no such luck" in cli("mcp", "run", "ours", "fail", code=1).err
+    assert "memory is full" in cli("mcp", "run", "ours", "die", code=5).err
+    assert "it has echo" in cli("mcp", "run", "ours", "sing", code=3).err
+    assert cli("mcp", "remove", "ours", "--json").json["removed"] == added["id"]
+    assert cli("mcp", "list", "--json").json["servers"] == []
+
+
+def test_an_address_where_nobody_is_is_added_with_the_problem(cli: Cli) -> None:
+    made = cli(
+        "mcp", "add", "nobody", "--server", "http://127.0.0.1:9/mcp?key=qu3ry", "--token", "t0ken",
+        "--json", code=1,
+    ).json  # fmt: skip
+    assert made["where"] == "http://127.0.0.1:9/mcp"
+    assert "can't be reached" in made["problem"]
+    cli("mcp", "test", "nobody", code=5)
+    cli("mcp", "add", "nobody", "--server", "http://127.0.0.1:9/", code=4)
+    cli("mcp", "add", "both", "--server", "http://127.0.0.1:9/", "--", "true", code=2)

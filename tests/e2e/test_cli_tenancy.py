@@ -1,0 +1,48 @@
+"""Organizations, users, keys, limits and the audit log on the command line: on this machine's
+database, and on a server."""
+
+import pytest
+
+from tests.e2e.conftest import Cli
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> None:
+    env: dict[str, str] = {}
+    if there:
+        boss = cli("key", "create", "boss", "--scope", "admin").out.strip()
+        env = {"YIKU_URL": cli.serve(YIKU_REQUIRE_KEY="always")[0], "YIKU_API_KEY": boss}
+    org = cli("org", "add", "Tea house", "--json", **env).json["id"]
+    cli("org", "add", "Tea house", code=4, **env)
+    user = cli("user", "add", "ann", "--org", org, "--json", **env).json["id"]
+    key = cli("key", "create", "laptop", "--user-name", "ann", "--org", org, "--json", **env).json
+    assert key["user_id"] == user
+    project = cli("project", "add", "Green Tea", "--org", org, "--json", **env).json
+    assert project["slug"] == "green-tea"
+    assert "agents: 3, used 0" in cli("quota", "set", "agents", "3", "--org", org, **env).out
+    shown = cli("quota", "show", "--org", org, "--json", **env).json["quotas"]
+    assert (shown[0]["resource"], shown[0]["most"]) == ("agents", 3)
+    cli("user", "disable", user, "--org", org, **env)
+    cli("key", "revoke", key["id"], "--org", org, **env)
+    assert "revoked" in cli("key", "list", "--org", org, **env).out
+    cli("project", "delete", project["id"], "--org", org, **env)
+
+    events = cli("audit", "--org", org, "--json", **env).json["events"]
+    assert [one["action"] for one in events] == [
+        "project.delete",
+        "key.revoke",
+        "user.disable",
+        "quota.set",
+        "project.create",
+        "key.create",
+        "user.create",
+        "organization.create",
+    ]
+    assert {one["key_id"] is None for one in events} == {not there}
+    told = cli("audit", "--org", org, "--action", "key", "--limit", "1", **env)
+    assert "key.revoke" in told.out
+    assert "key.create" not in told.out
+    assert f"--before {events[1]['id']}" in told.err
+    for command in ("org", "user", "project"):
+        where = () if command == "org" else ("--org", org)
+        assert "id" in cli(command, "list", *where, **env).out

@@ -1,0 +1,336 @@
+"""MCP servers: real ones, ours and others', that answer, hang, die, and say too much."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.mcp import CLOCK, everything, process, program, serving_tools
+from yiku.core.errors import McpUnavailable, NotAllowed, SecretUnreadable, ToolNotFound
+from yiku.core.mcp import Answered, Connection, McpServer, Remote, Stdio, Transport
+from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION, Scope
+from yiku.core.tool import Tool
+from yiku.store import tools
+from yiku.store.database import open_database
+from yiku.store.vault import Vault
+from yiku.tools.mcp.connect import Limits
+from yiku.tools.mcp.pool import Pool
+from yiku.tools.mcp.servers import McpServers
+
+QUICK = Limits(timeout_s=30, max_bytes=200_000)
+
+
+@asynccontextmanager
+async def opened(
+    url: str, home: Path, limits: Limits = QUICK, *, stdio: bool = True, key: str | None = None
+) -> AsyncIterator[McpServers]:
+    database = await open_database(url, busy_timeout_s=10, auto_migrate=True)
+    pool = Pool(limits)
+    yield McpServers(database, Vault(key, home / "secret.key"), pool, stdio)
+    await pool.close()
+    await database.close()
+
+
+@pytest.fixture
+async def servers(sqlite_with_tables: str, tmp_path: Path) -> AsyncIterator[McpServers]:
+    async with opened(sqlite_with_tables, tmp_path) as found:
+        yield found
+
+
+async def added(servers: McpServers, connection: Connection, name: str = "one") -> McpServer:
+    made = await servers.create(LOCAL_ACTOR, name, connection)
+    assert made.problem is None
+    assert made.synced_at is not None
+    return made
+
+
+async def by_name(servers: McpServers, server: McpServer) -> dict[str, Tool]:
+    found = await servers.tools(LOCAL_ACTOR, server.id)
+    return {one.tool.name: one.tool for one in found}
+
+
+async def call(servers: McpServers, server: McpServer, name: str, **arguments: Any) -> Answered:
+    tool = (await by_name(servers, server))[name]
+    return await servers.run(LOCAL_ACTOR, server.id, tool.id, arguments)
+
+
+async def test_servers_from_the_registries_lend_their_tools(servers: McpServers) -> None:
+    clock = await added(servers, CLOCK, "clock")
+    asked = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Shanghai"}
+    assert "T20:00" in (await call(servers, clock, "convert_time", **asked)).text
+    wrong = await call(servers, clock, "get_current_time", timezone="Mars/Olympus")
+    assert not wrong.ok
+    assert "Mars/Olympus" in wrong.text
+
+    every = await added(servers, everything(), "everything")
+    there = await by_name(servers, every)
+    assert {"echo", "get-sum"} <= there.keys()
+    assert "茶" in (await call(servers, every, "echo", message="茶")).text
+    assert "5" in (await call(servers, every, "get-sum", a=2, b=3)).text
+    picture = await call(servers, every, "get-tiny-image")
+    assert "[image: image/png," in picture.text
+    linked = await call(servers, every, "get-structured-content", location="New York")
+    assert linked.ok
+
+
+@pytest.mark.parametrize("kind", ["sse", "http"])
+async def test_a_server_at_an_address_is_sent_its_token(servers: McpServers, kind: str) -> None:
+    async with serving_tools(kind) as address:
+        secret = replace(address, auth_token="{{ TOKEN | t0p }}", headers={"X-Team": "tea"})
+        server = await added(servers, secret)
+        assert (await call(servers, server, "echo", text="茶")).text == "茶"
+        assert (await call(servers, server, "header", text="x-team")).text == "tea"
+        token = await call(servers, server, "header", text="authorization")
+        assert token.text == "Bearer t0p"
+        one = (await by_name(servers, server))["header"]
+        of_agent = await servers.call(
+            LOCAL_ACTOR, one, {"text": "authorization"}, {"TOKEN": "Basic of-the-agent"}
+        )
+        assert of_agent.text == "Basic of-the-agent"
+        await servers.pool.close()
+
+
+async def test_a_program_sees_its_variables_and_no_secret_of_ours(
+    servers: McpServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YIKU_SECRET_KEY", "k" * 32)
+    server = await added(servers, program(TEAM="tea"))
+    assert (await call(servers, server, "variable", text="TEAM")).text == "tea"
+    assert (await call(servers, server, "variable", text="YIKU_SECRET_KEY")).text == "none"
+
+
+async def test_one_session_serves_many_calls(servers: McpServers) -> None:
+    server = await added(servers, program())
+    pids = await asyncio.gather(*(call(servers, server, "pid") for _ in range(8)))
+    assert len({one.text for one in pids}) == 1
+    pid = int(pids[0].text)
+    await servers.pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_program_that_dies_is_told_of_and_started_again(servers: McpServers) -> None:
+    server = await added(servers, program())
+    first = int((await call(servers, server, "pid")).text)
+    with pytest.raises(McpUnavailable) as died:
+        await call(servers, server, "die")
+    assert "may or may not have taken effect" in died.value.message
+    assert "memory is full of 茶" in died.value.message
+    assert "可能已经生效" in died.value.told("zh")
+    second = int((await call(servers, server, "pid")).text)
+    assert second != first
+
+    os.kill(second, signal.SIGKILL)  # between two calls nothing is lost
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                third = int((await call(servers, server, "pid")).text)
+                break
+            except McpUnavailable:
+                continue
+    assert third not in (first, second)
+
+
+async def test_a_call_that_hangs_ends(sqlite_with_tables: str, tmp_path: Path) -> None:
+    async with opened(sqlite_with_tables, tmp_path) as servers:
+        server = await added(servers, program())
+    async with opened(sqlite_with_tables, tmp_path, Limits(timeout_s=6)) as servers:
+        await call(servers, server, "pid")
+        with pytest.raises(McpUnavailable) as late:
+            await call(servers, server, "hang")
+        assert "no answer within 6 s (YIKU_MCP_TIMEOUT_S)" in late.value.message
+        assert (await call(servers, server, "echo", text="back")).text == "back"
+
+
+@pytest.mark.parametrize("kind", ["stdio", "sse", "http"])
+async def test_an_answer_that_is_too_large_ends_the_call_alone(
+    servers: McpServers, kind: str
+) -> None:
+    async def tried(connection: Connection) -> None:
+        server = await added(servers, connection)
+        assert len((await call(servers, server, "big", count=150_000)).text) == 150_000
+        with pytest.raises(McpUnavailable) as large:
+            await call(servers, server, "big", count=2_000_000)
+        assert "YIKU_MCP_MAX_BYTES" in large.value.message
+        assert (await call(servers, server, "echo", text="on")).text == "on"
+
+    if kind == "stdio":
+        await tried(program())
+        return
+    async with serving_tools(kind) as address:
+        await tried(address)
+        await servers.pool.close()
+
+
+async def test_what_a_tool_says_of_itself_is_its_answer(servers: McpServers) -> None:
+    server = await added(servers, program())
+    assert await call(servers, server, "fail") == Answered(text="no such luck", ok=False)
+    assert (await call(servers, server, "picture")).text == "[image: image/png, 6 bytes]"
+
+
+async def test_a_server_that_is_not_there_is_kept_with_the_problem(
+    servers: McpServers, free_port: int
+) -> None:
+    nobody = Remote(transport=Transport.HTTP, url=f"http://127.0.0.1:{free_port}/mcp")
+    server = await servers.create(LOCAL_ACTOR, "nobody", nobody)
+    assert server.problem is not None
+    assert server.synced_at is None
+    with pytest.raises(McpUnavailable, match="'nobody' can't be reached"):
+        await servers.refresh(LOCAL_ACTOR, server.id)
+    missing = await servers.create(LOCAL_ACTOR, "missing", Stdio(command="no-such-program"))
+    assert "there is no command 'no-such-program'" in str(missing.problem)
+    leaving = await servers.create(
+        LOCAL_ACTOR, "leaving", Stdio(command="sh", args=("-c", "echo wrong key >&2; exit 1"))
+    )
+    assert "it wrote: wrong key" in str(leaving.problem)
+
+
+async def test_a_server_that_was_killed_is_found_again(servers: McpServers, free_port: int) -> None:
+    url = f"http://127.0.0.1:{free_port}/mcp"
+    with process(free_port):
+        server = await added(servers, Remote(transport=Transport.HTTP, url=url))
+        assert (await call(servers, server, "echo", text="a")).text == "a"
+    with pytest.raises(McpUnavailable):
+        await call(servers, server, "echo", text="b")
+    with process(free_port):
+        assert (await call(servers, server, "echo", text="c")).text == "c"
+
+
+def listed(*tools: dict[str, Any]) -> str:
+    return json.dumps([{"inputSchema": {"type": "object"}, **one} for one in tools])
+
+
+async def test_a_refresh_follows_the_servers_list(servers: McpServers, tmp_path: Path) -> None:
+    file = tmp_path / "tools.json"
+    file.write_text(listed({"name": "a", "description": "1"}, {"name": "b"}, {"name": "c"}))
+    server = await added(servers, program(MCP_TOOLS=str(file)))
+    before = await by_name(servers, server)
+    assert list(before) == ["a", "b", "c"]
+
+    file.write_text(listed({"name": "a", "description": "2"}, {"name": "b"}, {"name": "d"}))
+    synced = await servers.refresh(LOCAL_ACTOR, server.id)
+    assert (synced.added, synced.updated, synced.deleted) == (("d",), ("a",), ("c",))
+    after = await by_name(servers, server)
+    assert {name: one.id for name, one in after.items() if name in before} == {
+        "a": before["a"].id,
+        "b": before["b"].id,
+    }
+    assert (before["a"].description, after["a"].description) == ("1", "2")
+    again = await servers.refresh(LOCAL_ACTOR, server.id)
+    assert (again.added, again.updated, again.deleted) == ((), (), ())
+    with pytest.raises(ToolNotFound, match="refresh"):
+        await servers.call(LOCAL_ACTOR, before["c"], {})
+
+    file.write_text("[")
+    with pytest.raises(McpUnavailable):
+        await servers.refresh(LOCAL_ACTOR, server.id)
+    assert (await by_name(servers, server)).keys() == after.keys()
+    assert (await servers.get(LOCAL_ACTOR, server.id)).problem is not None
+
+
+async def test_names_that_are_taken_or_no_names_are_changed(
+    servers: McpServers, tmp_path: Path
+) -> None:
+    file = tmp_path / "tools.json"
+    file.write_text(listed({"name": "files/read.all"}, {"name": "search"}, {"name": "搜索"}))
+    one = await added(servers, program(MCP_TOOLS=str(file)), "one")
+    assert list(await by_name(servers, one)) == ["files_read_all", "search", "tool"]
+    other = await added(servers, program(MCP_TOOLS=str(file)), "the other")
+    assert list(await by_name(servers, other)) == [
+        "the_other_files_read_all",
+        "the_other_search",
+        "the_other_tool",
+    ]
+    await servers.delete(LOCAL_ACTOR, one.id)
+    there = await servers.database.read(
+        LOCAL_ACTOR, lambda tx: tools.by_name(tx, ["search", "the_other_search"])
+    )
+    assert list(there) == ["the_other_search"]
+
+
+async def test_a_schema_that_is_none_is_mended_and_told_of(
+    servers: McpServers, tmp_path: Path
+) -> None:
+    file = tmp_path / "tools.json"
+    broken = {"type": "object", "properties": {"n": {"type": "int"}}, "required": ["n", "m"]}
+    file.write_text(listed({"name": "a", "inputSchema": broken}))
+    server = await added(servers, program(MCP_TOOLS=str(file)))
+    [one] = await servers.tools(LOCAL_ACTOR, server.id)
+    assert one.tool.json_schema["parameters"] == {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+    }
+    assert [words.split(":")[0] for words in one.of.problems] == ["inputSchema.n", "inputSchema"]
+    assert one.tool.metadata["mcp"]["schema_problems"] == list(one.of.problems)
+
+
+async def test_programs_are_for_admins_where_they_are_allowed(
+    servers: McpServers, sqlite_with_tables: str, tmp_path: Path
+) -> None:
+    writer = replace(LOCAL_ACTOR, scope=Scope.WRITE)
+    with pytest.raises(NotAllowed, match="scope admin"):
+        await servers.create(writer, "x", program())
+    server = await added(servers, program(KEY="s3cret"))
+    for act in (
+        servers.update(writer, server.id, "y", Transport.STDIO, {}),
+        servers.update(writer, server.id, None, Transport.HTTP, {"url": "http://127.0.0.1:9/"}),
+        servers.delete(writer, server.id),
+    ):
+        with pytest.raises(NotAllowed, match="scope admin"):
+            await act
+    assert (await call(servers, server, "variable", text="KEY")).text == "s3cret"
+    shown = servers.shown(writer, server)
+    assert isinstance(shown, Stdio)
+    assert shown.env == {"KEY": ""}
+
+    async with opened(sqlite_with_tables, tmp_path, stdio=False) as careful:
+        with pytest.raises(NotAllowed, match="YIKU_MCP_STDIO=true"):
+            await careful.create(LOCAL_ACTOR, "x", program())
+        with pytest.raises(NotAllowed, match="YIKU_MCP_STDIO=true"):
+            await call(careful, server, "pid")
+
+
+async def test_secrets_are_not_in_the_database(
+    servers: McpServers, sqlite_with_tables: str, tmp_path: Path
+) -> None:
+    remote = Remote(
+        transport=Transport.HTTP,
+        url="http://user:pa55word@127.0.0.1:9/mcp?key=qu3ry",
+        auth_token="t0ken",
+        headers={"X-Key": "h3ader"},
+    )
+    server = await servers.create(LOCAL_ACTOR, "remote", remote)
+    assert servers.shown(LOCAL_ACTOR, server) == remote
+    reader = servers.shown(replace(LOCAL_ACTOR, scope=Scope.READ), server)
+    assert reader == Remote(
+        transport=Transport.HTTP,
+        url="http://127.0.0.1:9/mcp",
+        auth_token="",
+        headers={"X-Key": ""},
+    )
+    path = Path(sqlite_with_tables.removeprefix("sqlite:///"))
+    stored = b"".join(one.read_bytes() for one in path.parent.glob("yiku.db*") if one.is_file())
+    for secret in (b"pa55word", b"qu3ry", b"t0ken", b"h3ader"):
+        assert secret not in stored
+    assert b"remote" in stored
+    assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
+
+    async with opened(sqlite_with_tables, tmp_path, key="another key " * 3) as foreign:
+        assert foreign.shown(LOCAL_ACTOR, server) == reader
+        with pytest.raises(SecretUnreadable, match="another key than this server's"):
+            await foreign.refresh(LOCAL_ACTOR, server.id)
+        mended = await foreign.update(
+            LOCAL_ACTOR, server.id, None, Transport.HTTP, {"auth_token": "new"}
+        )
+        told = foreign.shown(LOCAL_ACTOR, mended)
+        assert isinstance(told, Remote)
+        assert told.auth_token == "new"
+    assert server.organization_id == LOCAL_ORGANIZATION
