@@ -281,6 +281,10 @@ async def test_a_model_of_ones_own_may_be_any_object_of_the_port(app: App) -> No
     step = await agent.step("The client signed the contract in Bergen")
     assert step.reply == "The client signed the contract in Bergen"
     assert [one.outcome for one in step.stored] == [Outcome.ADDED, Outcome.ADDED]
-    assert step.stored[0].passage.conversation == "c-1"
+    assert step.stored[0].passage.conversation == agent.conversation
+    again = EmbeddingMoEAgent(agent.memory, agent_id=agent.id, conversation="c-1")
+    went_on = await again.prepare_async("What did the client sign?")
+    assert "signed the contract in Bergen" in str(went_on.prompt.messages)
+    assert again.conversation == agent.conversation != agent.id
     with pytest.raises(errors.Invalid, match="conversation"):
         EmbeddingMoEAgent(agent.memory, conversation="c" * 65)

@@ -1,7 +1,7 @@
 """The command line as its users have it: a process of its own.
 
-Each command is started as users start it the first time that a process of the suite runs it; after
-that it is forked by a Python that has the imports behind it.
+What runs to its end is forked from a process that has imported Yiku already, which spares this
+suite most of its time; what is started beside a test is a new interpreter.
 """
 
 import json
@@ -9,17 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers.forker import Forker
-from yiku.cli.main import COMMANDS
+from tests.servers.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
@@ -38,67 +35,26 @@ class Done:
         return json.loads(self.out)
 
 
-class Starter:
-    """Runs commands to their end: each the first time as a fresh start, then as a fork."""
-
-    def __init__(self, forker: Forker) -> None:
-        self._forker = forker
-        self._seen: set[str] = set()
-
-    def run(self, words: list[str], stdin: bytes, folder: Path, env: dict[str, str]) -> Done:
-        name = next((word for word in words if word in COMMANDS), "")
-        if name in self._seen:
-            return self._forked(words, stdin, folder, env)
-        self._seen.add(name)
-        done = subprocess.run(
-            command(*words),
-            input=stdin,
-            capture_output=True,
-            cwd=folder,
-            env=env,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def _forked(self, words: list[str], stdin: bytes, folder: Path, env: dict[str, str]) -> Done:
-        given, gives = os.pipe()
-        with (
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
-            open(gives, "wb") as giving,
-        ):
-            going = self._forker.run(words, folder, env, [given, out.fileno(), err.fileno()])
-            os.close(given)
-            with suppress(BrokenPipeError):  # it may end without having read all
-                giving.write(stdin)
-                giving.close()
-            code = going.wait(TIMEOUT_S)
-            out.seek(0)
-            err.seek(0)
-            return Done(code, out.read().decode(), err.read().decode())
-
-
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "yiku", *map(str, words)]
-
-
 class Cli:
     """Runs `yiku` with the environment of the test."""
 
-    def __init__(self, folder: Path, starter: Starter) -> None:
+    def __init__(self, folder: Path, warm: Warm) -> None:
         self.folder = folder
-        self.command = command
-        self._starter = starter
+        self._warm = warm
         self._running: list[subprocess.Popen[str]] = []
 
     def __call__(
         self, *words: str | Path, stdin: bytes = b"", code: int | None = 0, **env: str
     ) -> Done:
         """Run it to its end, which must be with `code`; None: with any."""
-        told = self._starter.run(
-            [str(word) for word in words], stdin, self.folder, {**os.environ, **env}
+        ended, out, err = self._warm.run(
+            [*map(str, words)],
+            stdin=stdin,
+            cwd=self.folder,
+            env={**os.environ, **env},
+            timeout_s=TIMEOUT_S,
         )
+        told = Done(ended, out.decode(), err.decode())
         assert code in (None, told.code), f"yiku {words}\n{told.out}\n{told.err}"
         assert "Traceback" not in told.err, told.err
         return told
@@ -106,7 +62,7 @@ class Cli:
     def start(self, *words: str | Path, **env: str) -> subprocess.Popen[str]:
         """Run it beside the test, which ends it."""
         started = subprocess.Popen(
-            command(*words),
+            self.command(*words),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -127,6 +83,9 @@ class Cli:
             raise AssertionError(complaints)
         return json.loads(line)["url"], started
 
+    def command(self, *words: str | Path) -> list[str]:
+        return [sys.executable, "-m", "yiku", *map(str, words)]
+
     def end(self) -> None:
         for process in self._running:
             if process.poll() is None:
@@ -140,16 +99,11 @@ def gloss_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gloss-cache")
 
 
-@pytest.fixture(scope="session")
-def starter(forker: Forker) -> Starter:
-    return Starter(forker)
-
-
 @pytest.fixture
 def cli(
+    warm: Warm,
     fresh_home: Path,
     gloss_cache: Path,
-    starter: Starter,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Cli]:
@@ -157,7 +111,7 @@ def cli(
     monkeypatch.setenv("PYTHONUTF8", "1")
     folder = tmp_path / "work"
     folder.mkdir()
-    made = Cli(folder, starter)
+    made = Cli(folder, warm)
     try:
         yield made
     finally:

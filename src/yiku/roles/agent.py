@@ -24,7 +24,7 @@ from yiku.memory.recall_text import said_in
 from yiku.memory.roles.compile import BUDGET, Compiled
 from yiku.roles import halves
 from yiku.roles.embedding import text_given
-from yiku.roles.inhabitant import Wanted, the_agent
+from yiku.roles.inhabitant import Wanted, the_agent, the_conversation
 from yiku.roles.memory import EmbeddingMoEMemory
 from yiku.roles.said import whole
 from yiku.roles.summary import MemorySummary
@@ -93,8 +93,8 @@ class EmbeddingMoEAgent:
     ) -> None:
         """`agent_id`: an agent that is there, or a name by which this memory finds it again; None:
         a new one. `name` is the speaker of its replies; whom it speaks with is the memory's `user`.
-        `system`: its instructions; empty: those all agents have. `conversation`: an id to go on
-        with; None: the agent's own. `budget`: tokens for what it remembers.
+        `system`: its instructions; empty: those all agents have. `conversation`: an id or a
+        name to go on with; None: the agent's own. `budget`: tokens for what it remembers.
 
         Raises: Invalid.
         """
@@ -109,15 +109,16 @@ class EmbeddingMoEAgent:
                 f"`conversation` has 1 to {LONGEST_NAME} characters, not {len(conversation)}.",
                 field="conversation",
             )
-        self._conversation = None if conversation is None else ConversationId(conversation)
+        self._named = conversation
+        self._conversation: ConversationId | None = None
         self._wanted = Wanted(self.id, self.name, self.system)
         self._model = model
         self._turn = asyncio.Lock()
 
     @property
     def conversation(self) -> str:
-        """By which memories know what was said in it."""
-        return self._conversation or self.id
+        """By which memories know what was said in it; as `id`, once it has been opened."""
+        return self._conversation or self._named or self.id
 
     async def step(self, message: str, actor: Actor | None = None) -> Stepped:
         """Answer a message: gate, compile, ask the model, store and route both texts.
@@ -204,6 +205,9 @@ class EmbeddingMoEAgent:
         by = self.memory.asking(actor)
         state = await the_agent(app, by, self.memory.place, self._wanted)
         self.id = str(state.agent.id)
+        if self._named is not None:
+            opened = await the_conversation(app, by, state.agent.id, self._named)
+            self._conversation = opened
         return state
 
     async def search_memories_by_context_async(

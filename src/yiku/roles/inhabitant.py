@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid5
 
@@ -11,12 +12,13 @@ from yiku.agents.make import NewAgent
 from yiku.app import App
 from yiku.core.agent import AgentState
 from yiku.core.block import Block
-from yiku.core.errors import AgentNotFound, Invalid
-from yiku.core.ids import AgentId, ArchiveId
+from yiku.core.conversation import Conversation, ConversationSettings
+from yiku.core.errors import AgentNotFound, ConversationNotFound, Invalid
+from yiku.core.ids import AgentId, ArchiveId, ConversationId
 from yiku.core.memory import Archive
 from yiku.core.tenant import Actor
 from yiku.memory.archival import Place
-from yiku.store import agents, archives, role_blocks
+from yiku.store import agents, archives, conversations, role_blocks
 from yiku.store.database import Tx
 from yiku.store.role_blocks import HUMAN, NAMESPACE, PERSONA
 
@@ -81,6 +83,31 @@ async def the_agent(app: App, actor: Actor, place: Place, wanted: Wanted) -> Age
     if missing:
         return await app.database.write(actor, lambda tx: attached(tx, state.agent.id, missing))
     return state
+
+
+async def the_conversation(app: App, actor: Actor, agent_id: AgentId, name: str) -> ConversationId:
+    """The agent's conversation of this id, or the one it has under this name; made where there is
+    none. Raises: NotAllowed, StoreError."""
+    own = ConversationId(f"conv-{uuid5(NAMESPACE, f'{agent_id} {name}')}")
+
+    def unit(tx: Tx) -> ConversationId:
+        for one in (ConversationId(name), own):
+            with suppress(ConversationNotFound):
+                if conversations.get(tx, one).agent_id == agent_id:
+                    return one
+        new = Conversation(
+            id=own,
+            organization_id=tx.actor.organization_id,
+            agent_id=agent_id,
+            settings=ConversationSettings(summary=name),
+            created_at=tx.now,
+            created_by=tx.actor.user_id,
+            updated_at=tx.now,
+            updated_by=tx.actor.user_id,
+        )
+        return conversations.add(tx, new).id
+
+    return await app.database.write(actor, unit)
 
 
 def look(tx: Tx, place: Place, wanted: Wanted) -> Found:

@@ -16,8 +16,8 @@ from tests.fixtures.gates import goes_on as goes_on
 from tests.fixtures.running import open_talk as open_talk
 from tests.fixtures.running import talk as talk
 from tests.integration.agents.jobs import Jobs, Notes
-from tests.servers.forker import Forker, Started
 from tests.servers.scripted_chat import ScriptedChat
+from tests.servers.warm import Started, Warm
 
 LONG_S = 600.0
 """A lease that no test lives to see the end of."""
@@ -26,8 +26,8 @@ LONG_S = 600.0
 class Server:
     """`yiku serve`, which can be killed and started again on the same database."""
 
-    def __init__(self, forker: Forker, settings: dict[str, str], log: Path) -> None:
-        self._forker = forker
+    def __init__(self, warm: Warm, settings: dict[str, str], log: Path) -> None:
+        self._warm = warm
         self._settings = settings
         self._log = log
         self._process: Started | None = None
@@ -35,8 +35,8 @@ class Server:
     def start(self) -> Self:
         kept = {name: v for name, v in os.environ.items() if not name.startswith("YIKU_")}
         words = ["serve", "--port", "0", "--json"]
-        settings = {**kept, **self._settings}
-        self._process = self._forker.start(words, self._log.parent, settings, self._log)
+        env = {**kept, **self._settings}
+        self._process = self._warm.start(words, cwd=self._log.parent, env=env, errors=self._log)
         line = self._process.stdout.readline()
         assert line, self.log
         self.url: str = json.loads(line)["url"]
@@ -134,7 +134,7 @@ def new_server(
     jobs: Jobs,
     lease_s: float,
     more_settings: dict[str, str],
-    forker: Forker,
+    warm: Warm,
 ) -> Iterator[NewServer]:
     """Starts servers on the test's database; at the end none of their logs may tell of a bug."""
     servers: list[Server] = []
@@ -151,7 +151,7 @@ def new_server(
         }
 
         def new() -> Server:
-            servers.append(Server(forker, settings, tmp_path / f"server{len(servers)}.log"))
+            servers.append(Server(warm, settings, tmp_path / f"server{len(servers)}.log"))
             return servers[-1].start()
 
         yield new

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import yiku
-from tests.servers.forker import Forker
+from tests.servers.warm import Warm
 from yiku.app import build
 from yiku.core import errors
 from yiku.core.tenant import LOCAL_ACTOR
@@ -66,13 +66,15 @@ async def faults(home: Path, url: str) -> list[str]:
 
 @pytest.mark.timeout(600)
 async def test_every_acknowledged_write_survives_fifty_kills_and_none_is_half_there(
-    yiku_home: Path, sqlite_url: str, forker: Forker, tmp_path: Path
+    yiku_home: Path, sqlite_url: str, warm: Warm, tmp_path: Path
 ) -> None:
     rng = random.Random(8283)
     kept: set[str] = set()
     for round_number in range(KILLS):
         words = [str(yiku_home), sqlite_url, f"w{round_number}", "0", "3"]
-        process = forker.start(words, tmp_path, dict(os.environ), tmp_path / "errors", WRITER)
+        process = warm.start(
+            words, cwd=tmp_path, env=os.environ, errors=tmp_path / "errors", program=WRITER
+        )
         assert process.stdout.readline() == "ready\n"
         first = process.stdout.readline() if round_number % 5 else ""  # one in five dies young
         await asyncio.sleep(rng.uniform(0.0, 0.25))
