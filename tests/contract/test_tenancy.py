@@ -230,8 +230,8 @@ TOLD_TO_ALL = {
     (method, path)
     for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")
     for method in ("GET", "HEAD")
-} | {("GET", "/")}
-"""The description of the API."""
+} | {("GET", "/"), ("GET", "/ready")}
+"""The description of the API, and whether the server is ready, which says nothing of anybody."""
 
 OWN_ROWS_ONLY = {
     ("GET", "/memory/archives"),

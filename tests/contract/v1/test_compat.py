@@ -15,7 +15,7 @@ from letta_client import AsyncLetta, Letta
 
 from scripts.compat import rows
 from tests.contract.v1.walk import STEPS, Seen, Step
-from tests.fixtures.letta import driver
+from tests.fixtures.letta import Driver, driver
 
 ROOT = Path(__file__).parents[3]
 ROWS = rows()
@@ -74,7 +74,7 @@ async def test_each_row_says_what_happens(talking_asgi: FastAPI, free_port: int,
     seen = Seen()
     wrong: list[str] = []
     async with driver(way, talking_asgi, free_port) as driven:
-        await prepare(driven.client, seen)
+        await prepare(driven, seen)
         for step in STEPS:
             method, _, right = step
             absent = ROWS[method]["status"] == "absent"
@@ -98,12 +98,8 @@ def is_plain_refusal(error: letta_client.APIStatusError) -> bool:
     ) > 4
 
 
-async def prepare(client: Letta | AsyncLetta, seen: Seen) -> None:
+async def prepare(driven: Driver, seen: Seen) -> None:
     """What this client has no method to make, though others have."""
-    if ROWS["agents.identities.attach"]["status"] == "absent":
-        return
     body = {"identifier_key": "li-wei", "name": "Li Wei", "identity_type": "user"}
-    made = client.post("/v1/identities/", body=body, cast_to=object)
-    made = await made if inspect.isawaitable(made) else made
-    assert isinstance(made, dict)
+    made = await driven(lambda c: c.post("/v1/identities/", body=body, cast_to=object))
     seen["identity"] = made["id"]
