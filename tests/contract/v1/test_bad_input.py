@@ -25,6 +25,7 @@ from tests.fixtures.sides import (
     SOURCE,
     World,
     all_of,
+    asked_as,
     filled,
     is_error,
     named_in,
@@ -45,7 +46,7 @@ WRONG: list[Any] = [[[]], 3.5, {"x": [[]]}]
 
 def test_every_route_that_needs_a_body_has_a_right_one_here() -> None:
     with_body = [(m, route) for m, route in ROUTES if route.body_field is not None]
-    there = {(method, route.path.rstrip("/")): route.body_field for method, route in with_body}
+    there = {asked_as(method, route.path): route.body_field for method, route in with_body}
     needed = {of for of, form in there.items() if form.field_info.is_required()}
     assert needed <= BODIES.keys() <= there.keys()
 
