@@ -42,6 +42,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.ModelNotFound: 502,
     errors.PromptTooLong: 422,
     errors.SandboxUnavailable: 503,
+    errors.SecretUnreadable: 500,
     errors.McpUnavailable: 503,
     errors.QuotaExceeded: 429,
     errors.ServerEnding: 503,

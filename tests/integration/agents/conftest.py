@@ -70,7 +70,7 @@ class Server:
     def code(self) -> int | None:
         """How it ended."""
         assert self._process is not None
-        return self._process.returncode
+        return self._process.poll()
 
     def stop(self) -> None:
         """It isn't given the processor, as on a machine that sleeps; until `go_on`."""

@@ -26,6 +26,7 @@ from tests.fixtures.databases import copy_of
 from tests.integration.agents.conftest import Server
 from tests.integration.agents.jobs import wait_for
 from tests.servers.scripted_chat import ScriptedChat
+from tests.servers.warm import Warm
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION, Scope
 from yiku.store import outbox, tenants
 from yiku.store.database import Database, Tx, open_database
@@ -89,6 +90,7 @@ def two(
     postgres_migrated: str,
     yiku_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    warm: Warm,
 ) -> Iterator[Two]:
     folder = tmp_path_factory.mktemp("two")
     with copy_of(postgres_server, postgres_migrated, "yiku_two") as url, ScriptedChat() as model:
@@ -100,7 +102,7 @@ def two(
             "YIKU_MODEL_API_KEY": "none",
             "YIKU_SANDBOX": "process",
         }
-        servers = [Server(settings, folder / f"{name}.log").start() for name in "ab"]
+        servers = [Server(warm, settings, folder / f"{name}.log").start() for name in "ab"]
         a, b = servers
         with (
             httpx.Client(base_url=a.url, timeout=60) as own_a,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 from starlette.responses import Response
 
 from yiku.core.errors import NotFound
@@ -17,7 +16,7 @@ T = TypeVar("T")
 
 def answers(found: Iterable[BaseModel]) -> Response:
     """What we made needs no second check."""
-    body = b",".join([to_json(one) for one in found])
+    body = b",".join([one.__pydantic_serializer__.to_json(one) for one in found])
     return Response(b"[" + body + b"]", media_type="application/json")
 
 
