@@ -191,7 +191,10 @@ def holders_page(tx: Tx, folder_id: str, part: Part) -> list[AgentId]:
     )
 
     def place(agent_id: str) -> Place:
-        row = tx.connection.execute(attachments.one(tx, AgentId(agent_id))).first()
+        known = askable(agent_id)
+        row = (
+            tx.connection.execute(attachments.one(tx, AgentId(agent_id))).first() if known else None
+        )
         if row is None:
             raise attachments.no_agent(agent_id)
         return None, row[0]
