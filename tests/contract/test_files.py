@@ -10,6 +10,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from tests.fixtures.filed import STORY, a_bomb, a_docx, a_pdf, carried_out
+from tests.fixtures.sides import ON_SQLITE
 from yiku.agents import folders as having
 from yiku.agents import make
 from yiku.agents.make import NewAgent
@@ -20,7 +21,7 @@ from yiku.core.file import Duplicates, File, FileStatus, Folder, FolderContent
 from yiku.core.ids import AgentId
 from yiku.core.quota import Resource
 from yiku.core.tenant import LOCAL_ACTOR
-from yiku.memory.files import erase, grep, semantic, take
+from yiku.memory.files import erase, grep, job, semantic, take
 from yiku.memory.files.grep import Grep
 from yiku.store import agent_files, file_text, files, folders, passages, quotas
 from yiku.store.archive_lists import Part
@@ -195,6 +196,40 @@ async def meant(app: App, state: AgentState, query: str) -> list[tuple[str, int]
 async def matched(app: App, agent_id: AgentId, wanted: Grep) -> list[tuple[str, int]]:
     found = await grep.grep(app.database, LOCAL_ACTOR, agent_id, wanted)
     return [(one.held.path, one.n) for one in found.matches]
+
+
+async def test_an_upload_that_came_whole_is_not_given_up(app: App) -> None:
+    """Who sent it may be gone by then: what it replaced would be lost with it."""
+    folder = await a_folder(app)
+    one = await put(app, folder, "log.md", STORY)
+    half = await app.database.write(
+        LOCAL_ACTOR, lambda tx: files.begin(tx, folder, "half.md", "text/plain")
+    )
+    for each in (one, half):
+        await app.database.write(LOCAL_ACTOR, lambda tx, each=each: files.give_up(tx, each.id))
+    there = await app.database.read(
+        LOCAL_ACTOR, lambda tx: [files.find(tx, each.id) for each in (one, half)]
+    )
+    assert there == [one, None]
+
+
+@ON_SQLITE
+async def test_a_text_that_another_process_began_anew_is_not_taken_for_whole(app: App) -> None:
+    """The trigger is that process: it clears what was stored while the rest comes."""
+    folder = await a_folder(app)
+    one = await put(app, folder, "long.txt", "one line of many\n" * 20_000)
+    anew = """
+        CREATE TRIGGER anew AFTER INSERT ON file_text WHEN NEW.n = 1
+        BEGIN DELETE FROM file_text WHERE n = 0; END
+    """
+    await app.database.write(LOCAL_ACTOR, lambda tx: tx.connection.exec_driver_sql(anew))
+    assert await job.read(app.files, LOCAL_ACTOR, one) is None
+    assert (await read(app, one))[0].status is FileStatus.PARSING
+    drop = "DROP TRIGGER anew"
+    await app.database.write(LOCAL_ACTOR, lambda tx: tx.connection.exec_driver_sql(drop))
+    await carried_out(app)
+    done, text = await read(app, one)
+    assert (done.status, text.count("many")) == (FileStatus.COMPLETED, 20_000)
 
 
 async def test_lines_are_found_by_patterns(app: App) -> None:

@@ -44,6 +44,12 @@ def put(tx: Tx, file_id: FileId, stretches: Sequence[Stretch]) -> None:
     tx.connection.execute(insert(file_text), rows)
 
 
+def line_count(tx: Tx, file_id: FileId) -> int:
+    """Of what is stored of it."""
+    query = select(func.coalesce(func.sum(file_text.c.line_count), 0))
+    return int(tx.connection.execute(query.where(file_text.c.file_id == file_id)).scalar_one())
+
+
 def clear(tx: Tx, file_id: FileId) -> None:
     tx.connection.execute(delete(file_text).where(file_text.c.file_id == file_id))
 

@@ -185,6 +185,13 @@ def remove(tx: Tx, file_id: FileId) -> None:
     tx.connection.execute(delete(file).where(file.c.id == file_id, own(tx)))
 
 
+def give_up(tx: Tx, file_id: FileId) -> None:
+    """Erase an upload that broke off. One that has come whole stays: who sent it may have gone
+    between its commit and its answer, and it may have replaced another."""
+    broken_off = file.c.status == FileStatus.RECEIVING.value
+    tx.connection.execute(delete(file).where(file.c.id == file_id, own(tx), broken_off))
+
+
 def remove_unreceived(tx: Tx, folder_id: FolderId, before: datetime) -> None:
     """Erase what stopped coming: its upload broke off, and was never acknowledged."""
     tx.connection.execute(

@@ -113,6 +113,8 @@ async def read(files: Files, actor: Actor, one: File) -> File | None:
         seen = rows.find(tx, one.id, lock=True)
         if seen is None or seen.status is not FileStatus.PARSING:
             return None
+        if file_text.line_count(tx, one.id) != line_count:
+            return None  # another process took this one for dead, and has begun anew
         return rows.change(tx, one.id, **values)
 
     return await files.database.write(actor, end)

@@ -80,7 +80,7 @@ async def take(
         whole = True
     finally:
         if not whole:
-            await files.database.write(actor, lambda tx: rows.remove(tx, made.id))
+            await files.database.write(actor, lambda tx: rows.give_up(tx, made.id))
     if replaced is not None:
         await erase.rest_of(files, actor, replaced)
     return kept
