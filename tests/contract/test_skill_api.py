@@ -14,7 +14,7 @@ from tests.fixtures.judging import Skilled
 from tests.fixtures.skilled import draft
 from tests.servers.careless import FACTS, FIGURES, GOOD, PLAIN, Careless
 from tests.servers.scripted_chat import Script, ScriptedChat
-from yiku.client.blocking import BlockingSkills
+from yiku.client.blocking import BlockingSkills, Part
 from yiku.client.skills import SkillClient
 from yiku.client.transport import InProcessTransport
 from yiku.core import errors
@@ -241,7 +241,7 @@ async def test_a_browser_that_comes_back_goes_on_where_it_was(
 def test_the_blocking_face_has_the_same_methods(yiku_home: Path, tmp_path: Path) -> None:
     names = {n for n, _ in inspect.getmembers(SkillClient, callable) if not n.startswith("_")}
     blocking = {n for n, _ in inspect.getmembers(BlockingSkills, callable) if n[0] != "_"}
-    assert blocking - {"run"} == names
+    assert blocking - set(dir(Part)) == names
     url = f"sqlite:///{tmp_path / 'yiku.db'}"
     with yiku.connect("yiku://", home=yiku_home, database_url=url) as memory:
         assert "exact_match" in {one.name for one in memory.skills.list().skills}

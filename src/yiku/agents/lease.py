@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from yiku.agents.holder import is_dead
 from yiku.agents.work import Work
 from yiku.core.agent import Lease
-from yiku.core.errors import AgentBusy
+from yiku.core.errors import AgentBusy, StoreError
 from yiku.core.ids import AgentId, ConversationId, RunId
 from yiku.core.message import Incoming
-from yiku.core.run import Run, RunRequest, RunStatus
+from yiku.core.run import Ended, Run, RunRequest, RunStatus
 from yiku.core.tenant import Actor
 from yiku.store import attachments, leases, runs
 from yiku.store.database import Tx
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,19 @@ class Asked:
     request: RunRequest
     holder: str
     lease_s: float
+
+
+def asked_again(run: Run, holder: str, lease_s: float) -> Asked:
+    """For a run that is stored already."""
+    return Asked(
+        run_id=run.id,
+        agent_id=run.agent_id,
+        conversation_id=run.conversation_id,
+        incoming=run.request.incoming,
+        request=run.request,
+        holder=holder,
+        lease_s=lease_s,
+    )
 
 
 def busy(agent_id: AgentId) -> AgentBusy:
@@ -99,3 +115,16 @@ def is_left(tx: Tx, run: Run) -> bool:
     if held is None or is_dead(held.holder):
         return True
     return held.run_id == run.id and held.until <= tx.now
+
+
+async def park(work: Work) -> None:
+    """Give a run's lease back, so that the next process need not wait for its end."""
+    if work.active.ended:
+        return
+    try:
+        await work.agents.database.write(
+            work.actor, lambda tx: leases.release(tx, work.lease(tx.now))
+        )
+    except StoreError:
+        logger.exception("a lease could not be given back", extra={"run": work.run.id})
+    work.active.tell(Ended(work.run))

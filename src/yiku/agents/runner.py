@@ -14,7 +14,7 @@ from yiku.agents.begin import Begun
 from yiku.agents.holder import new_holder
 from yiku.agents.instructions import language_in
 from yiku.agents.keeper import Keeper
-from yiku.agents.lease import Asked, busy
+from yiku.agents.lease import Asked, asked_again, busy, park
 from yiku.agents.prompt import progress_in
 from yiku.agents.shared import Agents
 from yiku.agents.turns import Turns
@@ -25,7 +25,7 @@ from yiku.core.message import Incoming
 from yiku.core.run import Ended, Run, RunRequest, RunStatus
 from yiku.core.telemetry import Kind, within
 from yiku.core.tenant import Actor
-from yiku.store import leases, runs
+from yiku.store import runs
 from yiku.store.database import Unit
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Runner:
         left = list(self._works.values())
         await ended(*self._tasks.values())
         for work in left:
-            await self._park(work)
+            await park(work)
         for active in self._recent.values():
             active.tell(Ended(active.run))
 
@@ -359,30 +359,10 @@ class Runner:
             self._recent.popitem(last=False)
         return active
 
-    async def _park(self, work: Work) -> None:
-        """Give a run's lease back, so that the next process need not wait for its end."""
-        if work.active.ended:
-            return
-        try:
-            await self._agents.database.write(
-                work.actor, lambda tx: leases.release(tx, work.lease(tx.now))
-            )
-        except StoreError:
-            logger.exception("a lease could not be given back", extra={"run": work.run.id})
-        work.active.tell(Ended(work.run))
-
     def _take_over(self, run: Run, actor: Actor) -> None:
         """Go on with a run whose process died, or begin one that never began."""
         active = self._remember(ActiveRun(run))
-        asked = Asked(
-            run_id=run.id,
-            agent_id=run.agent_id,
-            conversation_id=run.conversation_id,
-            incoming=run.request.incoming,
-            request=run.request,
-            holder=self._holder,
-            lease_s=self._lease_s,
-        )
+        asked = asked_again(run, self._holder, self._lease_s)
         going_on = self._when_free if run.status is RunStatus.CREATED else self._resume
         self._spawn(run.id, going_on(actor, asked, active))
 

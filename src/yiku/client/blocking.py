@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from yiku.client.admin import AdminClient
 from yiku.client.agents import AgentClient
@@ -66,10 +66,10 @@ def iterated(
     return call
 
 
-class BlockingAgents:
-    """The agents of a memory, for programs without an event loop."""
+class Part(Generic[C]):
+    """What a memory has, for programs without an event loop."""
 
-    def __init__(self, client: AgentClient, memory: BlockingMemory) -> None:
+    def __init__(self, client: C, memory: BlockingMemory) -> None:
         self.client = client
         self._memory = memory
 
@@ -78,6 +78,10 @@ class BlockingAgents:
 
     def run(self, work: Awaitable[T]) -> T:
         return self._memory.run(work)
+
+
+class BlockingAgents(Part[AgentClient]):
+    """The agents of a memory, for programs without an event loop."""
 
     create = blocking(AgentClient.create)
     get = blocking(AgentClient.get)
@@ -106,18 +110,8 @@ class BlockingAgents:
     steps = blocking(AgentClient.steps)
 
 
-class BlockingConversations:
+class BlockingConversations(Part[ConversationClient]):
     """Agents' conversations beside their own, for programs without an event loop."""
-
-    def __init__(self, client: ConversationClient, memory: BlockingMemory) -> None:
-        self.client = client
-        self._memory = memory
-
-    def start(self, work: Awaitable[T]) -> Future[T]:
-        return self._memory.start(work)
-
-    def run(self, work: Awaitable[T]) -> T:
-        return self._memory.run(work)
 
     create = blocking(ConversationClient.create)
     get = blocking(ConversationClient.get)
@@ -131,15 +125,8 @@ class BlockingConversations:
     cancel = blocking(ConversationClient.cancel)
 
 
-class BlockingFolders:
+class BlockingFolders(Part[FolderClient]):
     """The folders of a memory, for programs without an event loop."""
-
-    def __init__(self, client: FolderClient, memory: BlockingMemory) -> None:
-        self.client = client
-        self._memory = memory
-
-    def run(self, work: Awaitable[T]) -> T:
-        return self._memory.run(work)
 
     create = blocking(FolderClient.create)
     get = blocking(FolderClient.get)
@@ -157,15 +144,8 @@ class BlockingFolders:
     close = blocking(FolderClient.close)
 
 
-class BlockingSchedules:
+class BlockingSchedules(Part[ScheduleClient]):
     """What agents are sent later, for programs without an event loop."""
-
-    def __init__(self, client: ScheduleClient, memory: BlockingMemory) -> None:
-        self.client = client
-        self._memory = memory
-
-    def run(self, work: Awaitable[T]) -> T:
-        return self._memory.run(work)
 
     create = blocking(ScheduleClient.create)
     get = blocking(ScheduleClient.get)
@@ -173,15 +153,8 @@ class BlockingSchedules:
     delete = blocking(ScheduleClient.delete)
 
 
-class BlockingSkills:
+class BlockingSkills(Part[SkillClient]):
     """The memory skills of a memory, for programs without an event loop."""
-
-    def __init__(self, client: SkillClient, memory: BlockingMemory) -> None:
-        self.client = client
-        self._memory = memory
-
-    def run(self, work: Awaitable[T]) -> T:
-        return self._memory.run(work)
 
     list = blocking(SkillClient.list)
     get = blocking(SkillClient.get)
@@ -206,15 +179,8 @@ class BlockingSkills:
     events = iterated(SkillClient.events)
 
 
-class BlockingAdmin:
+class BlockingAdmin(Part[AdminClient]):
     """Administration, for programs without an event loop."""
-
-    def __init__(self, client: AdminClient, memory: BlockingMemory) -> None:
-        self.client = client
-        self._memory = memory
-
-    def run(self, work: Awaitable[T]) -> T:
-        return self._memory.run(work)
 
     add_organization = blocking(AdminClient.add_organization)
     organizations = blocking(AdminClient.organizations)
@@ -239,15 +205,8 @@ class BlockingAdmin:
     audit = blocking(AdminClient.audit)
 
 
-class BlockingTransfer:
+class BlockingTransfer(Part[TransferClient]):
     """Agents and memories as files, for programs without an event loop."""
-
-    def __init__(self, client: TransferClient, memory: BlockingMemory) -> None:
-        self.client = client
-        self._memory = memory
-
-    def run(self, work: Awaitable[T]) -> T:
-        return self._memory.run(work)
 
     export_agent = iterated(TransferClient.export_agent)
     import_agents = blocking(TransferClient.import_agents)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Protocol
 
 Fact = str | int | float | bool
@@ -82,7 +82,7 @@ class Silent:
 
 SILENT = Silent()
 
-_here: ContextVar[Mapping[str, Name]] = ContextVar("yiku_here", default={})  # noqa: B039 - never changed, only replaced
+_here: ContextVar[Mapping[str, Name]] = ContextVar("yiku_here", default=MappingProxyType({}))
 
 
 def here() -> Mapping[str, Name]:

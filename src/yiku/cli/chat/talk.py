@@ -104,6 +104,8 @@ def converse(session: Session, screen: Screen, words: Words) -> None:
     leaving = False
     while True:
         try:
+            if leaving:
+                screen.note(words.again_to_end)  # here, since who reads it may be quick
             line = keyboard.typed_line()
         except EOFError:
             click.echo(err=True)
@@ -113,7 +115,6 @@ def converse(session: Session, screen: Screen, words: Words) -> None:
             if leaving:
                 return
             leaving = True
-            screen.note(words.again_to_end)
             continue
         leaving = False
         if not line.strip():

@@ -160,12 +160,14 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def empty(process: asyncio.subprocess.Process) -> None:
-    """Read what it has left unread, so that its pipes close."""
+    """Read what it has left unread and see it end, so that its pipes and its transport close."""
     with suppress(TimeoutError, ValueError):
         async with asyncio.timeout(PATIENCE_S):
             for stream in (process.stdout, process.stderr):
                 while stream is not None and await stream.read(PIECE):
                     continue
+            await process.wait()
+            await asyncio.sleep(0)  # the transport hears of the end one turn of the loop later
 
 
 def send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
