@@ -6,7 +6,6 @@ what starts an interpreter of its own is in `test_wheel`, and where a shell is a
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,11 +42,9 @@ class Beside:
         self.stdout = started.stdout
         self.send_signal = started.send_signal
         self.kill = started.kill
+        self.terminate = started.terminate
         self.wait = started.wait
         self.poll = started.poll
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
 
     @property
     def err(self) -> str:
