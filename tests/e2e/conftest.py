@@ -119,21 +119,10 @@ class Cli:
             process.communicate()
 
 
-@pytest.fixture(scope="session")
-def gloss_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Chinese dictionary is compiled once for all tests."""
-    return tmp_path_factory.mktemp("gloss-cache")
-
-
 @pytest.fixture
 def cli(
-    warm: Warm,
-    fresh_home: Path,
-    gloss_cache: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    warm: Warm, used_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Cli]:
-    (fresh_home / "cache").symlink_to(gloss_cache, target_is_directory=True)
     monkeypatch.setenv("PYTHONUTF8", "1")
     folder = tmp_path / "work"
     folder.mkdir()
@@ -142,6 +131,12 @@ def cli(
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture
+def first_start(used_home: Path) -> None:
+    """Nobody has used Yiku here yet."""
+    (used_home / "yiku.db").unlink()
 
 
 Remember = Callable[..., str]
