@@ -22,6 +22,7 @@ from yiku.server import admin, history, memory, operations, roles, skill_events,
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
+from yiku.server.v1.agent_pages import Kept
 from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
 from yiku.settings import Settings
@@ -235,6 +236,7 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.agent_answers = Kept()
     asgi.state.worker = None  # who has one here says so
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, settings=app.settings)
