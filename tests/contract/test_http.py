@@ -1,6 +1,7 @@
 """The HTTP door: forms, sizes, and who may come in without a key."""
 
 import inspect
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -90,6 +91,17 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
 
 async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> None:
     assert (await http.get("/")).headers["location"] == "/docs"
+
+
+async def test_the_description_is_read_without_a_network(http: httpx.AsyncClient) -> None:
+    page = (await http.get("/docs")).text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert {part.rsplit(".", 1)[-1] for part in parts} == {"js", "css", "png"}
+    for part in parts:
+        answer = await http.get(part)
+        assert answer.status_code == 200, part
+        assert len(answer.content) > 1000
+    assert not re.findall(r"(?:https?:)?//[a-z]", page)
 
 
 async def test_health_tells_version_and_model(http: httpx.AsyncClient) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -164,6 +165,8 @@ class Limit:
         return f"The request is larger than {self.size:,} bytes ({self.setting})."
 
 
+DOCS_PARTS = "/docs/parts"
+"""Where the page at `/docs` has its scripts from: this server, not somebody else's."""
 UPLOADS: Mapping[str, str] = {
     r"/v1/agents/import/?|/memory/import": "max_import_bytes",
     r"/v1/(folders|sources)/[^/]+/upload/?": "max_file_bytes",
@@ -211,12 +214,13 @@ class BodyLimit:
 
 def routes() -> FastAPI:
     """The server's routes, over nothing yet: enough to describe them."""
-    asgi = FastAPI(
+    asgi = FastAPIOffline(
         title="Yiku 忆库",
         version=version("yiku"),
         description="A self-hosted long-term memory server for AI agents.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
+        static_url=DOCS_PARTS,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
