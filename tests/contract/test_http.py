@@ -14,7 +14,6 @@ from yiku.core import errors
 from yiku.server.http import STATUS, build_asgi, status_of
 from yiku.settings import load
 
-
 JSON = {"Content-Type": "application/json"}
 
 

@@ -11,7 +11,7 @@ import pytest
 from yiku.app import App
 from yiku.client.agents import AgentClient
 from yiku.client.transfer import TransferClient
-from yiku.core.errors import AgentNotFound, InvalidImport
+from yiku.core.errors import AgentNotFound, Invalid, InvalidImport
 from yiku.core.ids import AgentId
 from yiku.core.message import MessageFilter, MessagePage
 from yiku.core.tenant import LOCAL_ACTOR
@@ -227,6 +227,18 @@ async def test_an_agent_file_is_imported_once_and_gone_on_with(
     assert (again.repeated, again.agent_ids) == (True, done.agent_ids)
     other = await transfer.import_agents(file_of(file), again=True, name="other")
     assert other.agent_ids != done.agent_ids
+    assert other.agents == ["other"]
+
+
+async def test_a_model_that_is_named_for_an_import_is_taken_or_refused(
+    talking: App, transfer: TransferClient
+) -> None:
+    file = {"agents": [{"id": "agent-0", "name": "a", "model": "strange/model"}]}
+    for model, words in (("gpt-4", "`<provider>/<model>`"), ("foo/gpt-4", "no provider `foo`")):
+        with pytest.raises(Invalid, match=words):
+            await transfer.import_agents(file_of(file), model=model)
+    done = await transfer.import_agents(file_of(file))
+    assert "nobody has described the provider of 'strange/model'" in done.notes[0]
 
 
 async def all_messages(app: App) -> list[str]:

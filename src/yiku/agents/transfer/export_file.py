@@ -126,7 +126,9 @@ def demand_kind(kind: Kind, value: Any, place: str) -> None:
     found = {MARKS[name] for name in MARKS if name in value}
     if found and kind not in found:
         other = found.pop()
-        how = "`yiku agent import` takes those" if other == "agent files" else f"import it as {other}"
+        how = (
+            "`yiku agent import` takes those" if other == "agent files" else f"import it as {other}"
+        )
         raise InvalidImport(
             f"{place}: this looks like an export of {other}, not of {kind}; {how}.", place=place
         )
