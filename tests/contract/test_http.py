@@ -15,6 +15,8 @@ from yiku.core import errors
 from yiku.server.http import STATUS, build_asgi, status_of
 from yiku.settings import load
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture
 async def asgi(tmp_path: Path, yiku_home: Path) -> AsyncIterator[FastAPI]:
@@ -69,6 +71,30 @@ async def test_every_error_has_one_form(http: httpx.AsyncClient) -> None:
         assert answer.status_code == status, answer.text
         assert answer.json()["error"] == name
         assert len(answer.json()["message"]) > 5
+
+
+@pytest.mark.parametrize("key", [None, "k1"])
+async def test_half_a_character_is_refused_wherever_a_passage_has_it(
+    http: httpx.AsyncClient, key: str | None
+) -> None:
+    headers = JSON if key is None else {**JSON, "Idempotency-Key": key}
+    for field, value in (
+        ("text", "a\\ud800"),
+        ("user", "a\\ud800"),
+        ("speaker", "a\\ud800"),
+        ("archive", "a\\ud800"),
+    ):
+        body = f'{{"text": "ok", "{field}": "{value}"}}'.encode()
+        for path, sent in (
+            ("passages", body),
+            ("passages/batch", b'{"passages": [{"text": "a\\ud800"}]}'),
+        ):
+            answer = await http.post(f"/memory/{path}", content=sent, headers=headers)
+            assert answer.status_code == 422, (field, path, answer.text)
+            assert "half a character" in answer.json()["message"], answer.text
+    tagged = b'{"text": "ok", "tags": ["\\ud800"]}'
+    answer = await http.post("/memory/passages", content=tagged, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (422, "InvalidText")
 
 
 async def test_a_request_over_the_limit_is_refused_before_it_is_read(

@@ -13,7 +13,7 @@ from yiku.agents.shared import Agents
 from yiku.agents.transfer.carried import Carried, CarriedAgent, CarriedTool, Wishes
 from yiku.core.agent import AgentConfig, AgentDraft
 from yiku.core.block import BlockContent
-from yiku.core.errors import Invalid, InvalidImport
+from yiku.core.errors import Invalid, InvalidImport, checked
 from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
 from yiku.core.rule import AnyRule
 from yiku.core.tenant import Actor
@@ -49,6 +49,9 @@ class Begun:
 
 def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> Prepared:
     """Raises: InvalidImport, naming what of the file can't be taken."""
+    if wishes.model is not None:  # of the file, another is taken; who names one means it
+        check.check_handle("model", wishes.model)
+        checked("model", lambda: agents.models.demand_provider(wishes.model or ""))
     notes = list(carried.notes)
     configs: dict[str, AgentConfig] = {}
     for place, one in enumerate(carried.agents):

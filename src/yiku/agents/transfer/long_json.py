@@ -100,7 +100,8 @@ def items(file: BinaryIO, path: str) -> Iterator[Any]:
 
 
 def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:
-    words = " ".join(str(error).split())[:200]
+    said = str(error).strip().partition("\n")[0]  # the parser draws an arrow below it
+    words = " ".join(said.split())[:200]
     place = last.replace(".item", "[]").replace("item", "[]") or "its beginning"
     return InvalidImport(
         f"The file is no JSON any more after {place}, within its first {file.tell():,} bytes:"

@@ -102,10 +102,10 @@ async def take(
     mark = mark_of(source, wishes)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:
-        found = taken(carried, begun_of(carried, there))
+        found = taken(carried, begun_of(carried, there), wishes)
         return replace(found, skipped=carried.messages + carried.passages, repeated=True)
     if dry_run:
-        return taken(carried, await tried(agents, actor, ready), ids=False)
+        return taken(carried, await tried(agents, actor, ready), wishes, ids=False)
     going = there if there is not None and WHOLE not in there else None
     if going is None:
         begun = await agents.database.write(actor, lambda tx: first_step(tx, mark, ready))
@@ -127,7 +127,7 @@ async def take(
     await take_roles(agents, actor, one)
     await take_passages(agents, actor, one, seen[PASSAGES])
     await agents.database.write(actor, lambda tx: last_step(tx, one, ends))
-    return replace(taken(carried, begun), skipped=sum(seen.values()))
+    return replace(taken(carried, begun, wishes), skipped=sum(seen.values()))
 
 
 def mark_of(source: Source, wishes: Wishes) -> str:
@@ -194,9 +194,13 @@ def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
     )
 
 
-def taken(carried: Carried, begun: Begun, *, ids: bool = True) -> Taken:
+def taken(carried: Carried, begun: Begun, wishes: Wishes, *, ids: bool = True) -> Taken:
     used = {key for one in carried.agents for key in one.block_keys}
-    names = [str(one.given.get("name") or one.key) for one in carried.agents]
+    several = len(carried.agents) > 1
+    given = [begin.wished(one, wishes, several=several) for one in carried.agents]
+    names = [
+        str(new.get("name") or one.key) for one, new in zip(carried.agents, given, strict=True)
+    ]
     return Taken(
         agent_ids=tuple(begun.agent_ids[one.key] for one in carried.agents) if ids else (),
         agents=tuple(names),

@@ -190,6 +190,7 @@ def store_chat(tx: Tx, into: Into, batch: Sequence[CarriedMessage]) -> None:
         for one, own in zip(fresh, ids, strict=True)
     ]
     messages.add(tx, new)
+    imports.said_until(tx, home, max(one.created_at for one in new))
     made = [
         (f"{MESSAGE}:{one.key}", Made(kind=MESSAGE, target_id=own))
         for one, own in zip(fresh, ids, strict=True)
