@@ -189,7 +189,8 @@ class Settings(BaseSettings):
     )
     fetch_private: bool = Field(
         default=False,
-        description="Whether `fetch_webpage` reads pages of this machine and its network, too.",
+        description="Whether `fetch_webpage` reads pages of this machine and its network, too, and"
+        " callbacks go there.",
     )
     skills_dir: Path | None = Field(
         default=None,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from yiku.agents import afterwards, lease
+from yiku.agents import afterwards, callbacks, lease
 from yiku.agents.answers import answered_in
 from yiku.agents.begin import LAST
 from yiku.agents.work import Work
@@ -56,6 +56,7 @@ def close(
         kept = work.messages[0].seq  # the instructions
         messages.archive(tx, run.agent_id, run.conversation_id, LAST, after_seq=kept)
     afterwards.ask(tx, work, run, said)
+    callbacks.ask(tx, run)
     return run
 
 
