@@ -14,7 +14,7 @@ from yiku.core.language import Language
 from yiku.core.message import Message, MessageRole, Text, ToolCall, ToolReturn
 from yiku.core.model import Usage
 from yiku.core.run import Failure, Run, RunStatus, Step, StepStatus, StopReason
-from yiku.store import agents, conversations, leases, messages, runs, steps
+from yiku.store import agents, conversations, leases, messages, quotas, runs, steps
 from yiku.store.database import Tx
 
 CUT: Mapping[Language, str] = {
@@ -115,6 +115,7 @@ def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Clo
     run = work.run
     for row in rows:
         run = replace(run, step_count=row.n, usage=run.usage + row.usage)
+        quotas.count_tokens(tx, row.usage.total_tokens)
     if work.trying is not None and not rows:
         row = replace(begun_row(work), status=cut, stop_reason=stop, failure=failure)
         rows.append(steps.add(tx, row))
