@@ -13,7 +13,7 @@ from yiku.agents.begin import Begun, begin
 from yiku.agents.lease import Asked
 from yiku.app import App
 from yiku.core.errors import QuotaExceeded
-from yiku.core.ids import RunId, new_id
+from yiku.core.ids import AgentId, RunId, new_id
 from yiku.core.message import Incoming, MessageRole, Text
 from yiku.core.quota import Resource
 from yiku.core.run import RunRequest
@@ -46,11 +46,11 @@ async def used(store: Store) -> dict[Resource, int]:
     return {one.resource: one.used for one in await store.do(quotas.all_of)}
 
 
-def asked(agent_id: str) -> Asked:
+def asked(agent_id: AgentId) -> Asked:
     said = Incoming(role=MessageRole.USER, parts=(Text("hello"),))
     return Asked(
         run_id=RunId(new_id("run")),
-        agent_id=agent_id,  # pyright: ignore[reportArgumentType]
+        agent_id=agent_id,
         conversation_id=None,
         incoming=(said,),
         request=RunRequest(),
