@@ -25,6 +25,7 @@ from yiku.core.errors import NotAllowed
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.server.auth import is_loopback, keys_needed
 from yiku.server.http import build_asgi
+from yiku.server.v1.callbacks import handlers
 from yiku.settings import Settings
 from yiku.store import tenants
 from yiku.store.database import now_utc
@@ -79,7 +80,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             await app.runner.open()
             ends = [app.runner.close]
             if settings.worker:
-                asgi.state.worker = await opened.enter_async_context(working(app))
+                asgi.state.worker = await opened.enter_async_context(working(app, handlers(app)))
                 ends.append(asgi.state.worker.close)
             keep_what_stays()
             await Server(config, asked, asgi, ends).serve([sock])

@@ -46,6 +46,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.SandboxUnavailable: 503,
     errors.SecretUnreadable: 500,
     errors.McpUnavailable: 503,
+    errors.CallbackFailed: 502,
     errors.QuotaExceeded: 429,
     errors.ServerEnding: 503,
     errors.RunFailed: 500,

@@ -102,7 +102,10 @@ async def take(
     mark = mark_of(source, wishes)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:
-        found = taken(carried, begun_of(carried, there), wishes)
+        begun = begun_of(carried, there)
+        if not dry_run:
+            await agents.database.write(actor, lambda tx: note(tx, mark, begun, "nothing new"))
+        found = taken(carried, begun, wishes)
         return replace(found, skipped=carried.messages + carried.passages, repeated=True)
     if dry_run:
         return taken(carried, await tried(agents, actor, ready), wishes, ids=False)
@@ -111,6 +114,7 @@ async def take(
         begun = await agents.database.write(actor, lambda tx: first_step(tx, mark, ready))
     else:
         begun = begun_of(carried, going)
+        await agents.database.write(actor, lambda tx: note(tx, mark, begun, "went on"))
     seen = {name: (going or {}).get(name, Made(kind=PART, target_id="")).position or 0
             for name in (MESSAGES, PASSAGES)}  # fmt: skip
     one = Import(
@@ -177,9 +181,14 @@ def first_step(tx: Tx, mark: str, ready: Prepared) -> Begun:
              for key, one in begun.archive_ids.items()]  # fmt: skip
     kept += [(name, Made(kind=PART, target_id="", position=0)) for name in (MESSAGES, PASSAGES)]
     imports.put(tx, mark, kept)
-    for agent_id in begun.agent_ids.values():
-        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark)
+    note(tx, mark, begun)
     return begun
+
+
+def note(tx: Tx, mark: str, begun: Begun, how: str | None = None) -> None:
+    """Each import is on record, however little it stores."""
+    for agent_id in begun.agent_ids.values():
+        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark, how=how)
 
 
 def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
