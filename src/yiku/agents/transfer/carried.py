@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from yiku.core.block import BlockContent
+from yiku.core.conversation import ConversationSettings
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
 from yiku.core.role import EmbeddingRoleConfig
@@ -54,10 +55,21 @@ class CarriedThread:
     count: int
     """How many messages the file has of it."""
     summary: CarriedSummary | None = None
-    key: str | None = None
-    """None: the agent's own conversation."""
-    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What else the file says of it."""
+    beside: CarriedConversation | None = None
+    """None: it is the agent's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedConversation:
+    """What a file says of a conversation beside the agent's own, but what is said in it."""
+
+    key: str
+    settings: ConversationSettings
+    forked_from: str | None = None
+    """The key of another one of the agent's, or the agent's: its own."""
+    created_at: datetime | None = None
+    archived_at: datetime | None = None
+    last_message_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +114,11 @@ class Carried:
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
     notes: tuple[str, ...] = ()
     """What of the file has no place here, in sentences."""
+
+    @property
+    def conversations(self) -> int:
+        """Beside the agents' own."""
+        return sum(max(len(one.threads) - 1, 0) for one in self.agents)
 
     @property
     def messages(self) -> int:
@@ -161,6 +178,8 @@ class Taken:
     blocks: int
     tools: int
     archives: int
+    conversations: int
+    """Beside the agents' own."""
     messages: int
     passages: int
     skipped: int = 0

@@ -12,6 +12,9 @@ import ijson
 from yiku.core.errors import InvalidImport
 
 BLOCK = 1 << 16
+LIST = ("start_array", "end_array", "null")
+INNER = ("map_key", "end_map", "end_array")
+"""Events within a thing, and at its end."""
 
 
 @dataclass(slots=True)
@@ -58,8 +61,7 @@ class Reader:
         self.last = prefix
         if self._left:
             if prefix.startswith(self._left):
-                if event == "start_map" and prefix == self._item:
-                    self.counts[self._at] += 1
+                self.leave(prefix, event)
                 return
             self._left = ""
         if event == "start_map" and prefix in self._outer:
@@ -72,6 +74,17 @@ class Reader:
             self.counts[self._at] = 0
             return
         self.builder.event(event, value)
+
+    def leave(self, prefix: str, event: str) -> None:
+        """Raises: InvalidImport where what is left out is no list."""
+        if prefix == self._item and event not in INNER:
+            self.counts[self._at] += 1
+        elif prefix == self._left and event not in LIST:
+            raise InvalidImport(f"`{shown(prefix)}` is a list", place=shown(prefix))
+
+
+def shown(path: str) -> str:
+    return path.replace(".item", "[]").replace("item", "[]")
 
 
 def joined(prefix: str, name: str) -> str:
@@ -101,7 +114,7 @@ def items(file: BinaryIO, path: str) -> Iterator[Any]:
 
 def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:
     words = " ".join(str(error).split())[:200]
-    place = last.replace(".item", "[]").replace("item", "[]") or "its beginning"
+    place = shown(last) or "its beginning"
     return InvalidImport(
         f"The file is no JSON any more after {place}, within its first {file.tell():,} bytes:"
         f" {words}",

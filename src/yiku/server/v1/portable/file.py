@@ -12,7 +12,6 @@ from yiku.agents.transfer.carried import (
     Carried,
     CarriedAgent,
     CarriedMessage,
-    CarriedSummary,
     CarriedThread,
     CarriedTool,
 )
@@ -22,11 +21,11 @@ from yiku.core.block import BlockContent
 from yiku.core.errors import InvalidImport
 from yiku.core.memory import Draft
 from yiku.server.v1.portable import agents, legacy, messages, passages
-from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed
+from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed, list_of
+from yiku.server.v1.portable.conversations import in_context, summary_of, threads_of
 
 MESSAGES = "agents.item.messages"
-THREADS = "agents.item.conversations"
-THREAD_MESSAGES = f"{THREADS}.item.messages"
+THREAD_MESSAGES = "agents.item.conversations.item.messages"
 PASSAGES = "archives.item.passages"
 OLD_MESSAGES = "messages"
 LONG = (MESSAGES, THREAD_MESSAGES, PASSAGES, OLD_MESSAGES)
@@ -99,7 +98,9 @@ class AgentFile:
         found = items(self.file, path)
         for agent, thread, count in counts:
             for n in range(count):
-                where = f"agents[{agent}].messages[{n}]"
+                home = f"agents[{agent}]"
+                home += f".conversations[{thread - 1}]" if thread else ""
+                where = f"{home}.messages[{n}]"
                 value = as_object(next(found, None), where)
                 value = cast("Json", cleaned(value)) if self._has_nul else value
                 try:
@@ -221,16 +222,6 @@ def carried_of(value: Json, found: Skeleton, *, old: bool) -> Carried:
     )
 
 
-def list_of(value: Mapping[str, Any], name: str) -> list[Any]:
-    """Raises: InvalidImport."""
-    found = value.get(name)
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise InvalidImport(f"`{name}` is a list, not {type(found).__name__}", place=name)
-    return cast("list[Any]", found)
-
-
 def inline(
     fields: Json, place: str, blocks: dict[str, BlockContent], tools: dict[str, CarriedTool]
 ) -> None:
@@ -263,18 +254,19 @@ def agent_of(
     own = CarriedThread(
         in_context=in_context(fields, place, count),
         count=count,
-        summary=summary_of(fields.get("summary"), place),
+        summary=summary_of(fields.get("summary"), f"{place}.summary"),
     )
-    threads = [own]
-    if list_of(fields, "conversations"):
-        notes.say(f"{place}: the file's conversations beside the agent's own aren't taken.")
+    beside = [
+        found.counts.get((THREAD_MESSAGES, (n, t)), 0)
+        for t in range(len(list_of(fields, "conversations")))
+    ]
     return CarriedAgent(
         key=str(fields.get("id") or f"agent-{n}"),
         given=agents.agent_fields(fields, place, notes),
         block_keys=keys[0],
         tool_keys=keys[1],
         archive_keys=keys[2],
-        threads=tuple(threads),
+        threads=threads_of(fields, place, own, beside),
     )
 
 
@@ -288,40 +280,3 @@ def named(fields: Json, kind: str, place: str, known: Mapping[str, Any]) -> tupl
                 f"{place}.{kind}[{n}]: the file has no {what} {one!r}", place=f"{place}.{kind}[{n}]"
             )
     return tuple(dict.fromkeys(wanted))
-
-
-def in_context(fields: Json, place: str, count: int) -> frozenset[str] | None:
-    """Keys of the messages the model sees; None: the file doesn't say. Raises: InvalidImport."""
-    if "in_context_message_indices" in fields:
-        found = list_of(fields, "in_context_message_indices")
-        for one in found:
-            if not isinstance(one, int) or not 0 <= one < count:
-                raise InvalidImport(
-                    f"{place}.in_context_message_indices: {one!r:.40} is no message; there are"
-                    f" {count:,}"
-                )
-        return frozenset(f"message-{one}" for one in found)
-    if fields.get("in_context_message_ids") is None:
-        return None
-    return frozenset(str(one) for one in list_of(fields, "in_context_message_ids"))
-
-
-def summary_of(value: Any, place: str) -> CarriedSummary | None:
-    """Raises: InvalidImport."""
-    if value is None:
-        return None
-    said = as_object(value, f"{place}.summary")
-    try:
-        created = messages.moment(said["created_at"])
-        if created is None:
-            raise KeyError("created_at")
-        return CarriedSummary(
-            text=str(said["text"]),
-            first_key=str(said["first_message_id"]),
-            last_key=str(said["last_message_id"]),
-            count=int(said["count"]),
-            created_at=created,
-            model=said.get("model"),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise InvalidImport(f"{place}.summary: it needs {error}", place=place) from error
