@@ -171,6 +171,7 @@ def taken_out(query: ImportQuery, taken: Taken) -> ImportOut:
         blocks=taken.blocks,
         tools=taken.tools,
         archives=taken.archives,
+        skills=taken.skills,
         conversations=taken.conversations,
         messages=taken.messages,
         passages=taken.passages,

@@ -1,10 +1,12 @@
-"""What agent files carry beside the agent itself: conversations."""
+"""What agent files carry beside the agent itself: conversations, memory skills."""
 
 import io
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import letta_client
 import pytest
 from fastapi import FastAPI
@@ -12,6 +14,16 @@ from fastapi import FastAPI
 from tests.fixtures.letta import Driver, driver
 from tests.fixtures.talking import made
 from tests.servers.scripted_chat import Script, ScriptedChat
+from yiku.agents.transfer.carried import Wishes
+from yiku.agents.transfer.take import take
+from yiku.app import App
+from yiku.client.transfer import TransferClient
+from yiku.client.transport import InProcessTransport
+from yiku.core.skill import MemorySkill, SkillDraft, SkillStatus, SkillType
+from yiku.core.tenant import LOCAL_ACTOR, Scope
+from yiku.memory.skills import registry
+from yiku.server.v1.portable.file import AgentFile
+from yiku.store import skills
 
 
 @pytest.fixture
@@ -19,6 +31,14 @@ async def here(talking_asgi: FastAPI, free_port: int) -> AsyncIterator[Driver]:
     """The client in one way, on both kinds of database."""
     async with driver("async in this process", talking_asgi, free_port) as found:
         yield found
+
+
+@pytest.fixture
+async def transfer(talking_asgi: FastAPI) -> AsyncIterator[TransferClient]:
+    """Our own client, which is told what became of a file's parts."""
+    transport = InProcessTransport(talking_asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        yield TransferClient(http)
 
 
 async def exported(talk: Driver, agent_id: str, **more: Any) -> dict[str, Any]:
@@ -189,4 +209,89 @@ async def test_a_bad_conversation_is_refused_with_its_place(here: Driver) -> Non
         (file({"messages": {"a": said}}), "`agents[].conversations[].messages` is a list"),
     ):  # fmt: skip
         assert words in await refused(here, bad)
+    assert await here.all(lambda c: c.agents.list()) == []
+
+
+TRAVEL = SkillDraft(
+    name="travel_plans",
+    skill_type=SkillType.ENCODING,
+    description={"en": "Keeps travel plans.", "zh": "记录出行计划。"},
+    intent_keywords=("flight", "机票"),
+    prompt_template="Write each travel plan in the text as a sentence: {{ content }}",
+)
+
+
+def bytes_of(file: dict[str, Any]) -> io.BytesIO:
+    return io.BytesIO(json.dumps(file).encode())
+
+
+async def of_name(app: App, name: str) -> list[MemorySkill]:
+    return await app.database.read(LOCAL_ACTOR, lambda tx: skills.versions(tx, name))
+
+
+async def test_memory_skills_of_ones_own_come_along_and_replace_nothing(
+    talking: App, here: Driver, transfer: TransferClient
+) -> None:
+    await registry.add(talking.skills, LOCAL_ACTOR, TRAVEL)
+    edited = {"intent_keywords": ["works at"]}
+    await registry.edit(talking.skills, LOCAL_ACTOR, "fact_extraction", edited)
+    plain, agent_id = await made(here), await made(here, tools=["query_memory"])
+    assert (await exported(here, plain))["memory_skills"] == []
+    file = await exported(here, agent_id)
+    assert [one["name"] for one in file["memory_skills"]] == ["fact_extraction", "travel_plans"]
+
+    facts, travel = file["memory_skills"]
+    facts["prompt_template"] += " And tell nobody."
+    file["memory_skills"].append(travel | {"name": "train_plans"})
+    would = await transfer.import_agents(bytes_of(file), dry_run=True)
+    assert (would.skills, len(await of_name(talking, "fact_extraction"))) == (3, 2)
+    done = await transfer.import_agents(bytes_of(file))
+    assert done.notes == would.notes
+    assert [note.split("'")[1] for note in done.notes] == [
+        *("fact_extraction", "travel_plans", "train_plans")
+    ]
+    for words, note in zip(
+        ("is its canary", "already, just so", "new here"), done.notes, strict=True
+    ):
+        assert words in note
+    [train] = await of_name(talking, "train_plans")
+    assert registry.draft_of(train) == replace(TRAVEL, name="train_plans")
+    assert len(await of_name(talking, "travel_plans")) == 1
+    there = await of_name(talking, "fact_extraction")
+    assert [one.status for one in there] == [
+        *(SkillStatus.CANARY, SkillStatus.ACTIVE, SkillStatus.DEPRECATED)
+    ]
+    assert there[0].parent_id == there[1].id
+
+    await transfer.import_agents(bytes_of(file), again=True, name="other")
+    assert await of_name(talking, "fact_extraction") == there
+    facts["prompt_template"] += " Nobody."
+    again = await transfer.import_agents(bytes_of(file))
+    assert "a canary here that waits" in again.notes[0]
+    assert await of_name(talking, "fact_extraction") == there
+
+
+async def test_memory_skills_are_taken_of_administrators_only(talking: App) -> None:
+    told = {"name": "travel_plans", "kind": "encoding", "description": "x"}
+    file: dict[str, Any] = {
+        "agents": [{}],
+        "memory_skills": [{**told, "prompt_template": "{{ content }}"}],
+    }
+    writer = replace(LOCAL_ACTOR, scope=Scope.WRITE)
+    done = await take(talking.agents, writer, AgentFile(bytes_of(file)), Wishes())
+    assert (len(done.agent_ids), "a key of the scope `admin`" in done.notes[0]) == (1, True)
+    assert await of_name(talking, "travel_plans") == []
+
+
+async def test_a_bad_memory_skill_is_refused_with_its_place(here: Driver) -> None:
+    good = {"name": "a", "kind": "encoding", "description": "x", "prompt_template": "{{ content }}"}
+    for bad, words in (
+        ([3], "memory_skills[0]: an object"),
+        ([good, good], "memory_skills[1]: 'a' is there twice"),
+        ([{**good, "kind": "other"}], "memory_skills[0].kind"),
+        ([{**good, "prompt_template": 3}], "memory_skills[0].prompt_template"),
+        ([{**good, "name": "A b"}], "memory_skills[0]: line 1: `name` is"),
+        ([good, {**good, "name": "b", "prompt_template": "{{ os.system() }}"}], "memory_skills[1]"),
+    ):
+        assert words in await refused(here, {"agents": [{}], "memory_skills": bad})
     assert await here.all(lambda c: c.agents.list()) == []

@@ -15,6 +15,7 @@ from yiku.core.conversation import ConversationSettings
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
 from yiku.core.role import EmbeddingRoleConfig
+from yiku.core.skill import SkillDraft
 from yiku.core.tool import ToolDraft
 
 
@@ -112,6 +113,8 @@ class Carried:
     blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
     tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    skills: tuple[SkillDraft, ...] = ()
+    """Memory skills that didn't come with the server."""
     notes: tuple[str, ...] = ()
     """What of the file has no place here, in sentences."""
 
@@ -178,6 +181,7 @@ class Taken:
     blocks: int
     tools: int
     archives: int
+    skills: int
     conversations: int
     """Beside the agents' own."""
     messages: int

@@ -14,10 +14,22 @@ from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId
 from yiku.core.memory import Archive, Passage
 from yiku.core.message import Message, Summary
 from yiku.core.role import Role
+from yiku.core.skill import MemorySkill
 from yiku.core.tenant import Actor
+from yiku.memory.skills import files, registry
 from yiku.store import agents as store
-from yiku.store import archives, audit, conversations, memberships, messages, passages, roles
+from yiku.store import (
+    archives,
+    audit,
+    conversations,
+    memberships,
+    messages,
+    passages,
+    roles,
+    skills,
+)
 from yiku.store.database import Tx
+from yiku.tools import own_skills
 
 PAGE = 200
 FEW = 50
@@ -53,6 +65,8 @@ class Outline:
     """The row number of its newest conversation that is given beside; 0: none is."""
     archives: Sequence[Archive]
     roles: Mapping[ArchiveId, Sequence[Role]]
+    skills: Sequence[MemorySkill] = ()
+    """Active ones that an agent with its tools relies on, but for those that come with Yiku."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +96,7 @@ async def outline(
             last_conversation=0 if alone else conversations.last_seq(tx, agent_id),
             archives=homes,
             roles={one.id: roles.list_all(tx, one.id) for one in homes},
+            skills=own_skills_of(tx, state),
         )
 
     found = await agents.database.read(actor, unit)  # at one moment, as no writing sees it
@@ -90,6 +105,13 @@ async def outline(
         actor.bookkeeper, lambda tx: audit.note(tx, Act.AGENT_EXPORT, agent_id, name=name)
     )
     return found
+
+
+def own_skills_of(tx: Tx, state: AgentState) -> list[MemorySkill]:
+    if not {tool.name for tool in state.tools} & {one.name for one in own_skills.TOOLS}:
+        return []
+    base = files.base()
+    return [one for one in skills.all(tx) if registry.draft_of(one) not in base]
 
 
 def thread_in(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> Thread:

@@ -16,6 +16,7 @@ from yiku.agents.shared import Agents
 from yiku.agents.transfer import begin
 from yiku.agents.transfer.begin import Begun, Prepared
 from yiku.agents.transfer.carried import Carried, Source, Taken, Wishes
+from yiku.agents.transfer.first import first
 from yiku.agents.transfer.going import (
     AGENT,
     ARCHIVE,
@@ -39,6 +40,7 @@ from yiku.core.memory import Draft
 from yiku.core.tenant import Actor
 from yiku.memory import ingest
 from yiku.memory.roles import manage
+from yiku.memory.skills import registry
 from yiku.store import agents as store
 from yiku.store import audit, imports
 from yiku.store.database import Tx
@@ -76,6 +78,8 @@ async def take(
         carried = without_messages(carried)
     ready = begin.prepared(agents, actor, carried, wishes)
     carried = ready.carried
+    if carried.skills:
+        await registry.ready(agents.skills, actor)
     mark = mark_of(source, wishes)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:
@@ -126,7 +130,7 @@ async def tried(agents: Agents, actor: Actor, ready: Prepared) -> Begun:
     """What the first step would make. Raises: as that."""
 
     def unit(tx: Tx) -> Begun:
-        raise Undone(begin.begin(tx, ready))
+        raise Undone(first(tx, ready))
 
     try:
         return await agents.database.write(actor, unit)
@@ -148,7 +152,7 @@ def earlier(tx: Tx, mark: str) -> dict[str, Made] | None:
 
 def first_step(tx: Tx, mark: str, ready: Prepared) -> Begun:
     imports.forget(tx, mark)
-    begun = begin.begin(tx, ready)
+    begun = first(tx, ready)
     kept = [(f"{AGENT}:{key}", Made(kind=AGENT, target_id=one))
             for key, one in begun.agent_ids.items()]  # fmt: skip
     kept += [(f"{ARCHIVE}:{key}", Made(kind=ARCHIVE, target_id=one))
@@ -181,6 +185,7 @@ def taken(carried: Carried, begun: Begun, *, ids: bool = True) -> Taken:
         blocks=len(used),
         tools=len({key for one in carried.agents for key in one.tool_keys}),
         archives=len(carried.archives),
+        skills=len(carried.skills),
         conversations=carried.conversations,
         messages=carried.messages,
         passages=carried.passages,
@@ -226,5 +231,5 @@ async def take_passages(agents: Agents, actor: Actor, going: Import, seen: int) 
 def last_step(tx: Tx, going: Import, ends: Ends) -> None:
     """What is told in place of old messages; and that all is there."""
     add_summaries(tx, going, ends)
-    first = next(iter(going.begun.agent_ids.values()), AgentId(""))
-    imports.put(tx, going.mark, [(WHOLE, Made(kind=WHOLE, target_id=first))])
+    made = next(iter(going.begun.agent_ids.values()), AgentId(""))
+    imports.put(tx, going.mark, [(WHOLE, Made(kind=WHOLE, target_id=made))])

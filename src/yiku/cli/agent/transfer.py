@@ -125,6 +125,7 @@ def show(source: Path, done: ImportOut) -> None:
         counted(done.tools, "tool"),
         counted(done.archives, "archive"),
         counted(done.passages, "passage"),
+        counted(done.skills, "memory skill"),
     ]
     output.note(", ".join(part for part in parts if not part.startswith("0 ")) or "empty")
     if done.repeated:

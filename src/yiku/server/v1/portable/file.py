@@ -23,6 +23,7 @@ from yiku.core.memory import Draft
 from yiku.server.v1.portable import agents, legacy, messages, passages
 from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed, list_of
 from yiku.server.v1.portable.conversations import in_context, summary_of, threads_of
+from yiku.server.v1.portable.skills import skills_of
 
 MESSAGES = "agents.item.messages"
 THREAD_MESSAGES = "agents.item.conversations.item.messages"
@@ -177,9 +178,6 @@ def cleaned(value: Any) -> Any:
     return value
 
 
-KNOWN = frozenset(
-    {"agents", "blocks", "tools", "archives", "metadata", "created_at", "yiku"}
-)  # fmt: skip
 TOLD: Mapping[str, str] = {
     "groups": "groups of agents",
     "sources": "folders",
@@ -218,7 +216,12 @@ def carried_of(value: Json, found: Skeleton, *, old: bool) -> Carried:
         if there := list_of(value, name):
             notes.say(f"The file's {len(there)} {words} aren't taken.")
     return Carried(
-        agents=tuple(made), blocks=blocks, tools=tools, archives=archives, notes=tuple(notes.said)
+        agents=tuple(made),
+        blocks=blocks,
+        tools=tools,
+        archives=archives,
+        skills=skills_of(list_of(value, "memory_skills")),
+        notes=tuple(notes.said),
     )
 
 

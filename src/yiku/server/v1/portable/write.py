@@ -11,6 +11,7 @@ from yiku.server.v1.portable import agents as forms
 from yiku.server.v1.portable import legacy, messages, passages
 from yiku.server.v1.portable.lines import Json, dumped, fields, indented
 from yiku.server.v1.portable.outgoing import AGENT, Export
+from yiku.server.v1.portable.skills import skill_to_file
 from yiku.server.v1.portable.threads import Numbers, conversations
 from yiku.store.database import now_utc
 
@@ -37,6 +38,8 @@ async def written(export: Export) -> AsyncIterator[bytes]:
     told_tools = [forms.tool_to_file(one, tools[one.id]) for one in state.tools]
     yield f'  "blocks": {indented(told_blocks, 1)},\n'.encode()
     yield f'  "tools": {indented(told_tools, 1)},\n'.encode()
+    told_skills = [skill_to_file(one) for one in of.skills]
+    yield f'  "memory_skills": {indented(told_skills, 1)},\n'.encode()
     async for piece in archive_list(export, homes):
         yield piece
     about = {"metadata": {"revision_id": "yiku-1"}, "created_at": now_utc().isoformat()}
