@@ -172,6 +172,8 @@ def taken_out(query: ImportQuery, taken: Taken) -> ImportOut:
         tools=taken.tools,
         archives=taken.archives,
         skills=taken.skills,
+        folders=taken.folders,
+        files=taken.files,
         conversations=taken.conversations,
         messages=taken.messages,
         passages=taken.passages,

@@ -140,6 +140,12 @@ def move(tx: Tx, source: str, key: str, seen: int, position: int) -> None:
         raise other_run()
 
 
+def begin(tx: Tx, source: str, key: str, made: Made) -> None:
+    """A thing is stored from its beginning; what was made of it before is gone."""
+    tx.connection.execute(delete(imported).where(*own(tx, source, key)))
+    put(tx, source, [(key, made)])
+
+
 def demand_new(tx: Tx, source: str, keys: Collection[str]) -> None:
     """Raises: JobConflict where something was made of one of them."""
     if known(tx, source, keys):

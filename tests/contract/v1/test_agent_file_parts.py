@@ -1,4 +1,5 @@
-"""What agent files carry beside the agent itself: conversations, memory skills."""
+"""What agent files carry beside the agent itself: conversations, folders with files,
+memory skills."""
 
 import io
 import json
@@ -11,6 +12,7 @@ import letta_client
 import pytest
 from fastapi import FastAPI
 
+from tests.fixtures.filed import STORY, carried_out
 from tests.fixtures.letta import Driver, driver
 from tests.fixtures.talking import made
 from tests.servers.scripted_chat import Script, ScriptedChat
@@ -23,7 +25,8 @@ from yiku.core.skill import MemorySkill, SkillDraft, SkillStatus, SkillType
 from yiku.core.tenant import LOCAL_ACTOR, Scope
 from yiku.memory.skills import registry
 from yiku.server.v1.portable.file import AgentFile
-from yiku.store import skills
+from yiku.store import file_text, files, skills
+from yiku.store.database import Tx
 
 
 @pytest.fixture
@@ -295,3 +298,130 @@ async def test_a_bad_memory_skill_is_refused_with_its_place(here: Driver) -> Non
     ):
         assert words in await refused(here, {"agents": [{}], "memory_skills": bad})
     assert await here.all(lambda c: c.agents.list()) == []
+
+
+async def with_folder(talk: Driver, app: App) -> tuple[str, str]:
+    """An agent with a folder of two files that were read, and the folder."""
+    about: Any = {"description": "项目", "instructions": "Read it.", "metadata": {"a": 1}}
+    folder = await talk(lambda c: c.folders.create(name="日志", **about))
+    agent_id = await made(talk, folder_ids=[folder.id])
+    for name, text in (("log.md", STORY), ("long.txt", LONG)):
+        content = text.encode()
+        await talk(lambda c, n=name, t=content: c.folders.files.upload(folder.id, file=(n, t)))
+    await carried_out(app)
+    return agent_id, folder.id
+
+
+LONG = "\n".join(f"Line {n} tells of the harbour. 第 {n} 行。" for n in range(1_200))
+"""Of many stretches."""
+
+
+async def folders_of(talk: Driver, agent_id: str) -> list[Any]:
+    found = await talk(lambda c: c.agents.folders.list(agent_id))
+    return found.items
+
+
+async def texts_in(talk: Driver, folder_id: str) -> list[tuple[Any, ...]]:
+    found = await talk(lambda c: c.folders.files.list(folder_id, include_content=True, order="asc"))
+    return [
+        (one.original_file_name, one.file_type, one.file_size, one.processing_status, one.content)
+        for one in found.items
+    ]
+
+
+async def test_folders_come_along_with_the_text_of_their_files(
+    talking: App, here: Driver, transfer: TransferClient
+) -> None:
+    agent_id, folder_id = await with_folder(here, talking)
+    was = await texts_in(here, folder_id)
+    file = await exported(here, agent_id)
+    assert [len(one["pieces"]) for one in file["files"]] == [1, len(LONG) // 16_000 + 1]
+
+    same = await transfer.import_agents(bytes_of(file))
+    assert (same.folders, same.files) == (1, 2)
+    assert "here already, with the same files" in same.notes[0]
+    assert [one.id for one in await folders_of(here, same.agent_ids[0])] == [folder_id]
+
+    await here(lambda c: c.folders.delete(folder_id))
+    would = await transfer.import_agents(bytes_of(file), dry_run=True, again=True)
+    assert (would.folders, would.files, would.notes) == (1, 2, [])
+    assert await here.all(lambda c: c.folders.list()) == []
+    seen: list[int] = []
+    done = await transfer.import_agents(
+        bytes_of(file), again=True, watch=lambda n, _: seen.append(n)
+    )
+    assert seen[-1] == done.messages + sum(len(one["pieces"]) for one in file["files"])
+    [copy] = await folders_of(here, done.agent_ids[0])
+    told = (copy.name, copy.description, copy.instructions, copy.metadata)
+    assert told == ("日志", "项目", "Read it.", {"a": 1})
+    assert [one[3] for one in await texts_in(here, copy.id)] == ["embedding", "embedding"]
+    await carried_out(talking)
+    assert await texts_in(here, copy.id) == was
+    held = (await here(lambda c: c.agents.files.list(done.agent_ids[0]))).files
+    assert sorted((one.file_name, one.is_open) for one in held) == [
+        *(("日志/log.md", True), ("日志/long.txt", True))
+    ]
+    names = {one.name for one in (await here(lambda c: c.agents.retrieve(done.agent_ids[0]))).tools}
+    assert names >= {"open_files", "grep_files", "semantic_search_files"}
+
+    for _ in range(2):
+        again = await transfer.import_agents(bytes_of(file), again=True, name="x")
+        assert [one.id for one in await folders_of(here, again.agent_ids[0])] == [copy.id]
+    await here(lambda c: c.folders.files.upload(copy.id, file=("more.txt", b"More.")))
+    for _ in range(2):
+        other = await transfer.import_agents(bytes_of(file), again=True, name="y")
+        [second] = await folders_of(here, other.agent_ids[0])
+        assert second.name == "日志 (2)"
+    assert len(await here.all(lambda c: c.folders.list())) == 2
+
+
+async def test_an_import_of_files_that_broke_off_is_gone_on_with(
+    talking: App, here: Driver, transfer: TransferClient
+) -> None:
+    pieces = [f"{n:03} " * 3_900 for n in range(200)]
+    file = {
+        "agents": [{"name": "a", "source_ids": ["s"]}],
+        "sources": [{"id": "s", "name": "big"}],
+        "files": [
+            {"source_id": "s", "file_name": "big/one.txt", "pieces": pieces},
+            {"source_id": "s", "file_name": "two.txt", "content": "喝茶\r\n\r\nTea."},
+            {"source_id": "s", "file_name": "none.pdf", "content": None},
+        ],
+    }
+
+    def stop(done: int, _: int) -> None:
+        if done >= 64:
+            raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        await transfer.import_agents(bytes_of(file), watch=stop)
+    done = await transfer.import_agents(bytes_of(file))
+    assert done.files == 2
+    [folder] = await folders_of(here, done.agent_ids[0])
+
+    def told(tx: Tx) -> dict[str, str]:
+        there = files.after(tx, folder.id, 0, 10)
+        assert [one.line_count for one in there] == [len(pieces) * 8, 3]
+        return {one.name: file_text.content(tx, one.id) for one in there}
+
+    there = await talking.database.read(LOCAL_ACTOR, told)
+    assert there["one.txt"].split() == " ".join(pieces).split()
+    assert {**there, "one.txt": ""} == {"one.txt": "", "two.txt": "喝茶\n\nTea."}
+    assert (await transfer.import_agents(bytes_of(file))).repeated
+
+
+async def test_a_bad_folder_or_file_is_refused_with_its_place(here: Driver) -> None:
+    folder, one = {"id": "s", "name": "f"}, {"source_id": "s", "file_name": "a.txt"}
+    for bad, words in (
+        ({"sources": [{"id": "s"}]}, "sources[0].name"),
+        ({"sources": [{"id": "s", "name": "a/b"}]}, "sources[0]: A folder's name has no `/`"),
+        ({"files": [one]}, "files[0].source_id: the file has no folder 's'"),
+        ({"sources": [folder], "files": [{**one, "file_name": ""}]}, "files[0].file_name"),
+        ({"sources": [folder], "files": [one, one]}, "files[1]: its folder has 'a.txt' twice"),
+        ({"sources": [folder], "files": [{**one, "content": 3}]}, "`files[].content` is a text"),
+        ({"sources": [folder], "files": [{**one, "pieces": "x"}]}, "`files[].pieces` is a list"),
+        ({"sources": [folder], "files": [{**one, "pieces": ["x", 3]}]}, "files[0].pieces[1]"),
+        ({"agents": [{"source_ids": ["s"]}]}, "agents[0].source_ids[0]: the file has no source"),
+    ):
+        assert words in await refused(here, {"agents": [{}], **bad})
+    assert await here.all(lambda c: c.folders.list()) == []

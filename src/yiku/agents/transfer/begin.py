@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yiku.agents import check, make, own
@@ -20,7 +20,7 @@ from yiku.agents.transfer.carried import (
 )
 from yiku.core.agent import AgentConfig, AgentDraft
 from yiku.core.errors import Invalid, InvalidImport
-from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
+from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
 from yiku.core.rule import AnyRule
 from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolType
@@ -50,6 +50,9 @@ class Begun:
 
     agent_ids: Mapping[str, AgentId]
     archive_ids: Mapping[str, ArchiveId]
+    folder_ids: Mapping[str, FolderId] = field(default_factory=dict[str, FolderId])
+    fresh_folders: frozenset[str] = frozenset()
+    """Those that were made for it; their files are to come."""
     notes: tuple[str, ...]
 
 

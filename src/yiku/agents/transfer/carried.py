@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from yiku.core.block import BlockContent
 from yiku.core.conversation import ConversationSettings
+from yiku.core.file import FolderContent, Stretch
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
 from yiku.core.role import EmbeddingRoleConfig
@@ -83,6 +84,7 @@ class CarriedAgent:
     block_keys: tuple[str, ...] = ()
     tool_keys: tuple[str, ...] = ()
     archive_keys: tuple[str, ...] = ()
+    folder_keys: tuple[str, ...] = ()
     threads: tuple[CarriedThread, ...] = ()
     """Its own conversation first."""
 
@@ -106,6 +108,23 @@ class CarriedArchive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedFile:
+    """A file of a folder; its text is the source's to tell."""
+
+    key: str
+    folder_key: str
+    name: str
+    original_name: str
+    media_type: str
+    size: int
+    """In bytes, as it was where it came from."""
+    hash: str
+    """SHA-256 of it as it was there; where the file doesn't say, of its text."""
+    count: int = 0
+    """How many stretches of text the file has of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """All of a file but what is long."""
 
@@ -113,6 +132,8 @@ class Carried:
     blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
     tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    folders: Mapping[str, FolderContent] = field(default_factory=dict[str, FolderContent])
+    files: tuple[CarriedFile, ...] = ()
     skills: tuple[SkillDraft, ...] = ()
     """Memory skills that didn't come with the server."""
     notes: tuple[str, ...] = ()
@@ -152,6 +173,10 @@ class Source(Protocol):
         """Each with its archive's key, archive by archive."""
         ...
 
+    def stretches(self) -> Iterator[tuple[int, Stretch]]:
+        """The texts of files, each with its file's number, from 0; file by file."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -182,6 +207,9 @@ class Taken:
     tools: int
     archives: int
     skills: int
+    folders: int
+    files: int
+    """Of those folders, with a text."""
     conversations: int
     """Beside the agents' own."""
     messages: int

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from yiku.agents.transfer import begin
 from yiku.agents.transfer.begin import Begun, Prepared
+from yiku.agents.transfer.take_files import take_folders
 from yiku.agents.transfer.take_skills import take_skills
 from yiku.store.database import Tx
 
@@ -13,5 +14,11 @@ from yiku.store.database import Tx
 def first(tx: Tx, ready: Prepared) -> Begun:
     """Raises: Invalid, LabelTaken, StoreError."""
     begun = begin.begin(tx, ready)
-    notes = take_skills(tx, ready.carried.skills)
-    return replace(begun, notes=(*begun.notes, *notes))
+    homes = take_folders(tx, ready.carried, begun.agent_ids)
+    told = take_skills(tx, ready.carried.skills)
+    return replace(
+        begun,
+        folder_ids=homes.ids,
+        fresh_folders=homes.fresh,
+        notes=(*begun.notes, *homes.notes, *told),
+    )

@@ -10,18 +10,22 @@ from yiku.core.agent import AgentState
 from yiku.core.audit import Act
 from yiku.core.conversation import Conversation
 from yiku.core.errors import ConversationNotFound
-from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId
+from yiku.core.file import File, Folder, Stretch
+from yiku.core.ids import AgentId, ArchiveId, ConversationId, FileId, FolderId, MessageId
 from yiku.core.memory import Archive, Passage
 from yiku.core.message import Message, Summary
 from yiku.core.role import Role
 from yiku.core.skill import MemorySkill
 from yiku.core.tenant import Actor
-from yiku.memory.skills import files, registry
+from yiku.memory.skills import files as skill_files
+from yiku.memory.skills import registry
 from yiku.store import agents as store
 from yiku.store import (
     archives,
     audit,
     conversations,
+    file_text,
+    files,
     memberships,
     messages,
     passages,
@@ -33,7 +37,7 @@ from yiku.tools import own_skills
 
 PAGE = 200
 FEW = 50
-"""Conversations that are looked up at once."""
+"""Conversations, files and stretches of text that are looked up at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class Outline:
     """The row number of its newest conversation that is given beside; 0: none is."""
     archives: Sequence[Archive]
     roles: Mapping[ArchiveId, Sequence[Role]]
+    folders: Sequence[Folder] = ()
     skills: Sequence[MemorySkill] = ()
     """Active ones that an agent with its tools relies on, but for those that come with Yiku."""
 
@@ -96,6 +101,7 @@ async def outline(
             last_conversation=0 if alone else conversations.last_seq(tx, agent_id),
             archives=homes,
             roles={one.id: roles.list_all(tx, one.id) for one in homes},
+            folders=[one.folder for one in state.folders],
             skills=own_skills_of(tx, state),
         )
 
@@ -110,7 +116,7 @@ async def outline(
 def own_skills_of(tx: Tx, state: AgentState) -> list[MemorySkill]:
     if not {tool.name for tool in state.tools} & {one.name for one in own_skills.TOOLS}:
         return []
-    base = files.base()
+    base = skill_files.base()
     return [one for one in skills.all(tx) if registry.draft_of(one) not in base]
 
 
@@ -168,6 +174,30 @@ async def message_pages(
             yield found
             seen = found[-1].seq
         more = len(found) == PAGE
+
+
+async def file_pages(
+    agents: Agents, actor: Actor, folder_id: FolderId
+) -> AsyncIterator[Sequence[File]]:
+    """A folder's files, in the order they were made."""
+    seen = 0
+    while found := await agents.database.read(
+        actor, lambda tx, seq=seen: files.after(tx, folder_id, seq, FEW)
+    ):
+        yield found
+        seen = found[-1].seq
+
+
+async def text_pages(
+    agents: Agents, actor: Actor, file_id: FileId
+) -> AsyncIterator[Sequence[Stretch]]:
+    """What a file says."""
+    seen = -1
+    while found := await agents.database.read(
+        actor, lambda tx, n=seen: file_text.page(tx, file_id, after=n, limit=FEW)
+    ):
+        yield found
+        seen = found[-1].n
 
 
 async def passage_pages(

@@ -14,10 +14,12 @@ from yiku.core.ids import ConversationId
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
-"""How many messages and passages are stored, of how many."""
+"""How many messages, passages and stretches of files are stored, of how many."""
 
 BATCH = 250
-AGENT, ARCHIVE, CONVERSATION, PART, WHOLE = "agent", "archive", "conversation", "part", "whole"
+AGENT, ARCHIVE, CONVERSATION, FOLDER, FILE = "agent", "archive", "conversation", "folder", "file"
+PART, WHOLE = "part", "whole"
+KINDS = (AGENT, ARCHIVE, CONVERSATION, FOLDER, FILE, PART, WHOLE)
 MESSAGES, PASSAGES = "messages", "passages"
 
 
@@ -36,7 +38,7 @@ class Import:
     )
     """What was made of those beside the agents' own, by the numbers of agent and thread."""
     done: list[int] = field(default_factory=lambda: [0])
-    """Messages and passages that are stored, in its only place."""
+    """What is stored, in its only place."""
 
     def conversation_of(self, agent: int, thread: int) -> ConversationId | None:
         """None: the agent's own. Raises: KeyError where somebody has deleted it meanwhile."""

@@ -20,7 +20,9 @@ from yiku.agents.transfer.first import first
 from yiku.agents.transfer.going import (
     AGENT,
     ARCHIVE,
-    CONVERSATION,
+    FILE,
+    FOLDER,
+    KINDS,
     MESSAGES,
     PART,
     PASSAGES,
@@ -32,10 +34,11 @@ from yiku.agents.transfer.going import (
     threaded,
 )
 from yiku.agents.transfer.take_conversations import take_conversations
+from yiku.agents.transfer.take_files import take_files
 from yiku.agents.transfer.take_messages import Ends, add_summaries, take_messages
 from yiku.core.audit import Act
 from yiku.core.errors import AgentNotFound
-from yiku.core.ids import AgentId, ArchiveId
+from yiku.core.ids import AgentId, ArchiveId, FolderId
 from yiku.core.memory import Draft
 from yiku.core.tenant import Actor
 from yiku.memory import ingest
@@ -100,15 +103,25 @@ async def take(
         carried=carried,
         begun=begun,
         progress=progress,
-        total=carried.messages + carried.passages,
+        total=carried.messages + carried.passages + stretches_of(carried, begun),
     )
-    one.tell(sum(seen.values()))
+    one.tell(sum(seen.values()) + stretches_there(going or {}))
     await take_conversations(agents, actor, one, going or {})
     ends = await take_messages(agents, actor, one, seen[MESSAGES])
     await take_roles(agents, actor, one)
     await take_passages(agents, actor, one, seen[PASSAGES])
+    await take_files(agents, actor, one, going or {})
     await agents.database.write(actor, lambda tx: last_step(tx, one, ends))
     return replace(taken(carried, begun), skipped=sum(seen.values()))
+
+
+def stretches_of(carried: Carried, begun: Begun) -> int:
+    """How many are to be stored."""
+    return sum(one.count for one in carried.files if one.folder_key in begun.fresh_folders)
+
+
+def stretches_there(there: Mapping[str, Made]) -> int:
+    return sum(one.position or 0 for one in there.values() if one.kind == FILE)
 
 
 def mark_of(source: Source, wishes: Wishes) -> str:
@@ -140,7 +153,7 @@ async def tried(agents: Agents, actor: Actor, ready: Prepared) -> Begun:
 
 def earlier(tx: Tx, mark: str) -> dict[str, Made] | None:
     """What an earlier import of it has made; None: none has, or its agents are gone."""
-    found = imports.of_source(tx, mark, (AGENT, ARCHIVE, CONVERSATION, PART, WHOLE))
+    found = imports.of_source(tx, mark, KINDS)
     try:
         for one in found.values():
             if one.kind == AGENT:
@@ -157,6 +170,13 @@ def first_step(tx: Tx, mark: str, ready: Prepared) -> Begun:
             for key, one in begun.agent_ids.items()]  # fmt: skip
     kept += [(f"{ARCHIVE}:{key}", Made(kind=ARCHIVE, target_id=one))
              for key, one in begun.archive_ids.items()]  # fmt: skip
+    kept += [
+        (
+            f"{FOLDER}:{key}",
+            Made(kind=FOLDER, target_id=one, position=int(key in begun.fresh_folders)),
+        )
+        for key, one in begun.folder_ids.items()
+    ]
     kept += [(name, Made(kind=PART, target_id="", position=0)) for name in (MESSAGES, PASSAGES)]
     imports.put(tx, mark, kept)
     for agent_id in begun.agent_ids.values():
@@ -172,6 +192,16 @@ def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
         archive_ids={
             key: ArchiveId(there[f"{ARCHIVE}:{key}"].target_id) for key in carried.archives
         },
+        folder_ids={
+            key: FolderId(one.target_id)
+            for key in carried.folders
+            if (one := there.get(f"{FOLDER}:{key}")) is not None
+        },
+        fresh_folders=frozenset(
+            key
+            for key in carried.folders
+            if (one := there.get(f"{FOLDER}:{key}")) is not None and one.position
+        ),
         notes=carried.notes,
     )
 
@@ -186,6 +216,8 @@ def taken(carried: Carried, begun: Begun, *, ids: bool = True) -> Taken:
         tools=len({key for one in carried.agents for key in one.tool_keys}),
         archives=len(carried.archives),
         skills=len(carried.skills),
+        folders=len({key for one in carried.agents for key in one.folder_keys}),
+        files=sum(one.count > 0 for one in carried.files),
         conversations=carried.conversations,
         messages=carried.messages,
         passages=carried.passages,

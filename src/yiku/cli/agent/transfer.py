@@ -125,6 +125,8 @@ def show(source: Path, done: ImportOut) -> None:
         counted(done.tools, "tool"),
         counted(done.archives, "archive"),
         counted(done.passages, "passage"),
+        counted(done.folders, "folder"),
+        counted(done.files, "file"),
         counted(done.skills, "memory skill"),
     ]
     output.note(", ".join(part for part in parts if not part.startswith("0 ")) or "empty")

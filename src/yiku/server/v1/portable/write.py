@@ -9,6 +9,7 @@ from yiku.agents.transfer import give
 from yiku.core.message import Message
 from yiku.server.v1.portable import agents as forms
 from yiku.server.v1.portable import legacy, messages, passages
+from yiku.server.v1.portable.folders import READ, file_to_file, folder_to_file
 from yiku.server.v1.portable.lines import Json, dumped, fields, indented
 from yiku.server.v1.portable.outgoing import AGENT, Export
 from yiku.server.v1.portable.skills import skill_to_file
@@ -24,7 +25,8 @@ async def written(export: Export) -> AsyncIterator[bytes]:
     tools = {one.id: f"tool-{n}" for n, one in enumerate(state.tools)}
     homes = {one.id: f"archive-{n}" for n, one in enumerate(of.archives)}
     agent = forms.agent_to_file(state, export.view, AGENT)
-    agent |= {"tool_ids": [*tools.values()], "source_ids": [], "folder_ids": None}
+    folders = {one.id: f"source-{n}" for n, one in enumerate(of.folders)}
+    agent |= {"tool_ids": [*tools.values()], "source_ids": [*folders.values()], "folder_ids": None}
     agent |= {"block_ids": [*blocks.values()], "archive_ids": [*homes.values()]}
     yield b'{\n  "agents": [\n    {\n'
     for piece in fields(agent, 3):
@@ -32,12 +34,16 @@ async def written(export: Export) -> AsyncIterator[bytes]:
     async for piece in conversations(export):
         yield piece
     yield b"\n    }\n  ],\n"
-    for name in ("groups", "files", "sources", "mcp_servers", "skills"):
+    for name in ("groups", "mcp_servers", "skills"):
         yield f'  "{name}": [],\n'.encode()
     told_blocks = [forms.block_to_file(one, blocks[one.id]) for one in state.blocks]
     told_tools = [forms.tool_to_file(one, tools[one.id]) for one in state.tools]
     yield f'  "blocks": {indented(told_blocks, 1)},\n'.encode()
     yield f'  "tools": {indented(told_tools, 1)},\n'.encode()
+    told_folders = [folder_to_file(one, folders[one.id]) for one in of.folders]
+    yield f'  "sources": {indented(told_folders, 1)},\n'.encode()
+    async for piece in file_list(export, folders):
+        yield piece
     told_skills = [skill_to_file(one) for one in of.skills]
     yield f'  "memory_skills": {indented(told_skills, 1)},\n'.encode()
     async for piece in archive_list(export, homes):
@@ -45,6 +51,27 @@ async def written(export: Export) -> AsyncIterator[bytes]:
     about = {"metadata": {"revision_id": "yiku-1"}, "created_at": now_utc().isoformat()}
     yield f'  "metadata": {indented(about["metadata"], 1)},\n'.encode()
     yield f'  "created_at": {dumped(about["created_at"])}\n}}\n'.encode()
+
+
+async def file_list(export: Export, folders: Mapping[Any, str]) -> AsyncIterator[bytes]:
+    """Each with its text in pieces, where all of that is there."""
+    agents, actor, count = export.agents, export.actor, 0
+    yield b'  "files": ['
+    for folder_id, key in folders.items():
+        async for page in give.file_pages(agents, actor, folder_id):
+            for one in page:
+                yield b",\n    {\n" if count else b"\n    {\n"
+                for piece in fields(file_to_file(one, f"file-{count}", key), 3):
+                    yield piece
+                yield b'      "pieces": ['
+                count, comma = count + 1, ""
+                if one.status in READ:
+                    async for found in give.text_pages(agents, actor, one.id):
+                        rows = [f"\n        {dumped(each.text)}" for each in found]
+                        yield f"{comma}{','.join(rows)}".encode("utf-8", "replace")
+                        comma = ","
+                yield b"\n      ]\n    }" if comma else b"]\n    }"
+    yield b"\n  ],\n" if count else b"],\n"
 
 
 async def archive_list(export: Export, homes: Mapping[Any, str]) -> AsyncIterator[bytes]:
