@@ -12,12 +12,13 @@ from yiku.app import App
 from yiku.client.agents import AgentClient
 from yiku.client.transfer import TransferClient
 from yiku.core.audit import AuditEvent, AuditFilter, AuditPage
+from yiku.core.conversation import ConversationFilter, ConversationPage
 from yiku.core.errors import AgentNotFound, Invalid, InvalidImport
 from yiku.core.ids import AgentId
 from yiku.core.message import MessageFilter, MessagePage
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import recall
-from yiku.store import agents, audit, messages, passages
+from yiku.store import agents, audit, conversations, messages, passages
 from yiku.store.database import Tx
 
 FIRST, LAST = 1_714_000_000.5, 1_714_000_400.0
@@ -267,6 +268,39 @@ async def on_record(app: App) -> list[tuple[str, str | None, dict[str, Any]]]:
 
     found = reversed(await app.database.read(LOCAL_ACTOR, unit))
     return [(one.action, one.target, {**one.facts}) for one in found if "import" in one.action]
+
+
+async def test_conversations_of_an_agent_file_come_once_and_are_gone_on_with(
+    talking: App, transfer: TransferClient
+) -> None:
+    talks = [
+        {"id": f"conversation-{n}", "summary": f"talk {n}",
+         "messages": [{"role": "user", "content": f"number {10 * n + m}"} for m in range(10)]}
+        for n in range(60)
+    ]  # fmt: skip
+    file = {"agents": [{"id": "agent-0", "name": "many", "conversations": talks}]}
+    would = await transfer.import_agents(file_of(file), dry_run=True)
+    assert (would.conversations, would.new_conversations, would.messages) == (60, 60, 600)
+    assert await all_messages(talking) == []
+
+    def stop(done: int, _: int) -> None:
+        if done >= 250:
+            raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        await transfer.import_agents(file_of(file), watch=stop)
+    seen: list[int] = []
+    done = await transfer.import_agents(file_of(file), watch=lambda n, _: seen.append(n))
+    assert seen[-1] == 600
+    assert await all_messages(talking) == [f"number {n}" for n in range(600)]
+    found = await talking.database.read(
+        LOCAL_ACTOR,
+        lambda tx: conversations.page(tx, ConversationFilter(), ConversationPage(limit=100)),
+    )
+    assert [one.settings.summary for one in found[::-1]] == [f"talk {n}" for n in range(60)]
+    again = await transfer.import_agents(file_of(file))
+    assert (again.repeated, again.new_conversations) == (True, 0)
+    assert again.agent_ids == done.agent_ids
 
 
 async def all_messages(app: App) -> list[str]:

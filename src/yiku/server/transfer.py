@@ -13,7 +13,8 @@ from starlette.responses import StreamingResponse
 
 from yiku.agents.transfer.carried import Taken, Wishes
 from yiku.agents.transfer.export_file import ExportFile, Kind
-from yiku.agents.transfer.take import Progress, ignored, take
+from yiku.agents.transfer.going import Progress, ignored
+from yiku.agents.transfer.take import take
 from yiku.agents.transfer.take_chats import Found, take_chats
 from yiku.app import App
 from yiku.core.errors import Invalid, YikuError
@@ -166,8 +167,13 @@ def taken_out(query: ImportQuery, taken: Taken) -> ImportOut:
         blocks=taken.blocks,
         tools=taken.tools,
         archives=taken.archives,
+        skills=taken.skills,
+        folders=taken.folders,
+        files=taken.files,
+        conversations=taken.conversations,
         messages=taken.messages,
         passages=taken.passages,
+        new_conversations=0 if taken.repeated else taken.conversations,
         new_messages=new,
         new_passages=0 if taken.repeated else taken.passages,
         repeated=taken.repeated,

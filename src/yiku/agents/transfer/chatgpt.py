@@ -144,11 +144,14 @@ def as_object(value: Any, place: str) -> Json:
     return cast("Json", value)
 
 
+KINDS: dict[type[Any], str] = {str: "a text", list: "a list", dict: "an object"}
+
+
 def json_kind(value: Any) -> str:
     """What JSON calls it."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return {str: "a text", list: "a list", dict: "an object"}.get(type(value), "a number")
+    return next((name for kind, name in KINDS.items() if isinstance(value, kind)), "a number")
 
 
 def moment(value: Any) -> datetime | None:

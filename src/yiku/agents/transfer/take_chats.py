@@ -18,7 +18,7 @@ from typing import Any
 from yiku.agents.instructions import with_instructions
 from yiku.agents.shared import Agents
 from yiku.agents.transfer.carried import CarriedChat, CarriedMessage, Chats
-from yiku.agents.transfer.take import Progress, batches, ignored, threaded
+from yiku.agents.transfer.going import Progress, batches, ignored, threaded
 from yiku.core.audit import Act
 from yiku.core.errors import Invalid, InvalidImport, JobConflict
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, new_id, new_ids
