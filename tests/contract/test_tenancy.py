@@ -20,7 +20,8 @@ from yiku.app import build
 from yiku.client.transport import InProcessTransport
 from yiku.core.tenant import LOCAL_ACTOR, Scope
 from yiku.server import skill_events
-from yiku.server.http import DOCS_PARTS, build_asgi
+from yiku.server.description import PARTS
+from yiku.server.http import build_asgi
 from yiku.settings import load
 from yiku.store import tenants
 from yiku.store.database import Tx
@@ -82,7 +83,7 @@ async def two(database_url: str, yiku_home: Path) -> AsyncIterator[Two]:
 
 def routes_of(asgi: FastAPI) -> Iterator[tuple[str, str]]:
     for route in asgi.routes:
-        if isinstance(route, Mount) and route.path == DOCS_PARTS:
+        if isinstance(route, Mount) and route.path == PARTS:
             continue  # scripts of the page at `/docs`
         assert isinstance(route, Route), f"{route} is of a kind that nothing here can ask"
         for method in sorted(route.methods or ()):
@@ -229,7 +230,7 @@ IMPORT = ("POST", "/memory/import")
 """Its body is a file; tested below."""
 
 TOLD_TO_ALL = {
-    *(("GET", path) for path in ("/", "/ready", "/docs", "/docs/oauth2-redirect", "/openapi.json")),
+    *(("GET", path) for path in ("/", "/ready", "/docs", "/openapi.json")),
     ("HEAD", "/openapi.json"),
 }
 """The description of the API, and whether the server is ready, which says nothing of anybody."""

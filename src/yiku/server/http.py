@@ -11,7 +11,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +19,7 @@ from yiku.app import App
 from yiku.core import errors
 from yiku.core.telemetry import within
 from yiku.server import admin, history, memory, operations, roles, skill_events, skills, transfer
+from yiku.server.description import describe
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
@@ -166,8 +166,6 @@ class Limit:
         return f"The request is larger than {self.size:,} bytes ({self.setting})."
 
 
-DOCS_PARTS = "/docs/parts"
-"""Where the page at `/docs` has its scripts from: this server, not somebody else's."""
 UPLOADS: Mapping[str, str] = {
     r"/v1/agents/import/?|/memory/import": "max_import_bytes",
     r"/v1/(folders|sources)/[^/]+/upload/?": "max_file_bytes",
@@ -215,19 +213,20 @@ class BodyLimit:
 
 def routes() -> FastAPI:
     """The server's routes, over nothing yet: enough to describe them."""
-    asgi = FastAPIOffline(
+    asgi = FastAPI(
         title="Yiku 忆库",
         version=version("yiku"),
         description="A self-hosted long-term memory server for AI agents.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,
         redoc_url=None,
-        static_url=DOCS_PARTS,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
     # `skill_events` comes before a skill of that name.
     ours = (memory, roles, history, skill_events, skills, operations, admin, transfer)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
+    describe(asgi)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
