@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.mcp import CLOCK, everything, process, program, serving_tools
+from tests.fixtures.mcp import CLOCK, everything, old_program, process, program, serving_tools
+from tests.servers import mcp_tools
 from yiku.core.errors import McpUnavailable, NotAllowed, SecretUnreadable, ToolNotFound
 from yiku.core.mcp import Answered, Connection, McpServer, Remote, Stdio, Transport
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION, Scope
@@ -246,6 +247,38 @@ async def test_a_refresh_follows_the_servers_list(servers: McpServers, tmp_path:
         await servers.refresh(LOCAL_ACTOR, server.id)
     assert (await by_name(servers, server)).keys() == after.keys()
     assert (await servers.get(LOCAL_ACTOR, server.id)).problem is not None
+
+
+@pytest.mark.parametrize("kind", ["old", "stdio", "sse", "http"])
+async def test_tools_are_read_again_when_the_server_says_so(
+    servers: McpServers, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, however often it says so at once; by the protocol's old way and by its new one."""
+    file = tmp_path / "tools.json"
+    monkeypatch.setenv("MCP_TOOLS", str(file))
+    file.write_text(listed({"name": "tell"}, {"name": "before"}))
+
+    async def tried(connection: Connection) -> None:
+        server = await added(servers, connection)
+        kept = (await by_name(servers, server))["tell"].id
+        file.write_text(listed({"name": "tell"}, {"name": "after"}))
+        mcp_tools.listings.clear()
+        for _ in range(5):
+            assert (await call(servers, server, "tell")).text == "told"
+        async with asyncio.timeout(30):
+            while "after" not in (there := await by_name(servers, server)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert there.keys() == {"tell", "after"}
+        assert there["tell"].id == kept
+        await servers.pool.close()
+
+    if kind in ("old", "stdio"):
+        begun = old_program if kind == "old" else program
+        await tried(begun(MCP_TOOLS=str(file)))
+        return
+    async with serving_tools(kind) as address:
+        await tried(address)
+    assert len(mcp_tools.listings) == 1
 
 
 @ON_BOTH
