@@ -12,12 +12,13 @@ from yiku.app import App
 from yiku.client.agents import AgentClient
 from yiku.client.transfer import TransferClient
 from yiku.core.audit import AuditEvent, AuditFilter, AuditPage
-from yiku.core.errors import AgentNotFound, InvalidImport
+from yiku.core.conversation import ConversationFilter, ConversationPage
+from yiku.core.errors import AgentNotFound, Invalid, InvalidImport
 from yiku.core.ids import AgentId
 from yiku.core.message import MessageFilter, MessagePage
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import recall
-from yiku.store import agents, audit, messages, passages
+from yiku.store import agents, audit, conversations, messages, passages
 from yiku.store.database import Tx
 
 FIRST, LAST = 1_714_000_000.5, 1_714_000_400.0
@@ -116,7 +117,7 @@ async def said(app: App, agent_id: str) -> list[tuple[str, str, str]]:
 
 
 async def test_a_chatgpt_export_is_found_by_recall_once(
-    talking: App, transfer: TransferClient, ann: str
+    talking: App, transfer: TransferClient, reached: httpx.AsyncClient, ann: str
 ) -> None:
     seen: list[tuple[int, int]] = []
     would = await transfer.import_into(ann, "chatgpt", file_of([chatgpt_chat()]), dry_run=True)
@@ -138,6 +139,8 @@ async def test_a_chatgpt_export_is_found_by_recall_once(
         ("user", "小明喜欢喝什么茶？", "2024-04-24T23:06:40.500000+00:00"),
         ("assistant", "他喜欢乌龙茶。", "2024-04-24T23:13:20+00:00"),
     ]
+    listed = await reached.get("/v1/conversations/", params={"agent_id": ann})
+    assert [one["last_message_at"] for one in listed.json()] == ["2024-04-24T23:13:20Z"]
     newer = [chatgpt_chat(), chatgpt_chat(2)]
     again = await transfer.import_into(ann, "chatgpt", file_of(newer))
     assert (again.new_conversations, again.new_messages, again.messages) == (1, 2, 4)
@@ -167,6 +170,7 @@ async def test_claudes_and_mem0s_exports_are_taken(
     for new in (2, 0):
         done = await transfer.import_into(ann, "mem0", file_of(MEM0))
         assert (done.passages, done.new_passages, done.repeated) == (2, new, new == 0)
+        assert done.left_out == {"deleted memories": 1}
     [home] = await talking.database.read(
         LOCAL_ACTOR, lambda tx: agents.archives_of(tx, AgentId(ann))
     )
@@ -189,7 +193,12 @@ async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
     for source, file, words in (
         ("chatgpt", io.BytesIO(b""), "is empty"),
         ("chatgpt", io.BytesIO(b'[{"id": "x", "mapping"'), "no JSON any more"),
-        ("chatgpt", file_of([chatgpt_chat(), {"id": "y"}]), "[1].mapping: an object"),
+        ("chatgpt", io.BytesIO(b"["), "its first 1 bytes: parse error: premature EOF$"),
+        ("chatgpt", file_of([chatgpt_chat(), {"id": "y"}]), "[1].mapping: an object .* not null$"),
+        ("chatgpt", zipped(conversations=[CLAUDE]), "an export of claude, not of chatgpt; import"),
+        ("chatgpt", file_of({"agents": [], "blocks": []}), "`yiku agent import` takes those"),
+        ("claude", file_of([chatgpt_chat()]), "[0]: this looks like an export of chatgpt"),
+        ("mem0", file_of([CLAUDE]), "[0]: this looks like an export of claude"),
         ("chatgpt", file_of([{"id": "x", "current_node": "a", "mapping": circle}]), "ancestor"),
         ("claude", file_of([{"uuid": 3}]), "[0]: a conversation of Claude's"),
         ("claude", zipped(users=[]), "holds no export of claude"),
@@ -229,6 +238,7 @@ async def test_an_agent_file_is_imported_once_and_gone_on_with(
     assert (again.repeated, again.agent_ids) == (True, done.agent_ids)
     other = await transfer.import_agents(file_of(file), again=True, name="other")
     assert other.agent_ids != done.agent_ids
+    assert other.agents == ["other"]
     [one], [two] = done.agent_ids, other.agent_ids
     noted = [(act, target, facts.get("how")) for act, target, facts in await on_record(talking)]
     assert noted == [
@@ -239,6 +249,17 @@ async def test_an_agent_file_is_imported_once_and_gone_on_with(
     ]
 
 
+async def test_a_model_that_is_named_for_an_import_is_taken_or_refused(
+    talking: App, transfer: TransferClient
+) -> None:
+    file = {"agents": [{"id": "agent-0", "name": "a", "model": "strange/model"}]}
+    for model, words in (("gpt-4", "`<provider>/<model>`"), ("foo/gpt-4", "no provider `foo`")):
+        with pytest.raises(Invalid, match=words):
+            await transfer.import_agents(file_of(file), model=model)
+    done = await transfer.import_agents(file_of(file))
+    assert "nobody has described the provider of 'strange/model'" in done.notes[0]
+
+
 async def on_record(app: App) -> list[tuple[str, str | None, dict[str, Any]]]:
     """Imports in the audit log, the oldest first."""
 
@@ -247,6 +268,39 @@ async def on_record(app: App) -> list[tuple[str, str | None, dict[str, Any]]]:
 
     found = reversed(await app.database.read(LOCAL_ACTOR, unit))
     return [(one.action, one.target, {**one.facts}) for one in found if "import" in one.action]
+
+
+async def test_conversations_of_an_agent_file_come_once_and_are_gone_on_with(
+    talking: App, transfer: TransferClient
+) -> None:
+    talks = [
+        {"id": f"conversation-{n}", "summary": f"talk {n}",
+         "messages": [{"role": "user", "content": f"number {10 * n + m}"} for m in range(10)]}
+        for n in range(60)
+    ]  # fmt: skip
+    file = {"agents": [{"id": "agent-0", "name": "many", "conversations": talks}]}
+    would = await transfer.import_agents(file_of(file), dry_run=True)
+    assert (would.conversations, would.new_conversations, would.messages) == (60, 60, 600)
+    assert await all_messages(talking) == []
+
+    def stop(done: int, _: int) -> None:
+        if done >= 250:
+            raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        await transfer.import_agents(file_of(file), watch=stop)
+    seen: list[int] = []
+    done = await transfer.import_agents(file_of(file), watch=lambda n, _: seen.append(n))
+    assert seen[-1] == 600
+    assert await all_messages(talking) == [f"number {n}" for n in range(600)]
+    found = await talking.database.read(
+        LOCAL_ACTOR,
+        lambda tx: conversations.page(tx, ConversationFilter(), ConversationPage(limit=100)),
+    )
+    assert [one.settings.summary for one in found[::-1]] == [f"talk {n}" for n in range(60)]
+    again = await transfer.import_agents(file_of(file))
+    assert (again.repeated, again.new_conversations) == (True, 0)
+    assert again.agent_ids == done.agent_ids
 
 
 async def all_messages(app: App) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 
 from yiku.core.errors import JobConflict
 from yiku.core.ids import AgentId, ConversationId
@@ -111,6 +111,20 @@ def add_conversation(
     )
 
 
+def said_until(tx: Tx, made: ConversationId, at: datetime) -> None:
+    """A conversation's last message is of then, unless it has a newer one."""
+    last = conversation.c.last_message_at
+    tx.connection.execute(
+        update(conversation)
+        .where(
+            conversation.c.organization_id == tx.actor.organization_id,
+            conversation.c.id == made,
+            or_(last.is_(None), last < at),
+        )
+        .values(last_message_at=at)
+    )
+
+
 def put(tx: Tx, source: str, made: Iterable[tuple[str, Made]]) -> None:
     """Keep what was made of these keys, none of which was imported before."""
     rows = [
@@ -137,10 +151,26 @@ def move(tx: Tx, source: str, key: str, seen: int, position: int) -> None:
         .values(position=position, at=tx.now)
     )
     if moved.rowcount != 1:
-        raise JobConflict(
-            "Another run is importing the same at this moment. Wait for its end; then a second run"
-            " stores what is left."
-        )
+        raise other_run()
+
+
+def begin(tx: Tx, source: str, key: str, made: Made) -> None:
+    """A thing is stored from its beginning; what was made of it before is gone."""
+    tx.connection.execute(delete(imported).where(*own(tx, source, key)))
+    put(tx, source, [(key, made)])
+
+
+def demand_new(tx: Tx, source: str, keys: Collection[str]) -> None:
+    """Raises: JobConflict where something was made of one of them."""
+    if known(tx, source, keys):
+        raise other_run()
+
+
+def other_run() -> JobConflict:
+    return JobConflict(
+        "Another run is importing the same at this moment. Wait for its end; then a second run"
+        " stores what is left."
+    )
 
 
 def forget(tx: Tx, source: str) -> None:

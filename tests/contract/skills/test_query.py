@@ -254,3 +254,13 @@ async def test_what_is_to_be_forgotten_is_named_by_id_or_by_its_words(app: App) 
     assert gone.id == tea
     gone = await query.forget_memory(app.skills, LOCAL_ACTOR, [HOME], f"[{coffee}]")
     assert gone.id == coffee
+
+
+@pytest.mark.parametrize("words", ["kettle \ud800", "kettle \0"])
+async def test_what_no_database_takes_can_be_looked_for(app: App, words: str) -> None:
+    await remember(app, "The kettle is off")
+    found = await ask(app, words)
+    assert texts(found) == ["The kettle is off"]
+    lookup = await found.lookup
+    assert lookup is not None
+    assert lookup.query.startswith("kettle")

@@ -18,7 +18,7 @@ from typing import Any
 from yiku.agents.instructions import with_instructions
 from yiku.agents.shared import Agents
 from yiku.agents.transfer.carried import CarriedChat, CarriedMessage, Chats
-from yiku.agents.transfer.take import Progress, batches, ignored, threaded
+from yiku.agents.transfer.going import Progress, batches, ignored, threaded
 from yiku.core.audit import Act
 from yiku.core.errors import Invalid, InvalidImport, JobConflict
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, new_id, new_ids
@@ -207,6 +207,7 @@ def store_chat(tx: Tx, into: Into, batch: Sequence[CarriedMessage]) -> None:
         for one, own in zip(fresh, ids, strict=True)
     ]
     messages.add(tx, new)
+    imports.said_until(tx, home, max(one.created_at for one in new))
     made = [
         (f"{MESSAGE}:{one.key}", Made(kind=MESSAGE, target_id=own))
         for one, own in zip(fresh, ids, strict=True)

@@ -25,11 +25,18 @@ from yiku.server.wire_transfer import ImportOut
 @click.argument("named", metavar="AGENT")
 @click.option("-o", "--output", "target", type=NewFile(), help="A file. Default: stdout.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-@click.option("--no-messages", is_flag=True, help="The agent without its conversation.")
+@click.option("--no-messages", is_flag=True, help="The agent without its conversations.")
+@click.option("--conversation", metavar="ID", help="This one, in the place of its own; no others.")
 @click.option("--legacy", is_flag=True, help="The older form, without archives.")
 @click.pass_obj
 def export_agent(
-    asked: Asked, named: str, target: Path | None, force: bool, no_messages: bool, legacy: bool
+    asked: Asked,
+    named: str,
+    target: Path | None,
+    force: bool,
+    no_messages: bool,
+    conversation: str | None,
+    legacy: bool,
 ) -> None:
     """Write an agent with all it has to a file, for `yiku agent import` here or elsewhere.
 
@@ -38,7 +45,9 @@ def export_agent(
 
     async def work(memory: MemoryClient, write: Callable[[bytes], Any]) -> str:
         one = await named_agent(memory.agents, named)
-        pieces = memory.transfer.export_agent(one.id, scrub_messages=no_messages, legacy=legacy)
+        pieces = memory.transfer.export_agent(
+            one.id, scrub_messages=no_messages, legacy=legacy, conversation_id=conversation
+        )
         async for piece in pieces:
             write(piece)
         return one.name
@@ -110,11 +119,15 @@ def show(source: Path, done: ImportOut) -> None:
     ids = " ".join(done.agent_ids)
     click.echo(f"{click.style(state, fg='green')}  {source.name}: {names}  {ids}".rstrip())
     parts = [
+        counted(done.conversations, "conversation"),
         counted(done.messages, "message"),
         counted(done.blocks, "block"),
         counted(done.tools, "tool"),
         counted(done.archives, "archive"),
         counted(done.passages, "passage"),
+        counted(done.folders, "folder"),
+        counted(done.files, "file"),
+        counted(done.skills, "memory skill"),
     ]
     output.note(", ".join(part for part in parts if not part.startswith("0 ")) or "empty")
     if done.repeated:

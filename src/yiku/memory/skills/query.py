@@ -61,6 +61,11 @@ class Found:
     """Being noted; None: it couldn't be. Nobody need wait for it."""
 
 
+def storable(query: str) -> str:
+    """What is searched for may hold what no database takes: a NUL, half a character."""
+    return query.encode("utf-8", "replace").decode().replace("\0", " ")
+
+
 async def query_memory(
     skills: Skills,
     actor: Actor,
@@ -84,7 +89,7 @@ async def query_memory(
     search.check_query(query, limit)
     made = await looked_up(skills, actor, Asked(places, query, limit, filter, refine))
     asked = "mask" if skills.policy.secrets == "refuse" else skills.policy.secrets
-    kept = guard(query, asked).text
+    kept = storable(guard(query, asked).text)
     at = now_utc()  # it may be noted later than its answer comes
 
     def unit(tx: Tx) -> Lookup:
