@@ -18,6 +18,7 @@ from yiku.agents.transfer.carried import (
     CarriedTool,
     Wishes,
 )
+from yiku.agents.transfer.take_servers import take_servers
 from yiku.core.agent import AgentConfig, AgentDraft
 from yiku.core.errors import Invalid, InvalidImport
 from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
@@ -41,6 +42,8 @@ class Prepared:
     told: Mapping[str, drafts.Told]
     """What models are told of the tools with a source, by their keys."""
     replace_tools: bool
+    stdio: bool
+    """MCP servers may be programs of this machine."""
     notes: tuple[str, ...]
 
 
@@ -86,6 +89,7 @@ def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> 
         configs=configs,
         told=told,
         replace_tools=wishes.replace_tools,
+        stdio=agents.tools.mcp.stdio,
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -161,12 +165,18 @@ def stranger(agents: Agents, handle: str) -> bool:
 def begin(tx: Tx, ready: Prepared) -> Begun:
     """Make tools, blocks, archives and agents. Raises: Invalid, LabelTaken, StoreError."""
     carried, notes = ready.carried, list(ready.notes)
-    tool_ids: dict[str, ToolId] = {}
+    lent = take_servers(tx, carried, stdio=ready.stdio)
+    notes += lent.notes
+    tool_ids: dict[str, ToolId] = {key: one.id for key, one in lent.tools.items()}
+    called = {key: one.name for key, one in lent.tools.items()}
     for key, tool in carried.tools.items():
+        if key in tool_ids:
+            continue
         found, note = taken_tool(tx, ready, key, tool)
         notes += [] if note is None else [note]
         if found is not None:
             tool_ids[key] = found.id
+            called[key] = found.name
     used = {key for one in carried.agents for key in one.block_keys}
     made = {key: blocks.add(tx, carried.blocks[key]).id for key in carried.blocks if key in used}
     homes = {
@@ -174,7 +184,7 @@ def begin(tx: Tx, ready: Prepared) -> Begun:
     }
     agent_ids: dict[str, AgentId] = {}
     for one in carried.agents:
-        names = [carried.tools[key].name for key in one.tool_keys if key in tool_ids]
+        names = [called[key] for key in one.tool_keys if key in tool_ids]
         rules, dropped = fitting(tx, ready.configs[one.key].tool_rules, names)
         notes += [f"{one.key}: a tool rule about {name!r}, which isn't here, is left out."
                   for name in dropped]  # fmt: skip

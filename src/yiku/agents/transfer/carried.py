@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from yiku.core.block import BlockContent
 from yiku.core.conversation import ConversationSettings
 from yiku.core.file import FolderContent, Stretch
+from yiku.core.mcp import Found, Transport
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
 from yiku.core.role import EmbeddingRoleConfig
@@ -96,6 +97,28 @@ class CarriedTool:
     name: str
     draft: ToolDraft | None = None
     """None: the server is to have it."""
+    lent: CarriedLent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedLent:
+    """What a tool of an MCP server is there."""
+
+    server: str
+    """Its name."""
+    found: Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedServer:
+    """An MCP server, without its secrets."""
+
+    name: str
+    transport: Transport
+    config: Mapping[str, Any]
+    """As `McpServer.config`."""
+    where: str
+    """For people: its address, or its program with the arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +155,8 @@ class Carried:
     blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
     tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    servers: Mapping[str, CarriedServer] = field(default_factory=dict[str, CarriedServer])
+    """MCP servers, by their names."""
     folders: Mapping[str, FolderContent] = field(default_factory=dict[str, FolderContent])
     files: tuple[CarriedFile, ...] = ()
     skills: tuple[SkillDraft, ...] = ()
@@ -207,6 +232,8 @@ class Taken:
     tools: int
     archives: int
     skills: int
+    servers: int
+    """MCP servers."""
     folders: int
     files: int
     """Of those folders, with a text."""

@@ -12,6 +12,7 @@ from yiku.core.conversation import Conversation
 from yiku.core.errors import ConversationNotFound
 from yiku.core.file import File, Folder, Stretch
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, FileId, FolderId, MessageId
+from yiku.core.mcp import McpServer
 from yiku.core.memory import Archive, Passage
 from yiku.core.message import Message, Summary
 from yiku.core.role import Role
@@ -26,6 +27,7 @@ from yiku.store import (
     conversations,
     file_text,
     files,
+    mcp_servers,
     memberships,
     messages,
     passages,
@@ -69,6 +71,8 @@ class Outline:
     """The row number of its newest conversation that is given beside; 0: none is."""
     archives: Sequence[Archive]
     roles: Mapping[ArchiveId, Sequence[Role]]
+    servers: Sequence[McpServer] = ()
+    """MCP servers that its tools are of."""
     folders: Sequence[Folder] = ()
     skills: Sequence[MemorySkill] = ()
     """Active ones that an agent with its tools relies on, but for those that come with Yiku."""
@@ -101,6 +105,7 @@ async def outline(
             last_conversation=0 if alone else conversations.last_seq(tx, agent_id),
             archives=homes,
             roles={one.id: roles.list_all(tx, one.id) for one in homes},
+            servers=mcp_servers.of_tools(tx, [one.id for one in state.tools]),
             folders=[one.folder for one in state.folders],
             skills=own_skills_of(tx, state),
         )

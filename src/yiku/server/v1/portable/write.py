@@ -12,6 +12,7 @@ from yiku.server.v1.portable import legacy, messages, passages
 from yiku.server.v1.portable.folders import READ, file_to_file, folder_to_file
 from yiku.server.v1.portable.lines import Json, dumped, fields, indented
 from yiku.server.v1.portable.outgoing import AGENT, Export
+from yiku.server.v1.portable.servers import server_to_file
 from yiku.server.v1.portable.skills import skill_to_file
 from yiku.server.v1.portable.threads import Numbers, conversations
 from yiku.store.database import now_utc
@@ -34,7 +35,9 @@ async def written(export: Export) -> AsyncIterator[bytes]:
     async for piece in conversations(export):
         yield piece
     yield b"\n    }\n  ],\n"
-    for name in ("groups", "mcp_servers", "skills"):
+    told_servers = [server_to_file(one, f"mcp_server-{n}") for n, one in enumerate(of.servers)]
+    yield f'  "mcp_servers": {indented(told_servers, 1)},\n'.encode()
+    for name in ("groups", "skills"):
         yield f'  "{name}": [],\n'.encode()
     told_blocks = [forms.block_to_file(one, blocks[one.id]) for one in state.blocks]
     told_tools = [forms.tool_to_file(one, tools[one.id]) for one in state.tools]
