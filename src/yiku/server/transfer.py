@@ -172,6 +172,7 @@ def taken_out(query: ImportQuery, taken: Taken) -> ImportOut:
         tools=taken.tools,
         archives=taken.archives,
         skills=taken.skills,
+        groups=taken.groups,
         servers=taken.servers,
         folders=taken.folders,
         files=taken.files,

@@ -1,5 +1,5 @@
 """What agent files carry beside the agent itself: conversations, folders with files,
-memory skills, MCP servers."""
+memory skills, MCP servers, groups."""
 
 import io
 import json
@@ -22,11 +22,13 @@ from yiku.agents.transfer.take import take
 from yiku.app import App
 from yiku.client.transfer import TransferClient
 from yiku.client.transport import InProcessTransport
+from yiku.core.group import GroupState, ManagerType
+from yiku.core.ids import AgentId
 from yiku.core.skill import MemorySkill, SkillDraft, SkillStatus, SkillType
 from yiku.core.tenant import LOCAL_ACTOR, Scope
 from yiku.memory.skills import registry
 from yiku.server.v1.portable.file import AgentFile
-from yiku.store import file_text, files, skills
+from yiku.store import file_text, files, groups, skills
 from yiku.store.database import Tx
 
 
@@ -511,3 +513,63 @@ async def test_a_bad_mcp_server_is_refused_with_its_place(here: Driver) -> None:
     ):
         assert words in await refused(here, {"agents": [{}], "mcp_servers": bad})
     assert await here(lambda c: c.mcp_servers.list()) == []
+
+
+async def groups_of(app: App, agent_id: str) -> list[GroupState]:
+    return await app.database.read(LOCAL_ACTOR, lambda tx: groups.around(tx, AgentId(agent_id)))
+
+
+async def test_groups_whose_agents_are_all_in_the_file_are_made(
+    talking: App, here: Driver, transfer: TransferClient
+) -> None:
+    """As the retired server wrote them."""
+    block = {"id": "block-0", "label": "shared", "value": "茶"}
+    agents = [
+        {"id": f"agent-{n}", "name": f"a{n}", "block_ids": ["block-0"], "group_ids": ["group-0"]}
+        for n in range(2)
+    ]
+    talk = {"manager_type": "dynamic", "manager_agent_id": "agent-0", "max_turns": 3}
+    alone = {"manager_type": "sleeptime", "manager_agent_id": ""}
+    file: dict[str, Any] = {
+        "agents": agents,
+        "blocks": [block],
+        "groups": [
+            {"id": "group-0", "agent_ids": ["agent-0", "agent-1"], "description": "All",
+             "manager_config": talk, "shared_block_ids": ["block-0"], "hidden": None},
+            {"id": "group-1", "agent_ids": ["agent-1", "agent-9"], "description": "Lost"},
+            {"id": "group-2", "agent_ids": ["agent-0"], "description": "", "manager_config": alone},
+        ],
+    }  # fmt: skip
+    would = await transfer.import_agents(bytes_of(file), dry_run=True)
+    assert would.groups == 3
+    assert await talking.database.read(LOCAL_ACTOR, groups.count) == 0
+    done = await transfer.import_agents(bytes_of(file))
+    assert done.notes == would.notes
+    assert done.notes == ["The group 'Lost' isn't made: of its agents the file has no agent-9."]
+    assert (await transfer.import_agents(bytes_of(file))).repeated
+    first, second = done.agent_ids
+    both, lone = await groups_of(talking, first)
+    assert await groups_of(talking, second) == [both]
+    manager = both.group.manager
+    assert (both.agents, manager.agent_id) == ((first, second), first)
+    assert (manager.type, manager.config["max_turns"]) == (ManagerType.DYNAMIC, 3)
+    for one in (first, second):
+        [block] = await here.all(lambda c, a=one: c.agents.blocks.list(a))
+        assert (block.id,) == both.blocks
+    assert (lone.agents, lone.group.manager.type) == ((first,), ManagerType.ROUND_ROBIN)
+
+    written = await exported(here, first)
+    assert [one["agent_ids"] for one in written["groups"]] == [["agent-0"]]
+    copy = await imported(here, written)
+    assert [one.agents for one in await groups_of(talking, copy)] == [(copy,)]
+
+
+async def test_a_bad_group_is_refused_with_its_place(here: Driver) -> None:
+    for bad, words in (
+        ([3], "groups[0]: an object"),
+        ([{"agent_ids": "x"}], "groups[0].agent_ids"),
+        ([{"manager_config": {"manager_type": "x"}}], "groups[0].manager_config"),
+        ([{"shared_block_ids": ["b"]}], "groups[0].shared_block_ids[0]: the file has no block"),
+    ):
+        assert words in await refused(here, {"agents": [{}], "groups": bad})
+    assert await here.all(lambda c: c.agents.list()) == []

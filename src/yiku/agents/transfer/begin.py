@@ -53,6 +53,7 @@ class Begun:
 
     agent_ids: Mapping[str, AgentId]
     archive_ids: Mapping[str, ArchiveId]
+    block_ids: Mapping[str, BlockId] = field(default_factory=dict[str, BlockId])
     folder_ids: Mapping[str, FolderId] = field(default_factory=dict[str, FolderId])
     fresh_folders: frozenset[str] = frozenset()
     """Those that were made for it; their files are to come."""
@@ -178,6 +179,7 @@ def begin(tx: Tx, ready: Prepared) -> Begun:
             tool_ids[key] = found.id
             called[key] = found.name
     used = {key for one in carried.agents for key in one.block_keys}
+    used |= {key for one in carried.groups for key in one.draft.block_ids or ()}
     made = {key: blocks.add(tx, carried.blocks[key]).id for key in carried.blocks if key in used}
     homes = {
         key: new_archive(tx, one.name, one.description).id for key, one in carried.archives.items()
@@ -197,7 +199,7 @@ def begin(tx: Tx, ready: Prepared) -> Begun:
         agent = store.add(tx, draft, owned={*made.values(), *homes.values()})
         with_instructions(tx, store.state(tx, agent.id), [])
         agent_ids[one.key] = agent.id
-    return Begun(agent_ids=agent_ids, archive_ids=homes, notes=tuple(notes))
+    return Begun(agent_ids=agent_ids, archive_ids=homes, block_ids=made, notes=tuple(notes))
 
 
 def taken_tool(

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from yiku.core.block import BlockContent
 from yiku.core.conversation import ConversationSettings
 from yiku.core.file import FolderContent, Stretch
+from yiku.core.group import GroupDraft
 from yiku.core.mcp import Found, Transport
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
@@ -148,6 +149,14 @@ class CarriedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedGroup:
+    """A group of agents; the ids in its draft are keys of the file."""
+
+    key: str
+    draft: GroupDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """All of a file but what is long."""
 
@@ -155,6 +164,7 @@ class Carried:
     blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
     tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    groups: tuple[CarriedGroup, ...] = ()
     servers: Mapping[str, CarriedServer] = field(default_factory=dict[str, CarriedServer])
     """MCP servers, by their names."""
     folders: Mapping[str, FolderContent] = field(default_factory=dict[str, FolderContent])
@@ -232,6 +242,8 @@ class Taken:
     tools: int
     archives: int
     skills: int
+    groups: int
+    """In the file; notes tell of those that aren't made."""
     servers: int
     """MCP servers."""
     folders: int

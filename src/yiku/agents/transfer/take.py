@@ -216,6 +216,7 @@ def taken(carried: Carried, begun: Begun, *, ids: bool = True) -> Taken:
         tools=len({key for one in carried.agents for key in one.tool_keys}),
         archives=len(carried.archives),
         skills=len(carried.skills),
+        groups=len(carried.groups),
         servers=len(carried.servers),
         folders=len({key for one in carried.agents for key in one.folder_keys}),
         files=sum(one.count > 0 for one in carried.files),
