@@ -1,6 +1,7 @@
 """The HTTP door: forms, sizes, and who may come in without a key."""
 
 import inspect
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from yiku.client.transport import InProcessTransport
 from yiku.core import errors
 from yiku.server.http import STATUS, build_asgi, status_of
 from yiku.settings import load
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -70,6 +73,30 @@ async def test_every_error_has_one_form(http: httpx.AsyncClient) -> None:
         assert len(answer.json()["message"]) > 5
 
 
+@pytest.mark.parametrize("key", [None, "k1"])
+async def test_half_a_character_is_refused_wherever_a_passage_has_it(
+    http: httpx.AsyncClient, key: str | None
+) -> None:
+    headers = JSON if key is None else {**JSON, "Idempotency-Key": key}
+    for field, value in (
+        ("text", "a\\ud800"),
+        ("user", "a\\ud800"),
+        ("speaker", "a\\ud800"),
+        ("archive", "a\\ud800"),
+    ):
+        body = f'{{"text": "ok", "{field}": "{value}"}}'.encode()
+        for path, sent in (
+            ("passages", body),
+            ("passages/batch", b'{"passages": [{"text": "a\\ud800"}]}'),
+        ):
+            answer = await http.post(f"/memory/{path}", content=sent, headers=headers)
+            assert answer.status_code == 422, (field, path, answer.text)
+            assert "half a character" in answer.json()["message"], answer.text
+    tagged = b'{"text": "ok", "tags": ["\\ud800"]}'
+    answer = await http.post("/memory/passages", content=tagged, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (422, "InvalidText")
+
+
 async def test_a_request_over_the_limit_is_refused_before_it_is_read(
     http: httpx.AsyncClient,
 ) -> None:
@@ -90,6 +117,17 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
 
 async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> None:
     assert (await http.get("/")).headers["location"] == "/docs"
+
+
+async def test_the_description_is_read_without_a_network(http: httpx.AsyncClient) -> None:
+    page = (await http.get("/docs")).text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert {part.rsplit(".", 1)[-1] for part in parts} == {"js", "css", "png"}
+    for part in parts:
+        answer = await http.get(part)
+        assert answer.status_code == 200, part
+        assert len(answer.content) > 1000
+    assert not re.findall(r"(?:https?:)?//[a-z]", page)
 
 
 async def test_health_tells_version_and_model(http: httpx.AsyncClient) -> None:

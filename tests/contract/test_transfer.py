@@ -11,13 +11,15 @@ import pytest
 from yiku.app import App
 from yiku.client.agents import AgentClient
 from yiku.client.transfer import TransferClient
+from yiku.core.audit import AuditEvent, AuditFilter, AuditPage
 from yiku.core.conversation import ConversationFilter, ConversationPage
-from yiku.core.errors import AgentNotFound, InvalidImport
+from yiku.core.errors import AgentNotFound, Invalid, InvalidImport
 from yiku.core.ids import AgentId
 from yiku.core.message import MessageFilter, MessagePage
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import recall
-from yiku.store import agents, conversations, messages, passages
+from yiku.store import agents, audit, conversations, messages, passages
+from yiku.store.database import Tx
 
 FIRST, LAST = 1_714_000_000.5, 1_714_000_400.0
 
@@ -115,7 +117,7 @@ async def said(app: App, agent_id: str) -> list[tuple[str, str, str]]:
 
 
 async def test_a_chatgpt_export_is_found_by_recall_once(
-    talking: App, transfer: TransferClient, ann: str
+    talking: App, transfer: TransferClient, reached: httpx.AsyncClient, ann: str
 ) -> None:
     seen: list[tuple[int, int]] = []
     would = await transfer.import_into(ann, "chatgpt", file_of([chatgpt_chat()]), dry_run=True)
@@ -137,6 +139,8 @@ async def test_a_chatgpt_export_is_found_by_recall_once(
         ("user", "小明喜欢喝什么茶？", "2024-04-24T23:06:40.500000+00:00"),
         ("assistant", "他喜欢乌龙茶。", "2024-04-24T23:13:20+00:00"),
     ]
+    listed = await reached.get("/v1/conversations/", params={"agent_id": ann})
+    assert [one["last_message_at"] for one in listed.json()] == ["2024-04-24T23:13:20Z"]
     newer = [chatgpt_chat(), chatgpt_chat(2)]
     again = await transfer.import_into(ann, "chatgpt", file_of(newer))
     assert (again.new_conversations, again.new_messages, again.messages) == (1, 2, 4)
@@ -144,6 +148,11 @@ async def test_a_chatgpt_export_is_found_by_recall_once(
     hits = await recall.search(talking.memory, LOCAL_ACTOR, AgentId(ann), "乌龙茶", limit=1)
     assert hits[0].message.text == "他喜欢乌龙茶。"
     assert hits[0].message.model == "openai/gpt-4o"
+    shared = {"source": "chatgpt", "memories": 0}
+    assert await on_record(talking) == [
+        ("memories.import", ann, shared | {"conversations": 1, "messages": 2}),
+        ("memories.import", ann, shared | {"conversations": 2, "messages": 4}),
+    ]
 
 
 async def test_claudes_and_mem0s_exports_are_taken(
@@ -161,6 +170,7 @@ async def test_claudes_and_mem0s_exports_are_taken(
     for new in (2, 0):
         done = await transfer.import_into(ann, "mem0", file_of(MEM0))
         assert (done.passages, done.new_passages, done.repeated) == (2, new, new == 0)
+        assert done.left_out == {"deleted memories": 1}
     [home] = await talking.database.read(
         LOCAL_ACTOR, lambda tx: agents.archives_of(tx, AgentId(ann))
     )
@@ -172,6 +182,8 @@ async def test_claudes_and_mem0s_exports_are_taken(
     assert one.at.isoformat() == "2025-05-01T15:00:00+00:00"
     assert one.metadata == {"k": 1, "user_id": "xm", "source": "mem0"}
     assert len(kept) == 4
+    noted = [facts["source"] for _, _, facts in await on_record(talking)]
+    assert noted == ["claude", "mem0", "mem0"], "one that brings nothing new is on record, too"
 
 
 async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
@@ -181,7 +193,12 @@ async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
     for source, file, words in (
         ("chatgpt", io.BytesIO(b""), "is empty"),
         ("chatgpt", io.BytesIO(b'[{"id": "x", "mapping"'), "no JSON any more"),
-        ("chatgpt", file_of([chatgpt_chat(), {"id": "y"}]), "[1].mapping: an object"),
+        ("chatgpt", io.BytesIO(b"["), "its first 1 bytes: parse error: premature EOF$"),
+        ("chatgpt", file_of([chatgpt_chat(), {"id": "y"}]), "[1].mapping: an object .* not null$"),
+        ("chatgpt", zipped(conversations=[CLAUDE]), "an export of claude, not of chatgpt; import"),
+        ("chatgpt", file_of({"agents": [], "blocks": []}), "`yiku agent import` takes those"),
+        ("claude", file_of([chatgpt_chat()]), "[0]: this looks like an export of chatgpt"),
+        ("mem0", file_of([CLAUDE]), "[0]: this looks like an export of claude"),
         ("chatgpt", file_of([{"id": "x", "current_node": "a", "mapping": circle}]), "ancestor"),
         ("claude", file_of([{"uuid": 3}]), "[0]: a conversation of Claude's"),
         ("claude", zipped(users=[]), "holds no export of claude"),
@@ -192,6 +209,7 @@ async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
     with pytest.raises(AgentNotFound):
         await transfer.import_into("agent-x", "mem0", file_of(MEM0))
     assert await said(talking, ann) == []
+    assert await on_record(talking) == []
 
 
 async def test_an_agent_file_is_imported_once_and_gone_on_with(
@@ -220,6 +238,36 @@ async def test_an_agent_file_is_imported_once_and_gone_on_with(
     assert (again.repeated, again.agent_ids) == (True, done.agent_ids)
     other = await transfer.import_agents(file_of(file), again=True, name="other")
     assert other.agent_ids != done.agent_ids
+    assert other.agents == ["other"]
+    [one], [two] = done.agent_ids, other.agent_ids
+    noted = [(act, target, facts.get("how")) for act, target, facts in await on_record(talking)]
+    assert noted == [
+        ("agent.import", one, None),
+        ("agent.import", one, "went on"),
+        ("agent.import", one, "nothing new"),
+        ("agent.import", two, None),
+    ]
+
+
+async def test_a_model_that_is_named_for_an_import_is_taken_or_refused(
+    talking: App, transfer: TransferClient
+) -> None:
+    file = {"agents": [{"id": "agent-0", "name": "a", "model": "strange/model"}]}
+    for model, words in (("gpt-4", "`<provider>/<model>`"), ("foo/gpt-4", "no provider `foo`")):
+        with pytest.raises(Invalid, match=words):
+            await transfer.import_agents(file_of(file), model=model)
+    done = await transfer.import_agents(file_of(file))
+    assert "nobody has described the provider of 'strange/model'" in done.notes[0]
+
+
+async def on_record(app: App) -> list[tuple[str, str | None, dict[str, Any]]]:
+    """Imports in the audit log, the oldest first."""
+
+    def unit(tx: Tx) -> list[AuditEvent]:
+        return audit.page(tx, AuditFilter(), AuditPage())
+
+    found = reversed(await app.database.read(LOCAL_ACTOR, unit))
+    return [(one.action, one.target, {**one.facts}) for one in found if "import" in one.action]
 
 
 async def test_conversations_of_an_agent_file_come_once_and_are_gone_on_with(

@@ -18,6 +18,12 @@ def test_a_program_is_added_called_and_removed(cli: Cli, monkeypatch: pytest.Mon
     assert added["problem"] is None
     assert "echo" in added["tools"]
     assert "ours" in cli("mcp", "list").out
+    near = cli.folder / "near"
+    near.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{PROGRAM}' stdio\n")
+    near.chmod(0o700)
+    there = cli("mcp", "add", "near", "--json", "--", "./near").json
+    assert (there["where"], there["problem"]) == (str(near), None)
+    cli("mcp", "remove", "near")
     [told] = [one for one in cli("mcp", "tools", "ours", "--json").json["tools"] if
               one["name"] == "echo"]  # fmt: skip
     assert told["parameters"]["required"] == ["text"]

@@ -8,7 +8,7 @@ from yiku.agents import own
 from yiku.agents.shared import Agents
 from yiku.core.agent import Agent, AgentState
 from yiku.core.errors import Conflict
-from yiku.core.file import AgentFile, FolderContent
+from yiku.core.file import AgentFile, FileStatus, FolderContent
 from yiku.core.ids import AgentId, ArchiveId, FolderId
 from yiku.core.tenant import Actor
 from yiku.memory import erase
@@ -116,6 +116,8 @@ async def open_file(
         held = agent_files.get(tx, agent_id, file_id)
         if not one.config.files_open:
             raise Conflict("The agent may have no file open: its `max_files_open` is 0.")
+        if held.file.status is FileStatus.ERROR:
+            raise Conflict(f"{held.path} couldn't be read: {held.file.problem}")
         return agent_files.open_at(tx, one, held.file.id, None, None)
 
     return await agents.database.write(actor, unit)

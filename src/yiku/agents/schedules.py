@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from yiku.agents import begin, cron
 from yiku.agents.check import check_timezone
@@ -40,6 +40,8 @@ JOB = "schedule"
 LATE = timedelta(minutes=1)
 """What is due for longer was missed: no server was there."""
 PASSED = timedelta(minutes=1)
+IN_SECONDS = datetime(1971, 1, 1, tzinfo=UTC)
+"""Milliseconds before it are seconds of this century."""
 """As long ago the only time of a new schedule may be: clocks differ."""
 SCHEDULE = "schedule_id"
 """In a run's metadata: what began it."""
@@ -92,8 +94,12 @@ def first_time(draft: ScheduleDraft, now: datetime) -> datetime:
     if draft.at is not None:
         if draft.at < now - PASSED:
             raise Invalid(
-                f"`scheduled_at` is {draft.at:%Y-%m-%d %H:%M:%S} UTC, which has passed. It is in"
-                " milliseconds since 1970, not in seconds.",
+                f"{draft.at:%Y-%m-%d %H:%M:%S} UTC has passed."
+                + (
+                    " It is given in milliseconds since 1970, not in seconds."
+                    if draft.at < IN_SECONDS
+                    else ""
+                ),
                 field="scheduled_at",
             )
         return draft.at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -64,7 +65,7 @@ def add(
     connection: Connection
     if address is None:
         env = dict(variable_of(one) for one in variables)
-        connection = Stdio(command=command[0], args=tuple(command[1:]), env=env)
+        connection = Stdio(command=found_from_here(command[0]), args=tuple(command[1:]), env=env)
     else:
         connection = Remote(
             transport=FORMS[transport],
@@ -86,6 +87,11 @@ def add(
     if made.problem is not None and not asked.as_json:
         click.secho(f"its tools can't be read: {made.problem}", fg="yellow", err=True)
     return 0 if made.problem is None else 1
+
+
+def found_from_here(command: str) -> str:
+    """A program in a folder is found from this one now, and from wherever Yiku runs later."""
+    return str(Path(command).absolute()) if "/" in command else command
 
 
 @mcp.command("list")

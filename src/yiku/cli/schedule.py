@@ -19,6 +19,8 @@ from yiku.server.v1.wire_agents import AgentOut
 from yiku.server.v1.wire_schedules import OnceOut, ScheduleOut
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+OPTIONS = {"scheduled_at": "--at", "cron_expression": "--cron", "timezone": "--timezone"}
+"""By the names of v1's fields."""
 WIDTH = 40
 """Of a message in a list."""
 
@@ -80,15 +82,18 @@ def create(
     async def work(memory: MemoryClient) -> tuple[AgentOut, ScheduleOut]:
         agent = await named_agent(memory.agents, named)
         zone = timezone or agent.timezone
-        made = await memory.schedules.create(
-            agent.id,
-            text,
-            at=None if cron is not None else moment_of(at, after, zone),
-            cron=cron,
-            timezone=zone,
-            missed=missed,
-            max_steps=max_steps,
-        )
+        try:
+            made = await memory.schedules.create(
+                agent.id,
+                text,
+                at=None if cron is not None else moment_of(at, after, zone),
+                cron=cron,
+                timezone=zone,
+                missed=missed,
+                max_steps=max_steps,
+            )
+        except Invalid as error:
+            raise Invalid(in_words_of_options(error.message)) from error
         return agent, made
 
     agent, made = with_memory(asked, work)
@@ -96,7 +101,15 @@ def create(
         output.print_model(made)
         return
     click.echo(f"{click.style('scheduled', fg='green')}  {agent.name}, {when(made)}  {made.id}")
-    output.note("it is sent while a server runs: `yiku serve`")
+    if not (asked.url or "").startswith("http"):
+        output.note("it is sent while a server runs: `yiku serve`")
+
+
+def in_words_of_options(message: str) -> str:
+    """The options' names in place of the fields'."""
+    for field, option in OPTIONS.items():
+        message = message.replace(f"{field}: ", f"{option}: ", 1)
+    return message
 
 
 def moment_of(at: str | None, after: timedelta | None, timezone: str) -> datetime:

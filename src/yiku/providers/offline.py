@@ -33,6 +33,7 @@ from yiku.providers.offline_reading import (
     is_question,
     name_told,
     name_written,
+    says_more_than_a_name,
 )
 from yiku.providers.offline_words import HOW, WORDS, Words
 
@@ -162,13 +163,17 @@ def wished(turn: Turn, tools: Mapping[str, ToolSpec]) -> list[tuple[str, Mapping
         return [(name, given) for name in SEARCHES if name in tools and not done]
     edit = next((name for name in EDITS if name in tools), None)
     name = name_told(text)
-    if edit and not done and (name or INSERT not in tools):
-        note = WORDS[turn.language].named.format(name=name) if name else text
-        return [(edit, {"label": HUMAN, "content": note, "new_str": note})]
+    whole: list[tuple[str, Mapping[str, Any]]] = []
+    if INSERT in tools and INSERT not in done:
+        whole.append((INSERT, {"content": text}))
+    more = name is None or says_more_than_a_name(text)
+    if edit and not done and (name or not whole):
+        named = [WORDS[turn.language].named.format(name=name)] if name else []
+        note = "\n".join((*named, text) if more and not whole else named)
+        kept = whole if more else []
+        return [(edit, {"label": HUMAN, "content": note, "new_str": note}), *kept]
     edited = any(one.ok and one.name in EDITS for one in turn.returns)
-    if INSERT in tools and INSERT not in done and not edited:
-        return [(INSERT, {"content": text})]
-    return []
+    return whole if more or not edited else []
 
 
 def may_call(prompt: Prompt, name: str) -> bool:

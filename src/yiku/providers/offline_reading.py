@@ -40,7 +40,7 @@ COURTESIES_ZH: Mapping[Courtesy, str] = {
 }
 FILLERS_ZH = (
     "啊|呀|呢|了|啦|吧|哦|的|你|您|我|大家|太|很|真|非常|十分|有|帮助|帮忙|帮|用"
-    "|这|那|就|先|这样|都|也|是"
+    "|这|那|就|先|这样|都|也|是|高兴|认识"
 )
 SMALL_TALK_ZH = re.compile(f"(?:{'|'.join(COURTESIES_ZH.values())}|{FILLERS_ZH})+")
 MOST_WORDS = 4
@@ -122,6 +122,13 @@ def is_question(text: str) -> bool:
 def name_told(text: str) -> str | None:
     """What somebody says they are called."""
     return first([*NAMES["en"], *NAMES["zh"]], text)
+
+
+def says_more_than_a_name(text: str) -> bool:
+    """Whether it tells something besides what somebody is called."""
+    for pattern in (*NAMES["en"], *NAMES["zh"]):
+        text = pattern.sub(" ", text, count=1)
+    return courtesy(text) is None
 
 
 def name_written(system: str) -> str | None:

@@ -19,9 +19,11 @@ from yiku.app import App
 from yiku.core import errors
 from yiku.core.telemetry import within
 from yiku.server import admin, history, memory, operations, roles, skill_events, skills, transfer
+from yiku.server.description import describe
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
+from yiku.server.v1.agent_pages import Kept
 from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
 from yiku.settings import Settings
@@ -44,6 +46,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.SandboxUnavailable: 503,
     errors.SecretUnreadable: 500,
     errors.McpUnavailable: 503,
+    errors.CallbackFailed: 502,
     errors.QuotaExceeded: 429,
     errors.ServerEnding: 503,
     errors.RunFailed: 500,
@@ -215,6 +218,7 @@ def routes() -> FastAPI:
         version=version("yiku"),
         description="A self-hosted long-term memory server for AI agents.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,
         redoc_url=None,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
@@ -222,6 +226,7 @@ def routes() -> FastAPI:
     ours = (memory, roles, history, skill_events, skills, operations, admin, transfer)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
+    describe(asgi)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
@@ -235,6 +240,7 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.agent_answers = Kept()
     asgi.state.worker = None  # who has one here says so
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, settings=app.settings)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 
 from yiku.app import App
 from yiku.core.errors import Conflict, IdempotencyConflict
@@ -50,7 +51,7 @@ async def once(
 
     Raises: IdempotencyConflict, JobConflict, and what `ingest.add` raises.
     """
-    content = sha256(body.model_dump_json().encode()).hexdigest()
+    content = "" if key is None else fingerprint(body)
     if (done := await replayed(app, actor, key, content)) is not None:
         return done
 
@@ -72,7 +73,7 @@ async def supersede_once(
 
     Raises: IdempotencyConflict, and what `changes.supersede` raises.
     """
-    content = sha256(f"supersede {passage_id} {body.model_dump_json()}".encode()).hexdigest()
+    content = "" if key is None else fingerprint(body, f"supersede {passage_id} ")
     if (done := await replayed(app, actor, key, content)) is not None:
         return both(done)
 
@@ -92,6 +93,15 @@ async def supersede_once(
         if done is None:
             raise
         return both(done)
+
+
+def fingerprint(body: BaseModel, what: str = "") -> str:
+    """What tells a request from another one of the same key."""
+    try:
+        content = what + body.model_dump_json()
+    except PydanticSerializationError:  # half a character: what is told then, the checks know
+        content = what + repr(body)
+    return sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def both(done: Sequence[Added]) -> Superseded:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 
 from yiku.core.errors import JobConflict
 from yiku.core.ids import AgentId, ConversationId
@@ -108,6 +108,20 @@ def add_conversation(
             updated_at=tx.now,
             updated_by=tx.actor.user_id,
         )
+    )
+
+
+def said_until(tx: Tx, made: ConversationId, at: datetime) -> None:
+    """A conversation's last message is of then, unless it has a newer one."""
+    last = conversation.c.last_message_at
+    tx.connection.execute(
+        update(conversation)
+        .where(
+            conversation.c.organization_id == tx.actor.organization_id,
+            conversation.c.id == made,
+            or_(last.is_(None), last < at),
+        )
+        .values(last_message_at=at)
     )
 
 

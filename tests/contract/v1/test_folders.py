@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import letta_client
+import pytest
 
 from tests.fixtures.filed import STORY, carried_out
 from tests.fixtures.letta import Driver
@@ -109,6 +110,20 @@ async def test_a_folder_is_created_changed_listed_and_deleted(letta: Driver) -> 
         lambda c: c.agents.files.close_all("agent-x"),
     ):
         await letta.fails(letta_client.NotFoundError, method)
+
+
+async def test_a_file_that_could_not_be_read_is_not_opened(talk: Driver, talking: App) -> None:
+    folder = await talk(lambda c: c.folders.create(name="broken"))
+    file = await uploaded(talk, folder.id, "broken.pdf", b"%PDF-1.4\nnothing")
+    agent_id = await made(talk)
+    await carried_out(talking)
+    await talk(lambda c: c.agents.folders.attach(folder.id, agent_id=agent_id))
+    with pytest.raises(
+        letta_client.ConflictError, match=r"broken/broken\.pdf couldn't be read: It"
+    ):
+        await talk(lambda c: c.agents.files.open(file.id, agent_id=agent_id))
+    [held] = (await talk(lambda c: c.agents.files.list(agent_id))).files
+    assert not held.is_open
 
 
 async def test_a_name_that_is_taken_is_handled_as_asked(letta: Driver, app: App) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from yiku.core.message import MessageRole, Text, ToolCall, ToolReturn, Utterance, said
-from yiku.core.model import Answer, CallPiece, Finish, Prompt, TextPiece, ToolSpec
+from yiku.core.model import Answer, CallPiece, Finish, Prompt, Sampling, TextPiece, ToolSpec
 from yiku.providers.offline import HANDLE, OfflineResponder, respond
 from yiku.providers.offline_hits import CHANCE, FLOOR, Quoted, answering
 from yiku.providers.offline_reading import courtesy, is_question, name_told
@@ -140,7 +140,7 @@ def test_nothing_found_is_said() -> None:
     ("text", "name", "note"),
     [
         ("My name is Ann Lee.", "Ann Lee", "Their name is Ann Lee."),
-        ("我叫小明，住在上海", "小明", "对方名叫小明。"),
+        ("你好，我叫小明，很高兴认识你！", "小明", "对方名叫小明。"),
     ],
 )
 @pytest.mark.parametrize("edit", [MEMORY, APPEND])
@@ -154,6 +154,34 @@ def test_a_name_goes_into_core_memory(edit: ToolSpec, text: str, name: str, note
     # Where there is no such block, it is stored as anything else is.
     ((second, _),) = calls(respond(after(first, "No block `human`.", ok=False)))
     assert second == "archival_memory_insert"
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("My name is Bo, I'm allergic to peanuts.", "Their name is Bo."),
+        ("我叫王芳，我对花生过敏，下周三要去上海出差", "对方名叫王芳。"),
+    ],
+)
+def test_what_is_told_beside_a_name_is_stored_too(text: str, note: str) -> None:
+    first = prompt(text, INSERT, MEMORY)
+    assert calls(respond(first)) == [
+        ("memory_insert", {"label": "human", "new_str": note}),
+        ("archival_memory_insert", {"content": text}),
+    ]
+    done = respond(after(first, "Edited.", "Stored."))
+    assert not calls(done)
+    assert note in done.text
+    assert f"“{text}”" in done.text
+    # One call at a time: the second comes after the first.
+    single = replace(first, sampling=Sampling(parallel_tool_calls=False))
+    assert [name for name, _ in calls(respond(single))] == ["memory_insert"]
+    then = after(single, "Edited.")
+    assert calls(respond(then)) == [("archival_memory_insert", {"content": text})]
+    assert not calls(respond(after(then, "Stored.")))
+    # Without an archive, the block has all of it.
+    ((_, arguments),) = calls(respond(prompt(text, MEMORY)))
+    assert arguments["new_str"] == f"{note}\n{text}"
 
 
 def test_a_name_that_was_written_is_known_again() -> None:

@@ -20,7 +20,7 @@ from yiku.agents.transfer.carried import (
 )
 from yiku.agents.transfer.take_servers import take_servers
 from yiku.core.agent import AgentConfig, AgentDraft
-from yiku.core.errors import Invalid, InvalidImport
+from yiku.core.errors import Invalid, InvalidImport, checked
 from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
 from yiku.core.rule import AnyRule
 from yiku.core.tenant import Actor
@@ -62,6 +62,9 @@ class Begun:
 
 def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> Prepared:
     """Raises: InvalidImport, naming what of the file can't be taken."""
+    if wishes.model is not None:  # of the file, another is taken; who names one means it
+        check.check_handle("model", wishes.model)
+        checked("model", lambda: agents.models.demand_provider(wishes.model or ""))
     notes = list(carried.notes)
     configs: dict[str, AgentConfig] = {}
     fitted: list[CarriedAgent] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -139,8 +140,18 @@ def part_of(one: Any, left_out: Counter[str]) -> str:
 def as_object(value: Any, place: str) -> Json:
     """Raises: InvalidImport."""
     if not isinstance(value, dict):
-        raise InvalidImport(f"{place}: an object is expected, not {type(value).__name__}")
+        raise InvalidImport(f"{place}: an object is expected, not {json_kind(value)}", place=place)
     return cast("Json", value)
+
+
+KINDS: dict[type[Any], str] = {str: "a text", list: "a list", dict: "an object"}
+
+
+def json_kind(value: Any) -> str:
+    """What JSON calls it."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return next((name for kind, name in KINDS.items() if isinstance(value, kind)), "a number")
 
 
 def moment(value: Any) -> datetime | None:

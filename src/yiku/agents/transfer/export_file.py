@@ -33,6 +33,13 @@ LISTS: Mapping[Kind, tuple[str, ...]] = {
 """Names of the list, where the file is an object that has one."""
 SINGLE = 256 * 1024 * 1024
 """Bytes of a file that is one conversation."""
+MARKS: Mapping[str, str] = {
+    "mapping": "chatgpt",
+    "chat_messages": "claude",
+    "memory": "mem0",
+    "agents": "agent files",
+}
+"""Fields by which an export is known for another program's."""
 
 
 @dataclass(slots=True)
@@ -50,13 +57,17 @@ class ExportFile:
         of = chatgpt.chat_of if self.kind == "chatgpt" else claude.chat_of
         for place, value in self.elements():
             if not is_memory(value):
+                demand_kind(self.kind, value, place)
                 yield of(value, place, self.left_out)
 
     def memories(self) -> Iterator[tuple[str, Draft]]:
         if self.kind == "chatgpt":
             return
+        if self.kind == "mem0":
+            self.left_out.clear()
         for place, value in self.elements():
             if self.kind == "mem0":
+                demand_kind(self.kind, value, place)
                 found = mem0.memory_of(value, place, self.left_out)
                 if found is not None:
                     yield found
@@ -106,6 +117,21 @@ class ExportFile:
             if next(items(file, name), None) is not None:
                 return name
         return None
+
+
+def demand_kind(kind: Kind, value: Any, place: str) -> None:
+    """Raises: InvalidImport where it is plainly another program's."""
+    if not isinstance(value, dict):
+        return
+    found = {MARKS[name] for name in MARKS if name in value}
+    if found and kind not in found:
+        other = found.pop()
+        how = (
+            "`yiku agent import` takes those" if other == "agent files" else f"import it as {other}"
+        )
+        raise InvalidImport(
+            f"{place}: this looks like an export of {other}, not of {kind}; {how}.", place=place
+        )
 
 
 def is_memory(value: Any) -> bool:

@@ -125,7 +125,8 @@ def values(file: BinaryIO, path: str) -> Iterator[Any]:
 
 
 def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:
-    words = " ".join(str(error).split())[:200]
+    said = str(error).strip().partition("\n")[0]  # the parser draws an arrow below it
+    words = " ".join(said.split())[:200]
     place = shown(last) or "its beginning"
     return InvalidImport(
         f"The file is no JSON any more after {place}, within its first {file.tell():,} bytes:"

@@ -86,15 +86,19 @@ async def take(
     mark = mark_of(source, wishes)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:
-        found = taken(carried, begun_of(carried, there))
+        begun = begun_of(carried, there)
+        if not dry_run:
+            await agents.database.write(actor, lambda tx: note(tx, mark, begun, "nothing new"))
+        found = taken(carried, begun, wishes)
         return replace(found, skipped=carried.messages + carried.passages, repeated=True)
     if dry_run:
-        return taken(carried, await tried(agents, actor, ready), ids=False)
+        return taken(carried, await tried(agents, actor, ready), wishes, ids=False)
     going = there if there is not None and WHOLE not in there else None
     if going is None:
         begun = await agents.database.write(actor, lambda tx: first_step(tx, mark, ready))
     else:
         begun = begun_of(carried, going)
+        await agents.database.write(actor, lambda tx: note(tx, mark, begun, "went on"))
     seen = {name: (going or {}).get(name, Made(kind=PART, target_id="")).position or 0
             for name in (MESSAGES, PASSAGES)}  # fmt: skip
     one = Import(
@@ -112,7 +116,7 @@ async def take(
     await take_passages(agents, actor, one, seen[PASSAGES])
     await take_files(agents, actor, one, going or {})
     await agents.database.write(actor, lambda tx: last_step(tx, one, ends))
-    return replace(taken(carried, begun), skipped=sum(seen.values()))
+    return replace(taken(carried, begun, wishes), skipped=sum(seen.values()))
 
 
 def stretches_of(carried: Carried, begun: Begun) -> int:
@@ -179,9 +183,14 @@ def first_step(tx: Tx, mark: str, ready: Prepared) -> Begun:
     ]
     kept += [(name, Made(kind=PART, target_id="", position=0)) for name in (MESSAGES, PASSAGES)]
     imports.put(tx, mark, kept)
-    for agent_id in begun.agent_ids.values():
-        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark)
+    note(tx, mark, begun)
     return begun
+
+
+def note(tx: Tx, mark: str, begun: Begun, how: str | None = None) -> None:
+    """Each import is on record, however little it stores."""
+    for agent_id in begun.agent_ids.values():
+        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark, how=how)
 
 
 def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
@@ -206,9 +215,13 @@ def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
     )
 
 
-def taken(carried: Carried, begun: Begun, *, ids: bool = True) -> Taken:
+def taken(carried: Carried, begun: Begun, wishes: Wishes, *, ids: bool = True) -> Taken:
     used = {key for one in carried.agents for key in one.block_keys}
-    names = [str(one.given.get("name") or one.key) for one in carried.agents]
+    several = len(carried.agents) > 1
+    given = [begin.wished(one, wishes, several=several) for one in carried.agents]
+    names = [
+        str(new.get("name") or one.key) for one, new in zip(carried.agents, given, strict=True)
+    ]
     return Taken(
         agent_ids=tuple(begun.agent_ids[one.key] for one in carried.agents) if ids else (),
         agents=tuple(names),
