@@ -155,6 +155,21 @@ def server_of(tx: Tx, tool_id: ToolId) -> tuple[McpTool, McpServer]:
     return link_of(values[len(NAMES) :]), of_row(values[: len(NAMES)])
 
 
+def of_tools(tx: Tx, tool_ids: Sequence[ToolId]) -> list[McpServer]:
+    """Those that these tools are of, the oldest first."""
+    query = (
+        select(*COLUMNS)
+        .where(own(tx))
+        .where(
+            mcp_server.c.id.in_(
+                select(mcp_tool.c.mcp_server_id).where(mcp_tool.c.tool_id.in_(tool_ids))
+            )
+        )
+        .order_by(mcp_server.c.seq)
+    )
+    return [of_row(row) for row in tx.connection.execute(query)] if tool_ids else []
+
+
 def add_tool(tx: Tx, one: Tool, of: McpTool) -> None:
     """Raises: ToolExists."""
     tools.add(tx, one)

@@ -25,10 +25,12 @@ from yiku.core.mcp import (
     Lent,
     McpServer,
     Remote,
+    Secrets,
     Stdio,
     Synced,
     Transport,
     filled,
+    lacking,
     put_together,
     taken_apart,
 )
@@ -247,17 +249,24 @@ class McpServers:
             return hidden
 
     def _to_connect(self, server: McpServer) -> Connection:
-        """Raises: SecretUnreadable; NotAllowed where it is a program, and none may be started."""
+        """Raises: SecretUnreadable; McpUnavailable where something of it is still to be set;
+        NotAllowed where it is a program, and none may be started."""
         if server.transport is Transport.STDIO:
             self._demand_stdio()
-        return self.opened(server)
+        secrets = self._secrets(server)
+        if missing := lacking(server.config, secrets):
+            raise ask.unset(server.name, missing)
+        return put_together(server.transport, server.config, secrets)
 
     def opened(self, server: McpServer) -> Connection:
         """With its secrets. Raises: SecretUnreadable."""
+        return put_together(server.transport, server.config, self._secrets(server))
+
+    def _secrets(self, server: McpServer) -> Secrets:
+        """Raises: SecretUnreadable."""
         if server.secrets is None:
-            return put_together(server.transport, server.config, {})
-        opened = self.vault.open(server.secrets, server.organization_id)
-        return put_together(server.transport, server.config, json.loads(opened))
+            return {}
+        return json.loads(self.vault.open(server.secrets, server.organization_id))
 
     def _readable(self, server: McpServer) -> Connection:
         """As far as it can be read: what can't is to be set again."""
