@@ -21,10 +21,21 @@ class TransferClient(Calls):
     """Agent files, and other programs' exports."""
 
     async def export_agent(
-        self, agent_id: str, *, scrub_messages: bool = False, legacy: bool = False
+        self,
+        agent_id: str,
+        *,
+        conversation_id: str | None = None,
+        scrub_messages: bool = False,
+        legacy: bool = False,
     ) -> AsyncIterator[bytes]:
-        """An agent with all it has, as a file, in pieces as they come."""
-        query = {"scrub_messages": scrub_messages, "use_legacy_format": legacy}
+        """An agent as a file, in pieces as they come; with its own conversation, or this one."""
+        query = asked_for(
+            {
+                "conversation_id": conversation_id,
+                "scrub_messages": scrub_messages,
+                "use_legacy_format": legacy,
+            }
+        )
         path = f"{path_of(agent_id)}/export"
         with self._reached():
             async with self._http.stream("GET", path, params=query, timeout=PATIENCE) as response:

@@ -163,7 +163,9 @@ def wished(turn: Turn, tools: Mapping[str, ToolSpec]) -> list[tuple[str, Mapping
         return [(name, given) for name in SEARCHES if name in tools and not done]
     edit = next((name for name in EDITS if name in tools), None)
     name = name_told(text)
-    whole = [(INSERT, {"content": text})] if INSERT in tools and INSERT not in done else []
+    whole: list[tuple[str, Mapping[str, Any]]] = []
+    if INSERT in tools and INSERT not in done:
+        whole.append((INSERT, {"content": text}))
     more = name is None or says_more_than_a_name(text)
     if edit and not done and (name or not whole):
         named = [WORDS[turn.language].named.format(name=name)] if name else []

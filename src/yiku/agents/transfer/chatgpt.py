@@ -146,9 +146,15 @@ def as_object(value: Any, place: str) -> Json:
 
 def json_kind(value: Any) -> str:
     """What JSON calls it."""
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    return {str: "a text", list: "a list", dict: "an object"}.get(type(value), "a number")
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case _:
+            return "a number"
 
 
 def moment(value: Any) -> datetime | None:
