@@ -1,6 +1,7 @@
 """The HTTP door: forms, sizes, and who may come in without a key."""
 
 import inspect
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -116,6 +117,12 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
 
 async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> None:
     assert (await http.get("/")).headers["location"] == "/docs"
+    page = await http.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert 'fetch("openapi.json")' in page.text
+    # It is read without a network, and tells nobody else that it is.
+    assert "connect-src 'self'" in page.headers["content-security-policy"]
+    assert not re.search(r"https?://|\b(src|href)=", page.text)
 
 
 async def test_health_tells_version_and_model(http: httpx.AsyncClient) -> None:

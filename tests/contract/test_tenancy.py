@@ -227,9 +227,7 @@ IMPORT = ("POST", "/memory/import")
 """Its body is a file; tested below."""
 
 TOLD_TO_ALL = {
-    (method, path)
-    for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")
-    for method in ("GET", "HEAD")
+    (method, path) for path in ("/docs", "/openapi.json") for method in ("GET", "HEAD")
 } | {("GET", "/"), ("GET", "/ready")}
 """The description of the API, and whether the server is ready, which says nothing of anybody."""
 

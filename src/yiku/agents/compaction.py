@@ -224,8 +224,9 @@ async def summarised(agents: Agents, window: Window, there: Split) -> tuple[Summ
     if handle != OFFLINE:
         try:
             said, model = await written(agents, window, there, language, spent), handle
-        except ProviderError:
-            logger.exception("no summary was written", extra={"model": handle})
+        except ProviderError as error:  # no bug: an excerpt takes its place
+            about = {"model": handle, "why": type(error).__name__}
+            logger.warning("no summary was written", extra=about)
     if not said.strip():
         zone = zone_of(window.state.agent.config.timezone)
         quote = partial(excerpt, there.gone, language, previous=previous, zone=zone)

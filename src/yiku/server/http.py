@@ -6,13 +6,14 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
@@ -51,6 +52,10 @@ STATUS: dict[type[errors.YikuError], int] = {
 }
 """The nearest class of an error decides."""
 
+OWN_ONLY = (
+    "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
+"""What the page of the description may load: what is in it, and this server's answers."""
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
@@ -215,6 +220,7 @@ def routes() -> FastAPI:
         version=version("yiku"),
         description="A self-hosted long-term memory server for AI agents.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,  # the framework's page is read from a CDN
         redoc_url=None,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
@@ -223,6 +229,7 @@ def routes() -> FastAPI:
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
+    asgi.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
     asgi.add_exception_handler(RequestValidationError, on_invalid_request)
@@ -244,6 +251,12 @@ def build_asgi(app: App) -> FastAPI:
 
 async def to_docs() -> RedirectResponse:
     return RedirectResponse("/docs")
+
+
+async def docs() -> HTMLResponse:
+    """A page that makes `/openapi.json` readable; it needs nothing but this server."""
+    page = (resources.files("yiku.server") / "description.html").read_text("utf-8")
+    return HTMLResponse(page, headers={"Content-Security-Policy": OWN_ONLY})
 
 
 async def health(request: Request) -> HealthOut:
