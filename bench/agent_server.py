@@ -106,8 +106,15 @@ class YikuProcess:
 
 
 def environment(home: Path, model_url: str) -> dict[str, str]:
-    """No setting of the user's; this repository first on the path."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("YIKU_")}
+    """No setting of the user's; this repository first on the path.
+
+    Python may keep what it has compiled, as it does for whoever starts a server twice.
+    """
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith("YIKU_") and k != "PYTHONDONTWRITEBYTECODE"
+    }
     path = os.pathsep.join([str(ROOT / "src"), kept.get("PYTHONPATH", "")])
     return {
         **kept,

@@ -230,6 +230,7 @@ def listing(bench: Bench) -> None:
             "list": lambda: len(http.get("/v1/agents/", params=ask).json()),
             "list_client": lambda: len(bench.client.agents.list(**ask).items),
         }
+        first = timed(lambda: http.get("/v1/agents/", params=ask))
         assert [counted() for counted in kinds.values()] == [LISTED, LISTED]
         for _, kind in turns(list(kinds), bench.plan.rounds // 10):
             if kind == "list":  # until the last byte; what reads it is another's
@@ -238,6 +239,7 @@ def listing(bench: Bench) -> None:
                 took = timed(kinds[kind])
             seconds[kind].append(took)
     bench.figures += [bench.desk.many(name, took) for name, took in seconds.items()]
+    bench.figures.append(bench.desk.one("list_first", first * 1000))
 
 
 def owns(spans: Sequence[Span], asked: Sequence[Asked]) -> list[float]:

@@ -200,7 +200,8 @@ class Settings(BaseSettings):
     )
     fetch_private: bool = Field(
         default=False,
-        description="Whether `fetch_webpage` reads pages of this machine and its network, too.",
+        description="Whether `fetch_webpage` reads pages of this machine and its network, too, and"
+        " callbacks go there.",
     )
     skills_dir: Path | None = Field(
         default=None,
@@ -298,8 +299,8 @@ class Settings(BaseSettings):
     quota_tokens_per_day: int = Field(
         default=0,
         ge=0,
-        description="Tokens an organization's agents may use in a day of UTC, by default; 0: no"
-        " limit.",
+        description="Tokens an organization's agents, summaries and memory skills may use in a day"
+        " of UTC, by default; 0: no limit.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe log line that is written."

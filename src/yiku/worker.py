@@ -130,9 +130,12 @@ def pause_after(tries: int) -> float:
 
 
 @asynccontextmanager
-async def working(app: App, *, after_s: float = 0.0) -> AsyncGenerator[Worker]:
-    """A worker, while it is open. `after_s`: it begins so much later, or with the first job."""
-    worker = Worker(app, after_s=after_s)
+async def working(
+    app: App, doors: Mapping[str, Handler] | None = None, *, after_s: float = 0.0
+) -> AsyncGenerator[Worker]:
+    """A worker, while it is open. `doors`: handlers of jobs that a door carries out. `after_s`: it
+    begins so much later, or with the first job."""
+    worker = Worker(app, {**handlers_of(app), **(doors or {})}, after_s=after_s)
     worker.open()
     try:
         yield worker

@@ -32,12 +32,14 @@ from yiku.memory import erase
 from yiku.memory.skills import canary, designer, promote, registry, samples
 from yiku.memory.skills.stats import Verdict
 from yiku.settings import load
-from yiku.store import changelogs, encodings, feedback, skill_events
+from yiku.store import changelogs, encodings, feedback, quotas, skill_events
 from yiku.store import skills as rows
 from yiku.store.database import Tx
 
 NAME = "notes"
 UNKNOWN = "I don't know that, sorry."
+TAKES = 110
+"""Tokens of each scripted answer, with its prompt."""
 
 
 async def flawed(skilled: Skilled) -> MemorySkill:
@@ -94,6 +96,8 @@ async def test_use_shows_the_flaw_the_canary_measures_the_gain_and_the_rate_fall
     assert (old.positive_count, old.negative_count) == (6, 8)
 
     report = await cycle(skilled)
+    _, counted = await skilled.database.read(LOCAL_ACTOR, quotas.today)
+    assert counted == len(model.asked) * TAKES > 0  # encoding, the Designer, both sides of trials
 
     assert report.problem is None
     assert report.entry is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -58,6 +59,21 @@ def test_a_fresh_schema_is_a_migrated_schema(engine: Engine) -> None:
         metadata.drop_all(connection)
         metadata.create_all(connection)
         assert shape(connection) == migrated
+
+
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'vector'")
+def test_what_was_used_of_a_day_is_counted_on(engine: Engine) -> None:
+    """Its table is made anew with another key."""
+    used = "SELECT organization_id, day, messages, tokens, shard FROM daily_usage"
+    with engine.begin() as connection:
+        command.upgrade(run.config(connection), "0009")
+        owner = connection.execute(text("SELECT id FROM organization")).scalar_one()
+        connection.execute(
+            text("INSERT INTO daily_usage VALUES (:owner, '2026-11-22', 3, 40)"), {"owner": owner}
+        )
+        run.upgrade(connection)
+        [row] = connection.execute(text(used))
+        assert (row[0], str(row[1]), *row[2:]) == (owner, "2026-11-22", 3, 40, 0)
 
 
 def test_the_newest_migration_is_the_one_the_code_asks_for() -> None:

@@ -11,12 +11,15 @@ import pytest
 from yiku.app import App
 from yiku.client.agents import AgentClient
 from yiku.client.transfer import TransferClient
+from yiku.core.audit import AuditEvent, AuditFilter, AuditPage
+from yiku.core.conversation import ConversationFilter, ConversationPage
 from yiku.core.errors import AgentNotFound, Invalid, InvalidImport
 from yiku.core.ids import AgentId
 from yiku.core.message import MessageFilter, MessagePage
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import recall
-from yiku.store import agents, messages, passages
+from yiku.store import agents, audit, conversations, messages, passages
+from yiku.store.database import Tx
 
 FIRST, LAST = 1_714_000_000.5, 1_714_000_400.0
 
@@ -145,6 +148,11 @@ async def test_a_chatgpt_export_is_found_by_recall_once(
     hits = await recall.search(talking.memory, LOCAL_ACTOR, AgentId(ann), "乌龙茶", limit=1)
     assert hits[0].message.text == "他喜欢乌龙茶。"
     assert hits[0].message.model == "openai/gpt-4o"
+    shared = {"source": "chatgpt", "memories": 0}
+    assert await on_record(talking) == [
+        ("memories.import", ann, shared | {"conversations": 1, "messages": 2}),
+        ("memories.import", ann, shared | {"conversations": 2, "messages": 4}),
+    ]
 
 
 async def test_claudes_and_mem0s_exports_are_taken(
@@ -174,6 +182,8 @@ async def test_claudes_and_mem0s_exports_are_taken(
     assert one.at.isoformat() == "2025-05-01T15:00:00+00:00"
     assert one.metadata == {"k": 1, "user_id": "xm", "source": "mem0"}
     assert len(kept) == 4
+    noted = [facts["source"] for _, _, facts in await on_record(talking)]
+    assert noted == ["claude", "mem0", "mem0"], "one that brings nothing new is on record, too"
 
 
 async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
@@ -199,6 +209,7 @@ async def test_what_cannot_be_read_is_refused_before_anything_is_stored(
     with pytest.raises(AgentNotFound):
         await transfer.import_into("agent-x", "mem0", file_of(MEM0))
     assert await said(talking, ann) == []
+    assert await on_record(talking) == []
 
 
 async def test_an_agent_file_is_imported_once_and_gone_on_with(
@@ -228,6 +239,14 @@ async def test_an_agent_file_is_imported_once_and_gone_on_with(
     other = await transfer.import_agents(file_of(file), again=True, name="other")
     assert other.agent_ids != done.agent_ids
     assert other.agents == ["other"]
+    [one], [two] = done.agent_ids, other.agent_ids
+    noted = [(act, target, facts.get("how")) for act, target, facts in await on_record(talking)]
+    assert noted == [
+        ("agent.import", one, None),
+        ("agent.import", one, "went on"),
+        ("agent.import", one, "nothing new"),
+        ("agent.import", two, None),
+    ]
 
 
 async def test_a_model_that_is_named_for_an_import_is_taken_or_refused(
@@ -239,6 +258,49 @@ async def test_a_model_that_is_named_for_an_import_is_taken_or_refused(
             await transfer.import_agents(file_of(file), model=model)
     done = await transfer.import_agents(file_of(file))
     assert "nobody has described the provider of 'strange/model'" in done.notes[0]
+
+
+async def on_record(app: App) -> list[tuple[str, str | None, dict[str, Any]]]:
+    """Imports in the audit log, the oldest first."""
+
+    def unit(tx: Tx) -> list[AuditEvent]:
+        return audit.page(tx, AuditFilter(), AuditPage())
+
+    found = reversed(await app.database.read(LOCAL_ACTOR, unit))
+    return [(one.action, one.target, {**one.facts}) for one in found if "import" in one.action]
+
+
+async def test_conversations_of_an_agent_file_come_once_and_are_gone_on_with(
+    talking: App, transfer: TransferClient
+) -> None:
+    talks = [
+        {"id": f"conversation-{n}", "summary": f"talk {n}",
+         "messages": [{"role": "user", "content": f"number {10 * n + m}"} for m in range(10)]}
+        for n in range(60)
+    ]  # fmt: skip
+    file = {"agents": [{"id": "agent-0", "name": "many", "conversations": talks}]}
+    would = await transfer.import_agents(file_of(file), dry_run=True)
+    assert (would.conversations, would.new_conversations, would.messages) == (60, 60, 600)
+    assert await all_messages(talking) == []
+
+    def stop(done: int, _: int) -> None:
+        if done >= 250:
+            raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        await transfer.import_agents(file_of(file), watch=stop)
+    seen: list[int] = []
+    done = await transfer.import_agents(file_of(file), watch=lambda n, _: seen.append(n))
+    assert seen[-1] == 600
+    assert await all_messages(talking) == [f"number {n}" for n in range(600)]
+    found = await talking.database.read(
+        LOCAL_ACTOR,
+        lambda tx: conversations.page(tx, ConversationFilter(), ConversationPage(limit=100)),
+    )
+    assert [one.settings.summary for one in found[::-1]] == [f"talk {n}" for n in range(60)]
+    again = await transfer.import_agents(file_of(file))
+    assert (again.repeated, again.new_conversations) == (True, 0)
+    assert again.agent_ids == done.agent_ids
 
 
 async def all_messages(app: App) -> list[str]:

@@ -1,22 +1,21 @@
 """The command line as its users have it: a process of its own.
 
-What runs to its end is forked from a process that has imported Yiku already, which spares this
-suite most of its time; what is started beside a test is a new interpreter.
+Each is forked from one that has imported Yiku already, which spares this suite most of its time;
+what starts an interpreter of its own is in `test_wheel`, and where a shell is asked.
 """
 
 import json
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers.warm import Warm
+from tests.servers.warm import Going, Started, Warm
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
@@ -35,13 +34,38 @@ class Done:
         return json.loads(self.out)
 
 
+class Beside:
+    """A command that runs beside the test."""
+
+    def __init__(self, started: Started, errors: Path) -> None:
+        self._started = started
+        self._errors = errors
+        self.stdout = started.stdout
+        self.send_signal = started.send_signal
+        self.kill = started.kill
+        self.wait = started.wait
+        self.poll = started.poll
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    @property
+    def err(self) -> str:
+        """What it complained of."""
+        return self._errors.read_text(encoding="utf-8")
+
+    def communicate(self, timeout: float = TIMEOUT_S) -> tuple[str, str]:
+        """What it said that wasn't read yet, and its complaints, once it has ended."""
+        return self._started.communicate(timeout), self.err
+
+
 class Cli:
     """Runs `yiku` with the environment of the test."""
 
     def __init__(self, folder: Path, warm: Warm) -> None:
         self.folder = folder
         self._warm = warm
-        self._running: list[subprocess.Popen[str]] = []
+        self._running: list[Beside] = []
 
     def __call__(
         self, *words: str | Path, stdin: bytes = b"", code: int | None = 0, **env: str
@@ -59,37 +83,42 @@ class Cli:
         assert "Traceback" not in told.err, told.err
         return told
 
-    def start(self, *words: str | Path, **env: str) -> subprocess.Popen[str]:
+    def start(self, *words: str | Path, **env: str) -> Beside:
         """Run it beside the test, which ends it."""
-        started = subprocess.Popen(
-            self.command(*words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            cwd=self.folder,
-            env={**os.environ, **env},
-            text=True,
+        errors = self.folder.parent / f"errors{len(self._running)}"
+        started = self._warm.start(
+            [*map(str, words)], cwd=self.folder, env={**os.environ, **env}, errors=errors
         )
-        self._running.append(started)
-        return started
+        self._running.append(Beside(started, errors))
+        return self._running[-1]
 
-    def serve(self, *words: str, **env: str) -> tuple[str, subprocess.Popen[str]]:
+    def serve(self, *words: str, **env: str) -> tuple[str, Beside]:
         """A server on a free port: its address, once it answers, and its process."""
         started = self.start("serve", "--port", "0", "--json", *words, **env)
-        assert started.stdout is not None
         line = started.stdout.readline()
         if not line:
             _, complaints = started.communicate()
             raise AssertionError(complaints)
         return json.loads(line)["url"], started
 
+    def begin(
+        self, streams: Sequence[int], *words: str | Path, at_terminal: bool = False, **env: str
+    ) -> Going:
+        """Run it beside the test, with the test's own files as its streams."""
+        return self._warm.begin(
+            streams,
+            [*map(str, words)],
+            cwd=self.folder,
+            env={**os.environ, **env},
+            at_terminal=at_terminal,
+        )
+
     def command(self, *words: str | Path) -> list[str]:
         return [sys.executable, "-m", "yiku", *map(str, words)]
 
     def end(self) -> None:
         for process in self._running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+            process.kill()
             process.communicate()
 
 

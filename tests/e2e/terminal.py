@@ -7,12 +7,11 @@ import pty
 import re
 import select
 import signal
-import subprocess
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.e2e.conftest import Cli
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
 PATIENCE_S = 90
@@ -22,21 +21,13 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 class Terminal:
     """What was shown so far is in `seen`, without the terminal's own signs."""
 
-    def __init__(self, command: Sequence[str], folder: Path, **env: str) -> None:
+    def __init__(self, cli: Cli, *words: str, **env: str) -> None:
         self.seen = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._at = 0
         self._here, there = pty.openpty()
-        self._process = subprocess.Popen(
-            command,
-            stdin=there,
-            stdout=there,
-            stderr=there,
-            cwd=folder,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1", **env},
-            start_new_session=True,
-            preexec_fn=lambda: controlled_by(there),
-        )
+        how = {"TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1", **env}
+        self._process = cli.begin([there] * 3, *words, at_terminal=True, **how)
         os.close(there)
 
     def __enter__(self) -> Self:
@@ -48,8 +39,7 @@ class Terminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
+        self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
         os.close(self._here)
 
@@ -82,11 +72,3 @@ class Terminal:
             self.seen += ESCAPES.sub("", self._decoder.decode(piece))
             return bool(piece)
         return False
-
-
-def controlled_by(terminal: int) -> None:
-    """Ctrl-C reaches the process only from a terminal that controls it."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)

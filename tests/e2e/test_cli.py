@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+from tempfile import TemporaryFile
 
 from tests.e2e.conftest import Cli, Remember
 
@@ -227,16 +228,14 @@ def test_somebody_at_a_terminal_is_asked_before_a_deletion(cli: Cli, remember: R
 def answer(cli: Cli, words: str, *command: str) -> int:
     """The exit code of a command that is answered at its terminal."""
     ours, theirs = pty.openpty()
-    try:
+    with TemporaryFile() as told, open(os.devnull, "wb") as nothing:
         os.write(ours, words.encode())
-        done = subprocess.run(
-            cli.command(*command), stdin=theirs, capture_output=True, timeout=60, check=False
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    assert b"for good?" in done.stderr
-    return done.returncode
+        code = cli.begin([theirs, nothing.fileno(), told.fileno()], *command).wait(60)
+        told.seek(0)
+        assert b"for good?" in told.read()
+    os.close(ours)
+    os.close(theirs)
+    return code
 
 
 def test_an_archive_is_paged_through_in_order(cli: Cli, remember: Remember) -> None:

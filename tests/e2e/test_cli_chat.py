@@ -32,7 +32,7 @@ def model(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedChat]:
 
 @pytest.fixture
 def at_terminal(cli: Cli) -> Iterator[Terminal]:
-    with Terminal(cli.command("chat", "ann"), cli.folder) as shown:
+    with Terminal(cli, "chat", "ann") as shown:
         yield shown
 
 
@@ -218,7 +218,7 @@ class TestAtATerminal:
         cli("agent", "create", "ann", "--block", "human=茶", "--ask-before", "memory_replace")
         model.respond = Script(REMEMBERS, "Then not.", REMEMBERS, "Changed.")
 
-        with Terminal(cli.command("chat", "ann"), cli.folder) as shown:
+        with Terminal(cli, "chat", "ann") as shown:
             shown.expect("› ")
             shown.type("coffee\n")
             shown.expect("memory_replace")
@@ -251,7 +251,7 @@ class TestAtATerminal:
         model.respond = Script(then=Says(text="la " * 400, piece=3, gap_s=0.05))
         url, server = cli.serve()
 
-        with Terminal(cli.command("--url", url, "chat", "ann"), cli.folder) as shown:
+        with Terminal(cli, "--url", url, "chat", "ann") as shown:
             shown.expect("› ")
             shown.type("sing\n")
             shown.expect("la la la")

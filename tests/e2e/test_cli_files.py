@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -138,7 +137,7 @@ def test_an_import_that_was_killed_goes_on_where_it_stood(cli: Cli, fresh_home: 
     running = cli.start("import", "a.jsonl", YIKU_DUPLICATES="keep")
     stored = wait_for_passages(fresh_home)
     running.send_signal(signal.SIGKILL)
-    running.wait()
+    running.wait(10)
     second = cli("import", "a.jsonl", "--json", YIKU_DUPLICATES="keep").json
 
     assert 0 < stored < len(wanted), "it was killed too late to show anything"
@@ -156,7 +155,7 @@ def test_two_imports_of_a_file_at_once_store_nothing_twice(cli: Cli) -> None:
     both = [cli.start("import", "a.jsonl", YIKU_DUPLICATES="keep") for _ in range(2)]
     told = [process.communicate()[1] for process in both]
 
-    assert sorted(process.returncode for process in both) == [0, 4], told
+    assert sorted(process.wait(60) for process in both) == [0, 4], told
     assert any("Another run is importing the same" in err for err in told)
     assert texts(cli) == wanted
     assert cli("import", "a.jsonl", "--json").json["skipped"] == len(wanted)
@@ -176,16 +175,9 @@ def test_an_import_is_shown_at_a_terminal_only(cli: Cli) -> None:
     write(cli.folder / "a.jsonl", *({"text": f"note {n} of {n * n}"} for n in range(20)))
     ours, theirs = pty.openpty()
 
-    done = subprocess.run(
-        cli.command("import", "a.jsonl"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        cwd=cli.folder,
-        env={**os.environ, "TERM": "xterm"},
-        timeout=60,
-        check=False,
-    )
+    with open(os.devnull, "r+b") as nothing:
+        streams = [nothing.fileno(), nothing.fileno(), theirs]
+        done = cli.begin(streams, "import", "a.jsonl", TERM="xterm")
     os.close(theirs)
     shown = b""
     with suppress(OSError):  # how a terminal ends that nobody writes to any more
@@ -193,7 +185,7 @@ def test_an_import_is_shown_at_a_terminal_only(cli: Cli) -> None:
             shown += block
     os.close(ours)
 
-    assert done.returncode == 0
+    assert done.wait(60) == 0
     assert b"importing a.jsonl" in shown
     assert b"20/20" in shown
     assert cli("import", "a.jsonl", "--again", "--archive", "b").err == ""

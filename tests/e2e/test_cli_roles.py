@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -414,7 +413,7 @@ def test_ctrl_c_tells_how_to_go_on_and_how_to_undo(cli: Cli, slow_server: str) -
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
 
-    assert running.returncode == 130
+    assert running.poll() == 130
     assert out == ""
     assert "of 1,000,000 memories are looked at" in err
     assert f"yiku --url {slow_server} role reroute --job reroute-1" in err
@@ -427,12 +426,9 @@ def test_ctrl_c_tells_how_to_go_on_and_how_to_undo(cli: Cli, slow_server: str) -
 def test_somebody_who_watches_sees_a_bar(cli: Cli, slow_server: str) -> None:
     ours, theirs = pty.openpty()
     try:
-        process = subprocess.Popen(
-            cli.command("--url", slow_server, "role", "reroute"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=theirs,
-        )
+        with open(os.devnull, "r+b") as nothing:
+            streams = [nothing.fileno(), nothing.fileno(), theirs]
+            process = cli.begin(streams, "--url", slow_server, "role", "reroute")
         until_asked(3)
         process.send_signal(signal.SIGINT)
         process.wait(30)

@@ -28,7 +28,7 @@ def test_a_signal_ends_the_server_in_order(cli: Cli, number: signal.Signals) -> 
     running.send_signal(number)
     out, err = running.communicate(timeout=20)
 
-    assert running.returncode == 0
+    assert running.poll() == 0
     assert (out, err) == ("", "")
     home = os.environ["YIKU_HOME"]
     assert {name for name in os.listdir(home) if name.startswith("yiku.db")} == {"yiku.db"}

@@ -11,6 +11,7 @@ with a new interpreter: arguments, environment, folder, streams, exit code, what
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
 import json
@@ -22,6 +23,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -80,7 +82,7 @@ class Warm:
             given.write(stdin)
             given.seek(0)
             streams = [given.fileno(), out.fileno(), err.fileno()]
-            code = self._begin(streams, words=[*words], cwd=str(cwd), env=dict(env)).wait(timeout_s)
+            code = self.begin(streams, words, cwd=cwd, env=env).wait(timeout_s)
             return code, read(out), read(err)
 
     def start(
@@ -99,11 +101,31 @@ class Warm:
         says, said = os.pipe()
         with open(os.devnull, "rb") as nothing, errors.open("ab") as log, open(said, "wb") as out:
             streams = [nothing.fileno(), out.fileno(), log.fileno()]
-            given = {"program": str(program)} if program else {}
-            going = self._begin(streams, words=[*words], cwd=str(cwd), env=dict(env), **given)
+            going = self.begin(streams, words, cwd=cwd, env=env, program=program)
         return Started(going, open(says, encoding="utf-8"))
 
-    def _begin(self, streams: Sequence[int], **request: Any) -> Going:
+    def begin(
+        self,
+        streams: Sequence[int],
+        words: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        program: Path | None = None,
+        at_terminal: bool = False,
+    ) -> Going:
+        """A command whose standard streams are the caller's files.
+
+        `at_terminal`: the first of them is a terminal, which controls the command, so that Ctrl-C
+        reaches it.
+        """
+        request = {
+            "words": [*words],
+            "cwd": str(cwd),
+            "env": dict(env),
+            "program": str(program) if program else None,
+            "at_terminal": at_terminal,
+        }
         reader, writer = os.pipe()
         try:
             socket.send_fds(self._ours, [json.dumps(request).encode()], [*streams, writer])
@@ -219,6 +241,11 @@ def forked(request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
 
 def become(request: dict[str, Any]) -> None:
     """The command, as a new interpreter would run it."""
+    # A shell has Ctrl-C ignored by what it runs in the background, the tests, say.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request["at_terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
@@ -228,7 +255,7 @@ def become(request: dict[str, Any]) -> None:
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
-    program = request.get("program")
+    program = request["program"]
     sys.argv = [program or "yiku", *request["words"]]
     if program:
         runpy.run_path(program, run_name="__main__")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from yiku.agents import callbacks
 from yiku.agents.runner import Runner
 from yiku.core.batch import Batch, BatchItem, BatchStatus
 from yiku.core.errors import BatchNotFound, NotFound, RunNotFound, StoreError, YikuError
@@ -40,7 +41,10 @@ ENDED = {
 
 
 async def create(
-    database: Database, actor: Actor, asked: Sequence[tuple[AgentId, RunRequest]]
+    database: Database,
+    actor: Actor,
+    asked: Sequence[tuple[AgentId, RunRequest]],
+    callback_url: str | None = None,
 ) -> Batch:
     """Store a batch; its items begin soon. Raises: AgentNotFound, StoreError."""
     batch_id = BatchId(new_id("batch"))
@@ -50,6 +54,7 @@ async def create(
             id=batch_id,
             organization_id=tx.actor.organization_id,
             status=BatchStatus.CREATED,
+            callback_url=callback_url,
             created_at=tx.now,
             created_by=tx.actor.user_id,
         )
@@ -71,8 +76,9 @@ async def cancel(database: Database, runner: Runner, actor: Actor, batch_id: Bat
     """
 
     def unit(tx: Tx) -> list[BatchItem]:
-        batches.get(tx, batch_id)
-        batches.end(tx, batch_id, BatchStatus.CANCELLED)
+        there = batches.get(tx, batch_id)
+        if batches.end(tx, batch_id, BatchStatus.CANCELLED):
+            callbacks.ask_of_batch(tx, there)
         return batches.going_on(tx, batch_id)
 
     for one in await database.write(actor, unit):
@@ -120,14 +126,16 @@ async def advance(
     """
 
     def note(tx: Tx) -> tuple[list[BatchItem], list[BatchItem]] | None:
-        status = batches.get(tx, batch_id).status
+        batch = batches.get(tx, batch_id)
+        status = batch.status
         batches.begin(tx, batch_id)
         there = [one for one in batches.going_on(tx, batch_id) if not noted(tx, one)]
         busy = {one.agent_id for one in there}
         waiting = [] if status.ended else batches.next_ones(tx, batch_id, AT_ONCE + len(busy))
         free = [one for one in waiting if one.agent_id not in busy]
         if not there and not waiting:
-            batches.end(tx, batch_id, BatchStatus.COMPLETED)
+            if batches.end(tx, batch_id, BatchStatus.COMPLETED):
+                callbacks.ask_of_batch(tx, batch)
             return None
         return there, free[: max(0, AT_ONCE - len(there))]
 

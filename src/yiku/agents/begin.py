@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from yiku.agents import lease
+from yiku.agents import callbacks, lease
 from yiku.agents.answers import check_answer, waiting_in
 from yiku.agents.conversations import as_in, state_in
 from yiku.agents.instructions import with_instructions
@@ -178,6 +178,7 @@ def refuse(tx: Tx, run_id: RunId, failure: Failure) -> Run:
         completed_at=tx.now,
     )
     runs.update(tx, run)
+    callbacks.ask(tx, run)
     return run
 
 
@@ -200,15 +201,14 @@ def ask_to_end(tx: Tx, agent_id: AgentId, run_ids: Sequence[RunId] | None) -> li
 
 
 def end_queued(tx: Tx, run: Run) -> Run:
-    return runs.update(
-        tx,
-        replace(
-            run,
-            status=RunStatus.CANCELLED,
-            stop_reason=StopReason.CANCELLED,
-            completed_at=tx.now,
-        ),
+    ended = replace(
+        run,
+        status=RunStatus.CANCELLED,
+        stop_reason=StopReason.CANCELLED,
+        completed_at=tx.now,
     )
+    callbacks.ask(tx, ended)
+    return runs.update(tx, ended)
 
 
 def resume(tx: Tx, asked: Asked, contexts: Contexts) -> Begun | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from yiku.agents import afterwards, lease
+from yiku.agents import afterwards, callbacks, lease
 from yiku.agents.answers import answered_in
 from yiku.agents.begin import LAST
 from yiku.agents.work import Work
@@ -14,7 +14,7 @@ from yiku.core.language import Language
 from yiku.core.message import Message, MessageRole, Text, ToolCall, ToolReturn
 from yiku.core.model import Usage
 from yiku.core.run import Failure, Run, RunStatus, Step, StepStatus, StopReason
-from yiku.store import agents, conversations, leases, messages, runs, steps
+from yiku.store import agents, conversations, leases, messages, quotas, runs, steps
 from yiku.store.database import Tx
 
 CUT: Mapping[Language, str] = {
@@ -56,6 +56,7 @@ def close(
         kept = work.messages[0].seq  # the instructions
         messages.archive(tx, run.agent_id, run.conversation_id, LAST, after_seq=kept)
     afterwards.ask(tx, work, run, said)
+    callbacks.ask(tx, run)
     return run
 
 
@@ -114,6 +115,7 @@ def end_in(tx: Tx, work: Work, stop: StopReason, failure: Failure | None) -> Clo
     run = work.run
     for row in rows:
         run = replace(run, step_count=row.n, usage=run.usage + row.usage)
+        quotas.count_tokens(tx, row.usage.total_tokens)
     if work.trying is not None and not rows:
         row = replace(begun_row(work), status=cut, stop_reason=stop, failure=failure)
         rows.append(steps.add(tx, row))

@@ -23,7 +23,10 @@ from yiku.core.ids import MessageId, new_id
 from yiku.core.language import Language
 from yiku.core.message import Message, Summary
 from yiku.core.model import Prompt, Usage
+from yiku.core.ports import LanguageModel
 from yiku.core.run import Compacted, Run
+from yiku.core.tenant import Actor
+from yiku.memory.counted import CountedModel
 from yiku.providers.offline import HANDLE as OFFLINE
 from yiku.store import messages, runs
 from yiku.store.database import Tx
@@ -117,7 +120,7 @@ async def compact(work: Work, made: Prompt, trigger: Trigger) -> bool:
     there = split(window.messages, window.settings, goal)
     if there is not None:
         async with work.cancellable():
-            new, spent = await summarised(work.agents, window, there)
+            new, spent = await summarised(work.agents, work.actor, window, there)
         run = replace(work.run, usage=work.run.usage + spent)
         try:
             work.run = await work.agents.database.write(
@@ -212,7 +215,9 @@ def meanwhile() -> Conflict:
     return Conflict("The conversation was compacted, or erased, by somebody else meanwhile.")
 
 
-async def summarised(agents: Agents, window: Window, there: Split) -> tuple[Summary, Usage]:
+async def summarised(
+    agents: Agents, actor: Actor, window: Window, there: Split
+) -> tuple[Summary, Usage]:
     """A summary of the messages that go, and of the summary before, and what the model took for
     it. Never fails: where no model answers, it is an excerpt."""
     settings = window.settings
@@ -223,7 +228,8 @@ async def summarised(agents: Agents, window: Window, there: Split) -> tuple[Summ
     spent: list[Usage] = []
     if handle != OFFLINE:
         try:
-            said, model = await written(agents, window, there, language, spent), handle
+            asked = CountedModel(agents.models.get(handle), agents.database, actor)
+            said, model = await written(asked, window, there, language, spent), handle
         except ProviderError as error:  # no bug: an excerpt takes its place
             about = {"model": handle, "why": type(error).__name__}
             logger.warning("no summary was written", extra=about)
@@ -253,14 +259,13 @@ def summary_of(window: Window, there: Split, said: str, model: str | None) -> Su
 
 
 async def written(
-    agents: Agents, window: Window, there: Split, language: Language, spent: list[Usage]
+    model: LanguageModel, window: Window, there: Split, language: Language, spent: list[Usage]
 ) -> str:
     """What a model makes of the messages: itself of the whole, or another portion by portion.
 
     `spent` gets what each of its answers took. Raises: ProviderError.
     """
     settings = window.settings
-    model = agents.models.get(settings.model or window.handle)
     zone = zone_of(window.state.agent.config.timezone)
     previous = None if window.summary is None else window.summary.text
     if settings.mode.startswith("self_"):

@@ -34,6 +34,7 @@ from yiku.core.message import Message, Summary
 from yiku.core.ports import LanguageModel
 from yiku.core.run import RunStatus
 from yiku.core.tenant import Actor
+from yiku.memory.counted import CountedModel
 from yiku.providers.offline import HANDLE as OFFLINE
 from yiku.store import attachments, messages, runs
 from yiku.store.database import Tx
@@ -73,7 +74,7 @@ async def compact(
         session = await look(agents, actor, agent_id, conversation_id, end)
         if session is None:
             return made
-        new = await summarised(agents, session)
+        new = await summarised(agents, actor, session)
         try:
             await keep(agents, actor, session, new)
         except AgentNotFound:
@@ -152,8 +153,8 @@ def portion_size(agents: Agents, window: Window) -> int:
     return max(1_000, min(known, window.state.agent.config.context_window) // 2)
 
 
-async def summarised(agents: Agents, session: Session) -> Summary:
-    """Raises: ProviderError."""
+async def summarised(agents: Agents, actor: Actor, session: Session) -> Summary:
+    """Raises: ProviderError, StoreError."""
     window, there = session.window, session.there
     language = language_in(there.gone)
     handle = window.settings.model or window.handle
@@ -162,7 +163,7 @@ async def summarised(agents: Agents, session: Session) -> Summary:
     if handle == OFFLINE:
         text = excerpt(there.gone, language, previous=previous, zone=zone)
         return summary_of(window, there, text, None)
-    model = agents.models.get(handle)
+    model = CountedModel(agents.models.get(handle), agents.database, actor)
     by: str | None = handle
     for part in portions(there.gone, language, portion_size(agents, window)):
         said = await written(model, window, part, language, previous)

@@ -104,7 +104,7 @@ async def compact(
     there = split(window.messages, window.settings, window.tokens)
     if there is None:
         return None
-    new, _ = await summarised(agents, window, there)
+    new, _ = await summarised(agents, actor, window, there)
 
     def keep(tx: Tx) -> None:
         attachments.hold(tx, agent_id)  # of two at once, the other sees this one's summary

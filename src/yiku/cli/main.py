@@ -75,6 +75,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.ProviderUnavailable: 5,
     errors.SandboxUnavailable: 5,
     errors.McpUnavailable: 5,
+    errors.CallbackFailed: 5,
     errors.YikuError: 1,
 }
 """The nearest class of an error decides."""

@@ -25,6 +25,7 @@ from yiku.core.errors import NotAllowed
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.server.auth import is_loopback, keys_needed
 from yiku.server.http import build_asgi
+from yiku.server.v1.callbacks import handlers
 from yiku.settings import Settings
 from yiku.store import tenants
 from yiku.store.database import now_utc
@@ -33,6 +34,9 @@ from yiku.worker import working
 MORE_S = 5
 """What answers have to be sent in, after the runs they tell of have ended or were parked."""
 BACKLOG = 2048
+KEEP_ALIVE_S = 75
+"""Longer than clients and proxies keep an idle connection: the one who sends closes it, so that
+no request meets a server that closes it at that moment."""
 GARBAGE = 10_000
 """Objects made since the last look, and not gone, at which it is looked for cycles."""
 
@@ -69,13 +73,14 @@ async def run(settings: Settings, asked: Asked) -> None:
             log_config=None,
             access_log=False,  # ours tells no query: texts are in it
             timeout_graceful_shutdown=math.ceil(settings.shutdown_s) + MORE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
         )
         with listening_on(settings.host, settings.port) as sock:
             await app.runner.open()
             ends = [app.runner.close]
             if settings.worker:
-                asgi.state.worker = await opened.enter_async_context(working(app))
+                asgi.state.worker = await opened.enter_async_context(working(app, handlers(app)))
                 ends.append(asgi.state.worker.close)
             keep_what_stays()
             await Server(config, asked, asgi, ends).serve([sock])

@@ -13,6 +13,7 @@ from yiku.cli import output
 from yiku.cli.options import Asked, Command
 from yiku.cli.reporting import reporting, watched
 from yiku.cli.running import local_settings
+from yiku.server.v1.callbacks import handlers
 from yiku.settings import Settings
 from yiku.store.database import redacted
 from yiku.worker import working
@@ -37,7 +38,11 @@ async def run(settings: Settings, asked: Asked) -> None:
     if os.name == "posix":
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    async with watched(settings) as watching, build(settings, watching) as app, working(app):
+    async with (
+        watched(settings) as watching,
+        build(settings, watching) as app,
+        working(app, handlers(app)),
+    ):
         where = redacted(app.database.url)
         if asked.as_json:
             output.print_json({"database": where, "pid": os.getpid()})

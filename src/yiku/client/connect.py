@@ -101,11 +101,12 @@ class Connection:
         # The server's parts are needed in this mode only.
         from yiku.app import build
         from yiku.server.http import build_asgi
+        from yiku.server.v1.callbacks import handlers
         from yiku.settings import load
         from yiku.worker import POLL_S, working
 
         settings = load(**{"require_key": "never", **self._settings})
         app = await self._stack.enter_async_context(build(settings))
         if settings.worker:
-            await self._stack.enter_async_context(working(app, after_s=POLL_S))
+            await self._stack.enter_async_context(working(app, handlers(app), after_s=POLL_S))
         return build_asgi(app)

@@ -24,18 +24,14 @@ class TransferClient(Calls):
         self,
         agent_id: str,
         *,
-        conversation_id: str | None = None,
         scrub_messages: bool = False,
         legacy: bool = False,
+        conversation_id: str | None = None,
     ) -> AsyncIterator[bytes]:
-        """An agent as a file, in pieces as they come; with its own conversation, or this one."""
-        query = asked_for(
-            {
-                "conversation_id": conversation_id,
-                "scrub_messages": scrub_messages,
-                "use_legacy_format": legacy,
-            }
-        )
+        """An agent with all it has, as a file, in pieces as they come; `conversation_id`: this one
+        of its conversations in the place of its own, and no others."""
+        query = asked_for({"conversation_id": conversation_id, "use_legacy_format": legacy})
+        query |= {"scrub_messages": scrub_messages}
         path = f"{path_of(agent_id)}/export"
         with self._reached():
             async with self._http.stream("GET", path, params=query, timeout=PATIENCE) as response:

@@ -54,6 +54,10 @@ class Batch:
     created_at: datetime
     created_by: UserId
     completed_at: datetime | None = None
+    callback_sent_at: datetime | None = None
+    """As of a run."""
+    callback_status_code: int | None = None
+    callback_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ YikuError
 ├── SecretUnreadable
 ├── SandboxUnavailable
 ├── McpUnavailable
+├── CallbackFailed
 ├── QuotaExceeded
 ├── ServerEnding
 ├── RunFailed
@@ -129,6 +130,7 @@ from yiku.core.faults.conflict import StaleRole as StaleRole
 from yiku.core.faults.conflict import ToolExists as ToolExists
 from yiku.core.faults.conflict import UndoConflict as UndoConflict
 from yiku.core.faults.conflict import UserExists as UserExists
+from yiku.core.faults.failed import CallbackFailed as CallbackFailed
 from yiku.core.faults.failed import DatabaseBusy as DatabaseBusy
 from yiku.core.faults.failed import DatabaseDamaged as DatabaseDamaged
 from yiku.core.faults.failed import DatabaseForeign as DatabaseForeign

@@ -13,7 +13,7 @@ class Resource(StrEnum):
     MESSAGES = "messages_per_day"
     """What users say to agents; days are of UTC."""
     TOKENS = "tokens_per_day"
-    """Of the steps of agents, prompt and answer."""
+    """Of the steps of agents, of summaries and memory skills: prompt and answer."""
 
     @property
     def daily(self) -> bool:

@@ -100,6 +100,8 @@ class RunRequest:
     """How many messages from agent to agent led here, one after the other."""
     roles: RoleUse | None = None
     """Of role memory; None: as usual."""
+    callback_url: str | None = None
+    """Where its end is to be told."""
     wire: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What only the door needs to tell it in its own form."""
 
@@ -141,6 +143,21 @@ class Run:
     resumptions: int = 0
     """How often it was taken over from a process that died, since its last step."""
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    callback_sent_at: datetime | None = None
+    """When its end was last told to who asked to be called back, or that was tried."""
+    callback_status_code: int | None = None
+    callback_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A try to tell the end of a run, or of a batch, to who asked to be called back."""
+
+    sent_at: datetime
+    status_code: int | None = None
+    """What was answered; None: nothing."""
+    error: str | None = None
+    """Why it isn't told; None: it is."""
 
 
 class StepStatus(StrEnum):

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
@@ -196,7 +196,7 @@ def made_of(kind: type[T], table: Table, where: str) -> T:
     ]
     if missing:
         raise SettingInvalid(f"{where} lacks `{missing[0]}`.")
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     for name, value in table.items():
         allowed = allowed_values(hints[name])
         if allowed and value not in allowed:
@@ -206,6 +206,12 @@ def made_of(kind: type[T], table: Table, where: str) -> T:
         if not is_like(value, there[name].default, hints[name]):
             raise SettingInvalid(f"{where}: `{name}` can't be {value!r}.")
     return kind(**table)
+
+
+@cache
+def hints_of(kind: type[Any]) -> Mapping[str, Any]:
+    """Evaluated once: every start makes two hundred of these."""
+    return get_type_hints(kind)
 
 
 def allowed_values(hint: Any) -> tuple[str, ...]:

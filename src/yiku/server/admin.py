@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from yiku.core.ids import ApiKeyId, OrganizationId, ProjectId, UserId
@@ -13,6 +13,7 @@ from yiku.core.tenant import User
 from yiku.server import wire
 from yiku.server import wire_admin as forms
 from yiku.server.memory import Asks, Here, answer
+from yiku.server.routing import Refusing
 from yiku.server.translate_admin import (
     audit_event_out,
     audit_filter,
@@ -33,12 +34,11 @@ from yiku.tenancy import limits, people, projects
 from yiku.tenancy.reach import inside
 
 T = TypeVar("T")
-router = APIRouter(
+router = Refusing(
+    wire.ErrorOut,
+    (401, 403, 404, 409, 413, 422, 503, 507),
     prefix="/admin",
     tags=["administration"],
-    responses={
-        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 503, 507)
-    },
 )
 Where = Annotated[forms.Within, Query()]
 

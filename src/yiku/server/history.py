@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from yiku.agents.session import History, history_with_summary
@@ -13,12 +12,10 @@ from yiku.core.ids import AgentId, ConversationId
 from yiku.core.message import Message, MessageRole, Summary
 from yiku.server import wire, wire_history
 from yiku.server.memory import Asks, Here, answer
+from yiku.server.routing import Refusing
 from yiku.server.wire_history import HistoryCallOut, HistoryMessageOut
 
-router = APIRouter(
-    prefix="/memory",
-    responses={status: {"model": wire.ErrorOut} for status in (401, 403, 404, 422, 503)},
-)
+router = Refusing(wire.ErrorOut, (401, 403, 404, 422, 503), prefix="/memory")
 
 
 @router.get(

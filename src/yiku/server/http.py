@@ -6,23 +6,24 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yiku.app import App
 from yiku.core import errors
 from yiku.core.telemetry import within
 from yiku.server import admin, history, memory, operations, roles, skill_events, skills, transfer
+from yiku.server.description import describe
 from yiku.server.v1 import build as v1
 from yiku.server.v1 import errors as v1_errors
 from yiku.server.v1 import unbuilt
+from yiku.server.v1.agent_pages import Kept
 from yiku.server.watching import STATE, Watched, route_of
 from yiku.server.wire import HealthOut
 from yiku.settings import Settings
@@ -45,6 +46,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.SandboxUnavailable: 503,
     errors.SecretUnreadable: 500,
     errors.McpUnavailable: 503,
+    errors.CallbackFailed: 502,
     errors.QuotaExceeded: 429,
     errors.ServerEnding: 503,
     errors.RunFailed: 500,
@@ -52,10 +54,6 @@ STATUS: dict[type[errors.YikuError], int] = {
 }
 """The nearest class of an error decides."""
 
-OWN_ONLY = (
-    "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
-"""What the page of the description may load: what is in it, and this server's answers."""
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
@@ -220,7 +218,7 @@ def routes() -> FastAPI:
         version=version("yiku"),
         description="A self-hosted long-term memory server for AI agents.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        docs_url=None,  # the framework's page is read from a CDN
+        docs_url=None,
         redoc_url=None,
     )
     # Not included: FastAPI would look through the routes of an included router twice.
@@ -228,8 +226,8 @@ def routes() -> FastAPI:
     ours = (memory, roles, history, skill_events, skills, operations, admin, transfer)
     for router in (*v1.build(), *(one.router for one in ours)):
         asgi.router.routes.extend(router.routes)
+    describe(asgi)
     asgi.add_api_route("/", to_docs, include_in_schema=False)
-    asgi.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
     asgi.add_api_route("/memory/health", health, response_model=HealthOut, tags=["operations"])
     asgi.add_exception_handler(errors.YikuError, on_yiku_error)
     asgi.add_exception_handler(RequestValidationError, on_invalid_request)
@@ -242,6 +240,7 @@ def build_asgi(app: App) -> FastAPI:
     """The server's routes over an open `App`; who built that closes it."""
     asgi = routes()
     asgi.state.app = app
+    asgi.state.agent_answers = Kept()
     asgi.state.worker = None  # who has one here says so
     asgi.state.ending = False  # who ends the server says so here: streams don't keep it waiting
     asgi.add_middleware(BodyLimit, settings=app.settings)
@@ -251,12 +250,6 @@ def build_asgi(app: App) -> FastAPI:
 
 async def to_docs() -> RedirectResponse:
     return RedirectResponse("/docs")
-
-
-async def docs() -> HTMLResponse:
-    """A page that makes `/openapi.json` readable; it needs nothing but this server."""
-    page = (resources.files("yiku.server") / "description.html").read_text("utf-8")
-    return HTMLResponse(page, headers={"Content-Security-Policy": OWN_ONLY})
 
 
 async def health(request: Request) -> HealthOut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
@@ -21,6 +21,7 @@ from yiku.memory.skills import lineage
 from yiku.server import wire
 from yiku.server.auth import actor_of
 from yiku.server.idempotent import Step, once, supersede_once
+from yiku.server.routing import Refusing
 from yiku.server.translate import (
     added_out,
     archive_out,
@@ -41,12 +42,8 @@ from yiku.server.translate import (
 from yiku.server.translate_roles import memberships_out, moves_out
 from yiku.store import archives, audit, history, memberships, passages, requests, schema
 
-router = APIRouter(
-    prefix="/memory",
-    responses={
-        status: {"model": wire.ErrorOut}
-        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
-    },
+router = Refusing(
+    wire.ErrorOut, (401, 403, 404, 409, 413, 422, 429, 502, 503, 507), prefix="/memory"
 )
 Asks = Annotated[Actor, Depends(actor_of)]
 IdempotencyKey = Annotated[str | None, Header(max_length=255)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from yiku.app import App
@@ -15,6 +15,7 @@ from yiku.core.role import DecisionKind, EmbeddingRoleConfig, Routing, config_of
 from yiku.memory.roles import compile, correct, manage, reroute, route, stats, templates
 from yiku.server import wire, wire_roles
 from yiku.server.memory import Asks, Here, answer
+from yiku.server.routing import Refusing
 from yiku.server.translate import place_of
 from yiku.server.translate_roles import (
     changes_of,
@@ -32,12 +33,8 @@ from yiku.server.translate_roles import (
 from yiku.store import passages
 from yiku.store.role_jobs import State
 
-router = APIRouter(
-    prefix="/memory",
-    responses={
-        status: {"model": wire.ErrorOut}
-        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
-    },
+router = Refusing(
+    wire.ErrorOut, (401, 403, 404, 409, 413, 422, 429, 502, 503, 507), prefix="/memory"
 )
 Home = Annotated[wire.Home, Depends()]
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from starlette.responses import StreamingResponse
 
 from yiku.core.errors import Invalid
@@ -16,6 +16,7 @@ from yiku.memory.skills import audit
 from yiku.memory.skills.shared import Skills
 from yiku.server import wire
 from yiku.server.memory import Asks, Here
+from yiku.server.routing import Refusing
 from yiku.server.translate_skills import event_out
 
 logger = logging.getLogger(__name__)
@@ -39,11 +40,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"itemSchema": EVENT}}}
 }
 
-router = APIRouter(
-    prefix="/memory/skills",
-    tags=["skills"],
-    responses={status: {"model": wire.ErrorOut} for status in (401, 403, 422, 503)},
-)
+router = Refusing(wire.ErrorOut, (401, 403, 422, 503), prefix="/memory/skills", tags=["skills"])
 
 
 @router.get("/events", response_class=StreamingResponse, responses=EVENTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from yiku.core.ids import ChangelogId, SkillId
@@ -22,6 +22,7 @@ from yiku.memory.skills import (
 from yiku.server import wire
 from yiku.server import wire_skills as forms
 from yiku.server.memory import Asks, Here, IdempotencyKey, answer
+from yiku.server.routing import Refusing
 from yiku.server.translate import filter_of, passage_out, place_of
 from yiku.server.translate import places_of as places_sought
 from yiku.server.translate_skills import (
@@ -45,13 +46,11 @@ from yiku.server.translate_skills import (
     whole_out,
 )
 
-router = APIRouter(
+router = Refusing(
+    wire.ErrorOut,
+    (401, 403, 404, 409, 413, 422, 429, 502, 503, 507),
     prefix="/memory/skills",
     tags=["skills"],
-    responses={
-        status: {"model": wire.ErrorOut}
-        for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
-    },
 )
 Limit = Annotated[int, Query(ge=1, le=200)]
 

@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import StreamingResponse
 
 from yiku.agents.transfer.carried import Taken, Wishes
 from yiku.agents.transfer.export_file import ExportFile, Kind
-from yiku.agents.transfer.take import Progress, ignored, take
+from yiku.agents.transfer.going import Progress, ignored
+from yiku.agents.transfer.take import take
 from yiku.agents.transfer.take_chats import Found, take_chats
 from yiku.app import App
 from yiku.core.errors import Invalid, YikuError
@@ -21,16 +22,12 @@ from yiku.core.ids import AgentId
 from yiku.core.tenant import Actor, Scope
 from yiku.server import wire, wire_transfer
 from yiku.server.memory import Asks, Here
+from yiku.server.routing import Refusing
 from yiku.server.v1.portable.file import AgentFile
 from yiku.server.wire_transfer import ImportOut, ImportQuery, LineOut, ProgressOut
 from yiku.store.database import demand
 
-router = APIRouter(
-    prefix="/memory",
-    responses={
-        status: {"model": wire.ErrorOut} for status in (401, 403, 404, 409, 413, 422, 502, 503, 507)
-    },
-)
+router = Refusing(wire.ErrorOut, (401, 403, 404, 409, 413, 422, 502, 503, 507), prefix="/memory")
 SPOOLED = 8_000_000
 """Bytes of a file that stay in memory."""
 BODY: dict[str, Any] = {
@@ -170,8 +167,13 @@ def taken_out(query: ImportQuery, taken: Taken) -> ImportOut:
         blocks=taken.blocks,
         tools=taken.tools,
         archives=taken.archives,
+        skills=taken.skills,
+        folders=taken.folders,
+        files=taken.files,
+        conversations=taken.conversations,
         messages=taken.messages,
         passages=taken.passages,
+        new_conversations=0 if taken.repeated else taken.conversations,
         new_messages=new,
         new_passages=0 if taken.repeated else taken.passages,
         repeated=taken.repeated,

@@ -48,6 +48,9 @@ class ImportOut(Out):
     blocks: int = 0
     tools: int = 0
     archives: int = 0
+    skills: int = Field(default=0, description="Memory skills; `notes` tell what became of each.")
+    folders: int = 0
+    files: int = Field(default=0, description="In those folders, with a text.")
     conversations: int = 0
     messages: int = Field(description="In the file, without what is left out; so `passages`.")
     passages: int

@@ -49,8 +49,9 @@ daily_usage = Table(
     Column("day", Date, primary_key=True),
     Column("messages", BigInteger, nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
 )
-"""Days are of UTC."""
+"""Days are of UTC; a day counts what all of its rows do."""
 
 audit_event = Table(
     "audit_event",

@@ -41,6 +41,15 @@ def attached(what: str) -> Column[str]:
     )
 
 
+def called_back() -> tuple[Column[Any], ...]:
+    """What came of telling the end of something to who asked for that."""
+    return (
+        Column("callback_sent_at", Moment),
+        Column("callback_status_code", Integer),
+        Column("callback_error", Text),
+    )
+
+
 def where(condition: str) -> dict[str, Any]:
     """An index of some rows only: it costs the others nothing."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
@@ -199,6 +208,7 @@ run = Table(
     Column("cancel_asked", Boolean, nullable=False),
     Column("resumptions", Integer, nullable=False),
     Column("metadata", Document, nullable=False),
+    *called_back(),
     Index("ix_run_organization_id_seq", "organization_id", "seq"),
     Index("ix_run_agent_id_seq", "agent_id", "seq"),
     Index("ix_run_unfinished", "seq", **where("status IN ('created', 'running')")),

@@ -90,9 +90,9 @@ def page(tx: Tx, wanted: AgentFilter, part: AgentPage) -> list[Agent]:
     return [one for one, _ in found]
 
 
-def page_of_states(tx: Tx, wanted: AgentFilter, part: AgentPage) -> list[AgentState]:
-    """As `page`, with what the agents have."""
-    return states_of(tx, agent_rows.of_seqs(tx, page_seqs(tx, wanted, part), whole=True))
+def states_at(tx: Tx, seqs: Sequence[int]) -> list[AgentState]:
+    """In the order of their numbers, without those that aren't there."""
+    return states_of(tx, agent_rows.of_seqs(tx, seqs, whole=True)) if seqs else []
 
 
 def states_of(tx: Tx, found: Sequence[tuple[Agent, Links]]) -> list[AgentState]:

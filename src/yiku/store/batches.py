@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 from yiku.core.batch import Batch, BatchItem, BatchPage, BatchStatus
 from yiku.core.errors import BatchNotFound
 from yiku.core.ids import BatchId, RunId
+from yiku.core.run import Callback
 from yiku.store import attachments, paging, runs
 from yiku.store.database import Tx
 from yiku.store.forms import askable
@@ -168,6 +169,13 @@ def end(tx: Tx, batch_id: BatchId, status: BatchStatus) -> bool:
             .values(status=BatchStatus.CANCELLED.value)
         )
     return done.rowcount > 0
+
+
+def note_callback(tx: Tx, batch_id: BatchId, tried: Callback) -> None:
+    """Of a batch that has been erased meanwhile nothing is noted."""
+    tx.connection.execute(
+        update(batch).where(own(tx), batch.c.id == batch_id).values(runs.callback_values(tried))
+    )
 
 
 def begin(tx: Tx, batch_id: BatchId) -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, null, select, update
+from sqlalchemy import Column, ColumnElement, delete, func, null, select, update
 
 from yiku.core.conversation import (
     Conversation,
@@ -190,6 +190,29 @@ def page(tx: Tx, wanted: ConversationFilter, part: ConversationPage) -> list[Con
     seqs = paging.seqs(tx, query, Order(conversation.c.seq, by), part, place)
     there = {row[0]: row for row in _BY_SEQS.rows(tx.connection, seqs=seqs)} if seqs else {}
     return [of_row(there[seq]) for seq in seqs if seq in there]
+
+
+def last_seq(tx: Tx, agent_id: AgentId) -> int:
+    """The row number of the agent's newest one; 0: it has none."""
+    query = select(func.max(conversation.c.seq)).where(
+        *own(tx), conversation.c.agent_id == agent_id
+    )
+    return tx.connection.execute(query).scalar() or 0
+
+
+def ids_after(
+    tx: Tx, agent_id: AgentId, seqs: tuple[int, int], limit: int
+) -> list[tuple[int, ConversationId]]:
+    """All of an agent's, hidden ones too, after a row number and up to another; the oldest first,
+    each with its row number."""
+    query = (
+        select(conversation.c.seq, conversation.c.id)
+        .where(*own(tx), conversation.c.agent_id == agent_id)
+        .where(conversation.c.seq > seqs[0], conversation.c.seq <= seqs[1])
+        .order_by(conversation.c.seq)
+        .limit(limit)
+    )
+    return [(int(seq), ConversationId(id)) for seq, id in tx.connection.execute(query)]
 
 
 def conditions(wanted: ConversationFilter) -> list[ColumnElement[bool]]:

@@ -111,6 +111,26 @@ def put_pieces(tx: Tx, file_id: FileId, first: int, pieces: Sequence[bytes]) -> 
     tx.connection.execute(insert(file_piece), rows)
 
 
+def after(tx: Tx, folder_id: FolderId, seq: int, limit: int) -> list[File]:
+    """A folder's files after a row number, in the order of creation."""
+    query = (
+        select(*COLUMNS)
+        .where(own(tx), file.c.folder_id == folder_id, file.c.status.in_(SHOWN), file.c.seq > seq)
+        .order_by(file.c.seq)
+        .limit(limit)
+    )
+    return [of_values(tuple(row)) for row in tx.connection.execute(query)]
+
+
+def hashes(tx: Tx, folder_id: FolderId) -> dict[str, str]:
+    """Of a folder's files, but for those that couldn't be read, by their names."""
+    read = [one.value for one in FileStatus if one.shown and one is not FileStatus.ERROR]
+    query = select(file.c.name, file.c.hash).where(
+        own(tx), file.c.folder_id == folder_id, file.c.status.in_(read)
+    )
+    return {row.name: row.hash for row in tx.connection.execute(query)}
+
+
 def piece(tx: Tx, file_id: FileId, n: int) -> bytes | None:
     """The piece of this number, from 0; None: there are no more."""
     query = (

@@ -154,6 +154,8 @@ def state(tx: Tx, one: Group) -> GroupState:
 
 def states(tx: Tx, found: Sequence[Group]) -> list[GroupState]:
     """With what they have, in two statements however many."""
+    if not found:
+        return []
     ids = [one.id for one in found]
     agents = linked(tx, group_agent, "agent_id", ids)
     blocks = linked(tx, group_block, "block_id", ids)
@@ -166,7 +168,7 @@ def states(tx: Tx, found: Sequence[Group]) -> list[GroupState]:
 def linked(tx: Tx, links: Table, key: str, ids: Sequence[GroupId]) -> dict[GroupId, list[Any]]:
     found: dict[GroupId, list[Any]] = {one: [] for one in ids}
     query = select(links.c.group_id, links.c[key]).where(links.c.group_id.in_(ids))
-    for group_id, what in tx.connection.execute(query.order_by(links.c.position)) if ids else ():
+    for group_id, what in tx.connection.execute(query.order_by(links.c.position)):
         found[group_id].append(what)
     return found
 

@@ -151,10 +151,26 @@ def move(tx: Tx, source: str, key: str, seen: int, position: int) -> None:
         .values(position=position, at=tx.now)
     )
     if moved.rowcount != 1:
-        raise JobConflict(
-            "Another run is importing the same at this moment. Wait for its end; then a second run"
-            " stores what is left."
-        )
+        raise other_run()
+
+
+def begin(tx: Tx, source: str, key: str, made: Made) -> None:
+    """A thing is stored from its beginning; what was made of it before is gone."""
+    tx.connection.execute(delete(imported).where(*own(tx, source, key)))
+    put(tx, source, [(key, made)])
+
+
+def demand_new(tx: Tx, source: str, keys: Collection[str]) -> None:
+    """Raises: JobConflict where something was made of one of them."""
+    if known(tx, source, keys):
+        raise other_run()
+
+
+def other_run() -> JobConflict:
+    return JobConflict(
+        "Another run is importing the same at this moment. Wait for its end; then a second run"
+        " stores what is left."
+    )
 
 
 def forget(tx: Tx, source: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from yiku.store.agent_tables import attached, of_agent, where
+from yiku.store.agent_tables import attached, called_back, of_agent, where
 from yiku.store.tables import Document, Moment, Seq, metadata, owned
 
 conversation = Table(
@@ -167,6 +167,7 @@ batch = Table(
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(64), nullable=False),
     Column("completed_at", Moment),
+    *called_back(),
     Index("ix_batch_organization_id_seq", "organization_id", "seq"),
     sqlite_autoincrement=True,
 )

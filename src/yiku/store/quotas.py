@@ -6,6 +6,7 @@ pay for it with the statement that looks for one.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -15,7 +16,6 @@ from sqlalchemy import delete, func, insert, select, update
 from yiku.core.errors import QuotaExceeded
 from yiku.core.memory import RECALL, Archive
 from yiku.core.quota import Quota, Resource
-from yiku.store.admin_tables import daily_usage
 from yiku.store.admin_tables import quota as table
 from yiku.store.agent_tables import agent
 from yiku.store.database import Tx
@@ -28,24 +28,43 @@ _MOST = Select(
     "SELECT most FROM quota WHERE organization_id = :organization AND resource = :resource"
 )
 _ALL = Select("SELECT resource, most FROM quota WHERE organization_id = :organization")
-_COUNT = Select(
-    "INSERT INTO daily_usage (organization_id, day, messages, tokens)"
-    " VALUES (:organization, :day, :messages, :tokens)"
-    " ON CONFLICT (organization_id, day) DO UPDATE SET"
+_NEW = "INSERT INTO daily_usage (organization_id, day, shard, messages, tokens)"
+_MORE = (
+    " ON CONFLICT (organization_id, day, shard) DO UPDATE SET"
     " messages = daily_usage.messages + excluded.messages,"
     " tokens = daily_usage.tokens + excluded.tokens"
-    " RETURNING messages, tokens,"
-    " (SELECT most FROM quota WHERE organization_id = :organization"
-    f" AND resource = '{Resource.MESSAGES}'),"
-    " (SELECT most FROM quota WHERE organization_id = :organization"
-    f" AND resource = '{Resource.TOKENS}')"
+    " RETURNING shard"
 )
+_COUNT = Select(f"{_NEW} VALUES (:organization, :day, 0, :messages, :tokens){_MORE}")
+# A row that nobody else is just counting in, or a new one. Each parameter stands once: Postgres
+# wants it to be of one type wherever it stands.
+_COUNT_BESIDE = Select(
+    "WITH given AS (SELECT CAST(:organization AS VARCHAR) AS id, CAST(:day AS DATE) AS day),"
+    " free AS (SELECT shard FROM daily_usage JOIN given ON organization_id = given.id"
+    " AND daily_usage.day = given.day WHERE shard > 0"
+    " LIMIT 1 FOR UPDATE OF daily_usage SKIP LOCKED)"
+    f" {_NEW} SELECT id, day, coalesce((SELECT shard FROM free), :fresh),"
+    f" CAST(:messages AS BIGINT), CAST(:tokens AS BIGINT) FROM given{_MORE}"
+)
+_TODAY = Select(
+    "SELECT CAST(sum(messages) AS BIGINT), CAST(sum(tokens) AS BIGINT) FROM daily_usage"
+    " WHERE organization_id = :organization AND day = :day"
+)
+LAST_SHARD = (1 << 62) - 1
+"""New rows have any number up to it, so that no two of them have the same one."""
 
 
 def most(tx: Tx, resource: Resource) -> int:
     """0: no limit."""
     rows = _MOST.rows(tx.connection, organization=tx.actor.organization_id, resource=resource.value)
     return int(rows[0][0]) if rows else tx.limits.get(resource, 0)
+
+
+def own_or_default(tx: Tx) -> dict[Resource, int]:
+    """All limits; 0: none."""
+    rows = _ALL.rows(tx.connection, organization=tx.actor.organization_id)
+    own = {Resource(name): int(limit) for name, limit in rows}
+    return {one: own.get(one, tx.limits.get(one, 0)) for one in Resource}
 
 
 def demand_agent(tx: Tx) -> None:
@@ -99,37 +118,56 @@ def passages(tx: Tx) -> int:
 
 
 def count_messages(tx: Tx, said: int) -> None:
-    """Count what was said to an agent, as the last statement of a transaction: on Postgres the
-    day's row is held until its end. `said` 0: only see whether there are tokens left.
+    """Count what was said to an agent, as the last statement of a transaction: where there is a
+    limit of messages, those of one organization go one after the other from here to their commit,
+    so it is never exceeded. Without one, nobody waits. `said` 0: only see whether there are tokens
+    left.
 
     Raises: QuotaExceeded.
     """
-    messages, tokens, own_messages, own_tokens = counted(tx, said, 0)
-    limit = tx.limits.get(Resource.MESSAGES, 0) if own_messages is None else own_messages
-    if limit and said and messages > limit:
-        raise exceeded(tx, Resource.MESSAGES, limit, messages - said, said)
-    limit = tx.limits.get(Resource.TOKENS, 0) if own_tokens is None else own_tokens
-    if limit and tokens >= limit:
-        raise exceeded(tx, Resource.TOKENS, limit, tokens, 1)
+    limits = own_or_default(tx)
+    most_messages, most_tokens = limits[Resource.MESSAGES], limits[Resource.TOKENS]
+    if said:
+        count(tx, messages=said, in_turn=bool(most_messages))
+    if not (most_tokens or (said and most_messages)):
+        return
+    messages, tokens = today(tx)
+    if most_messages and said and messages > most_messages:
+        raise exceeded(tx, Resource.MESSAGES, most_messages, messages - said, said)
+    if most_tokens and tokens >= most_tokens:
+        raise exceeded(tx, Resource.TOKENS, most_tokens, tokens, 1)
 
 
 def count_tokens(tx: Tx, tokens: int) -> bool:
-    """Count what a step took, and tell whether it took the last of the day."""
-    _, used, _, own = counted(tx, 0, tokens)
-    limit = tx.limits.get(Resource.TOKENS, 0) if own is None else own
-    return bool(limit) and used >= limit
+    """Count what a model's answer took, and tell whether it took the last of the day, as far as
+    others have told by now: what they haven't committed yet isn't known."""
+    if tokens:
+        count(tx, tokens=tokens)
+    limit = most(tx, Resource.TOKENS)
+    return bool(limit) and today(tx)[1] >= limit
 
 
-def counted(tx: Tx, messages: int, tokens: int) -> tuple[int, int, int | None, int | None]:
-    """The day's messages and tokens with these, and the organization's own limits of both."""
-    [row] = _COUNT.rows(
-        tx.connection,
-        organization=tx.actor.organization_id,
-        day=day_of(tx.now),
-        messages=messages,
-        tokens=tokens,
+def count(tx: Tx, *, messages: int = 0, tokens: int = 0, in_turn: bool = False) -> None:
+    """A day of an organization has several rows, whose sum counts; SQLite, which has one writer,
+    needs one. `in_turn`: in the row that all who ask for that share, one after the other."""
+    values: dict[str, Any] = {
+        "organization": tx.actor.organization_id,
+        "day": day_of(tx.now),
+        "messages": messages,
+        "tokens": tokens,
+    }
+    if tx.postgres and not in_turn:
+        _COUNT_BESIDE.rows(tx.connection, **values, fresh=random.randint(1, LAST_SHARD))
+    else:
+        _COUNT.rows(tx.connection, **values)
+
+
+def today(tx: Tx) -> tuple[int, int]:
+    """Messages and tokens of the day, as far as they are committed, or of this transaction."""
+    [(messages, tokens)] = _TODAY.rows(
+        tx.connection, organization=tx.actor.organization_id, day=day_of(tx.now)
     )
-    return row[0], row[1], row[2], row[3]
+    return messages or 0, tokens or 0
 
 
 def day_of(now: datetime) -> str:
@@ -173,13 +211,7 @@ def all_of(tx: Tx, resources: Iterable[Resource] = tuple(Resource)) -> list[Quot
     """Every limit, and what is used of it."""
     rows = _ALL.rows(tx.connection, organization=tx.actor.organization_id)
     own = {Resource(name): int(limit) for name, limit in rows}
-    today = tx.connection.execute(
-        select(daily_usage.c.messages, daily_usage.c.tokens).where(
-            daily_usage.c.organization_id == tx.actor.organization_id,
-            daily_usage.c.day == tx.now.astimezone(UTC).date(),
-        )
-    ).first()
-    messages, tokens = (0, 0) if today is None else (today.messages, today.tokens)
+    messages, tokens = today(tx)
     used = {
         Resource.AGENTS: lambda: agents(tx),
         Resource.PASSAGES: lambda: passages(tx),

@@ -15,6 +15,7 @@ from yiku.core.message import Incoming, MessageRole
 from yiku.core.model import ToolSpec, Usage
 from yiku.core.role import RoleUse, Routing
 from yiku.core.run import (
+    Callback,
     Failure,
     Run,
     RunFilter,
@@ -52,6 +53,7 @@ CHANGING = (
 USAGE = tuple(one.name for one in fields(Usage))
 REQUEST = tuple(one.name for one in fields(RunRequest) if one.name != "client_tools")
 SPEC = tuple(one.name for one in fields(ToolSpec))
+CALLBACK = tuple(one.name for one in fields(Callback))
 ROLE_USE = tuple(one.name for one in fields(RoleUse))
 
 _INSERT = FORM.insert_into(agent)
@@ -119,6 +121,8 @@ def ending_to_row(
 def request_to_json(one: RunRequest) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in REQUEST}
     values["wire"] = dict(one.wire)
+    if one.callback_url is None:
+        del values["callback_url"]
     if one.roles is None:
         del values["roles"]
     else:
@@ -229,6 +233,19 @@ def get(tx: Tx, run_id: RunId) -> Run:
     if not rows:
         raise no_run(run_id)
     return of_row(rows[0])
+
+
+def note_callback(tx: Tx, run_id: RunId, tried: Callback) -> None:
+    """Of a run that has been erased meanwhile nothing is noted."""
+    tx.connection.execute(
+        update_rows(run)
+        .where(run.c.id == run_id, run.c.organization_id == tx.actor.organization_id)
+        .values(callback_values(tried))
+    )
+
+
+def callback_values(tried: Callback) -> dict[str, Any]:
+    return {f"callback_{name}": getattr(tried, name) for name in CALLBACK}
 
 
 def remove(tx: Tx, run_id: RunId) -> None:

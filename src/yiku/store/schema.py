@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import MigrationNeeded
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration; a test compares it with the scripts."""
 
 

@@ -109,11 +109,9 @@ async def web_search(desk: Desk, given: Mapping[str, Any]) -> str:
 
 async def fetch_webpage(desk: Desk, given: Mapping[str, Any]) -> str:
     """Raises: Invalid."""
-    from yiku.tools.page import (  # an HTTP client, which few programs ever need
-        anywhere,
-        fetch,
-        is_public,
-    )
+    # An HTTP client, which few programs ever need.
+    from yiku.tools.outside import anywhere, is_public
+    from yiku.tools.page import fetch
 
     demand(desk.actor, Scope.WRITE)
     allowed = anywhere if desk.toolbox.fetch_private else is_public

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -13,6 +11,7 @@ from html.parser import HTMLParser
 import httpx
 
 from yiku.core.errors import Invalid
+from yiku.tools.outside import Address, checked, is_public, pinned, resolved
 
 MAX_BYTES = 4 << 20
 MAX_REDIRECTS = 5
@@ -21,11 +20,6 @@ AGENT = "Yiku (self-hosted memory server; fetches what its user's agent asks for
 TEXTUAL = re.compile(r"text/|application/(json|xml|xhtml|javascript|ld\+json|.*\+(json|xml))")
 CHARSET = re.compile(rb"""<meta[^>]{0,200}charset=["']?\s*([A-Za-z0-9_-]+)""", re.IGNORECASE)
 
-TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-"""IPv4 as networks of IPv6 alone see it."""
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -33,20 +27,6 @@ class Page:
     """Where it was found in the end."""
     title: str
     text: str
-
-
-def is_public(address: Address) -> bool:
-    """Not this machine, its network, or what routers and clouds keep for themselves."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in TRANSLATED:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        address = inner or address
-    return address.is_global and not address.is_multicast
-
-
-def anywhere(address: Address) -> bool:
-    return True
 
 
 async def fetch(
@@ -87,22 +67,15 @@ async def once(
 ) -> Page | str:
     """The page, or the address it sends to. Raises: Invalid."""
     asked = checked(url)
-    address = await resolved(asked, allowed)
-    at = asked.copy_with(host=str(address))
-    default = {"http": 80, "https": 443}[asked.scheme]
-    port = "" if asked.port in (None, default) else f":{asked.port}"
-    name = asked.raw_host.decode("ascii")
-    host = f"[{name}]" if ":" in name else name
+    at = pinned(asked, await resolved(asked, allowed))
     headers = {
-        "Host": f"{host}{port}",
+        "Host": at.host,
         "User-Agent": AGENT,
         "Accept": "text/html,text/*;q=0.9,application/json;q=0.8,*/*;q=0.1",
         # What comes packed can be a thousand times larger than it looks.
         "Accept-Encoding": "identity",
     }
-    request = client.build_request(
-        "GET", at, headers=headers, extensions={"sni_hostname": asked.host}
-    )
+    request = client.build_request("GET", at.url, headers=headers, extensions=at.extensions)
     answer = await client.send(request, stream=True)
     try:
         if answer.is_redirect:
@@ -126,48 +99,6 @@ async def once(
     finally:
         await answer.aclose()
     return await asyncio.to_thread(page_of, str(asked), kind, body, whole)
-
-
-def checked(url: str) -> httpx.URL:
-    """Raises: Invalid."""
-    try:
-        asked = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise Invalid(
-            f"{url!r:.200} is no address of a page.", zh=f"{url!r:.200} 不是网页地址。"
-        ) from error
-    if asked.scheme not in ("http", "https") or not asked.host:
-        raise Invalid(
-            f"{url!r:.200} is no address of a page: it begins with https:// or http://.",
-            zh=f"{url!r:.200} 不是网页地址：应以 https:// 或 http:// 开头。",
-        )
-    if asked.userinfo:
-        raise Invalid(
-            "A page's address with a user's name or password in it isn't fetched.",
-            zh="不读取带有用户名或密码的网页地址。",
-        )
-    return asked
-
-
-async def resolved(asked: httpx.URL, allowed: Callable[[Address], bool]) -> Address:
-    """Where the host is; all its addresses must be allowed. Raises: Invalid."""
-    try:
-        # The name as it goes over the wire: 例子.中国 is xn--…
-        name = asked.raw_host.decode("ascii").strip("[]")
-        rows = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Invalid(
-            f"There is no host {asked.host!r}, or its name can't be resolved.",
-            zh=f"没有主机 {asked.host!r}，或无法解析它的名称。",
-        ) from error
-    found = [ipaddress.ip_address(str(row[4][0]).partition("%")[0]) for row in rows]
-    if not found or not all(map(allowed, found)):
-        raise Invalid(
-            f"{asked.host!r} is not fetched: it is an address of this machine or its network, and"
-            " only public ones are reached.",
-            zh=f"不读取 {asked.host!r}：那是本机或内网的地址，只能访问公网地址。",
-        )
-    return found[0]
 
 
 async def read(answer: httpx.Response) -> tuple[bytes, bool]:

@@ -16,7 +16,7 @@ from yiku.memory import changes, ingest, search
 from yiku.memory.archival import Place
 from yiku.memory.skills import encode, query, registry
 from yiku.memory.skills.query import EXTRA, Found, held
-from yiku.store import feedback, lookups
+from yiku.store import feedback, lookups, quotas
 from yiku.store.database import Tx
 
 HOME = Place(owner="ann")
@@ -128,6 +128,8 @@ async def test_a_bad_refinement_loses_nothing_and_a_good_one_adds(
     assert found.refined == ("猫叫什么", "车是什么颜色", "哪")
     [lookup] = await noted(app)
     assert lookup.refined == found.refined
+    _, counted = await app.database.read(LOCAL_ACTOR, quotas.today)
+    assert counted > 0
 
     for bad in (
         "no JSON",

@@ -109,7 +109,7 @@ async def test_a_schedule_is_made_read_and_deleted(letta: Driver) -> None:
         ({**MORNING, "cron_expression": "every day"}, {}, "five fields"),
         ({**MORNING, "timezone": "Mars/Olympus"}, {}, "IANA"),
         (MORNING, {"messages": []}, "at least 1 item"),
-        (MORNING, {"callback_url": "http://x"}, "isn't offered here"),
+        (MORNING, {"callback_url": "ftp://x"}, "no address of a callback"),
         (MORNING, {"extra_body": {"missed": "twice"}}, "'run' or 'skip'"),
     ],
 )

@@ -19,10 +19,10 @@ from yiku.core.block import BlockContent
 from yiku.core.errors import AgentBusy
 from yiku.core.ids import MessageId
 from yiku.core.message import Message, MessageRole, Summary, Text
-from yiku.core.run import Compacted, RunStatus, StopReason
+from yiku.core.run import Compacted, RunFilter, RunPage, RunStatus, StopReason
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.core.tokens import estimated_tokens
-from yiku.store import messages
+from yiku.store import messages, quotas, runs
 
 FILLER = {
     "en": "The tram goes along the river and stops at the old market. ",
@@ -270,6 +270,9 @@ async def test_what_a_summary_takes_is_in_the_runs_usage(talk: Talk) -> None:
     [step] = await talk.steps(run)
     assert run.usage.completion_tokens == step.usage.completion_tokens + 500
     assert run.usage.prompt_tokens > step.usage.prompt_tokens == run.context_tokens
+    everything = await talk.read(runs.page, RunFilter(), RunPage())
+    _, counted = await talk.read(quotas.today)
+    assert counted == sum(one.usage.total_tokens for one in everything)
 
 
 async def test_the_excerpt_of_a_long_history_keeps_nobody_waiting(talk: Talk) -> None:
@@ -292,7 +295,7 @@ async def test_the_excerpt_of_a_long_history_keeps_nobody_waiting(talk: Talk) ->
         handle=talk.app.agents.models.get("yiku/offline").model,
     )
     there = Split(gone=gone, kept=(), quoted="")
-    made = asyncio.create_task(compaction.summarised(talk.app.agents, window, there))
+    made = asyncio.create_task(compaction.summarised(talk.app.agents, LOCAL_ACTOR, window, there))
     turns = 0
     while not made.done():
         await asyncio.sleep(0.001)

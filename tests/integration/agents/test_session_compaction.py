@@ -16,9 +16,10 @@ from yiku.agents.afterwards import COMPACT
 from yiku.core.agent import AgentState, Compaction
 from yiku.core.errors import ProviderError
 from yiku.core.message import Message, Summary, Text
+from yiku.core.run import RunFilter, RunPage
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR
-from yiku.store import messages, outbox
+from yiku.store import messages, outbox, quotas, runs
 from yiku.store.database import Tx
 from yiku.worker import Worker
 
@@ -124,6 +125,11 @@ async def test_the_last_five_stay_and_the_rest_is_summarised_in_the_background(
     assert (summary.first_seq, summary.last_seq) == (said[1].seq, said[17].seq)
     assert summary.model == talk.app.settings.model
     assert len(model.asked) == 1
+    _, counted = await talk.read(quotas.today)
+    by_steps = sum(
+        one.usage.total_tokens for one in await talk.read(runs.page, RunFilter(), RunPage())
+    )
+    assert counted > by_steps, "what a summary takes is counted, too"
 
     await say(talk, agent, 1, text="And then")
     prompt = str(talk.model.prompt(len(talk.model.asked) - 1))

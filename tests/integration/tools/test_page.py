@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from yiku.core.errors import Invalid
-from yiku.tools.page import MAX_BYTES, Address, fetch, is_public, page_of
+from yiku.tools.outside import Address, is_public
+from yiku.tools.page import MAX_BYTES, fetch, page_of
 
 HTML = """<html><head><title> Tea &amp;
  茶 </title><style>p {}</style><script>alert(1)</script></head><body>
@@ -64,7 +65,7 @@ async def test_a_page_is_read_as_text(site: str) -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/inside", "'169.254.169.254' is not fetched"),
+        ("/inside", "'169.254.169.254' is not reached"),
         ("/round", "more than 5 redirects"),
         ("/picture", "is image/png, which has no text"),
         ("/packed", "came packed"),

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yiku.agents import check, make, own
+from yiku.agents.conversations import check_settings
 from yiku.agents.instructions import with_instructions
 from yiku.agents.make import NewAgent
 from yiku.agents.shared import Agents
-from yiku.agents.transfer.carried import Carried, CarriedAgent, CarriedTool, Wishes
+from yiku.agents.transfer.carried import (
+    Carried,
+    CarriedAgent,
+    CarriedThread,
+    CarriedTool,
+    Wishes,
+)
 from yiku.core.agent import AgentConfig, AgentDraft
-from yiku.core.block import BlockContent
 from yiku.core.errors import Invalid, InvalidImport, checked
-from yiku.core.ids import AgentId, ArchiveId, BlockId, ToolId
+from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
 from yiku.core.rule import AnyRule
 from yiku.core.tenant import Actor
 from yiku.core.tool import Tool, ToolType
@@ -44,6 +50,9 @@ class Begun:
 
     agent_ids: Mapping[str, AgentId]
     archive_ids: Mapping[str, ArchiveId]
+    folder_ids: Mapping[str, FolderId] = field(default_factory=dict[str, FolderId])
+    fresh_folders: frozenset[str] = frozenset()
+    """Those that were made for it; their files are to come."""
     notes: tuple[str, ...]
 
 
@@ -54,6 +63,7 @@ def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> 
         checked("model", lambda: agents.models.demand_provider(wishes.model or ""))
     notes = list(carried.notes)
     configs: dict[str, AgentConfig] = {}
+    fitted: list[CarriedAgent] = []
     for place, one in enumerate(carried.agents):
         contents = [carried.blocks[key] for key in one.block_keys]
         given = dict(wished(one, wishes, several=len(carried.agents) > 1))
@@ -66,6 +76,7 @@ def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> 
         except Invalid as error:
             raise refused(f"agents[{place}]", error) from error
         configs[one.key] = config
+        fitted.append(replace(one, threads=fitting_threads(agents, one, place, notes)))
     told: dict[str, drafts.Told] = {}
     for key, tool in carried.tools.items():
         if tool.draft is not None:
@@ -74,12 +85,38 @@ def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> 
             except Invalid as error:
                 raise refused(f"tools, {tool.name!r}", error) from error
     return Prepared(
-        carried=carried,
+        carried=replace(carried, agents=tuple(fitted)),
         configs=configs,
         told=told,
         replace_tools=wishes.replace_tools,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def fitting_threads(
+    agents: Agents, one: CarriedAgent, place: int, notes: list[str]
+) -> tuple[CarriedThread, ...]:
+    """Its conversations, none with a model whose provider this server doesn't know.
+
+    Raises: InvalidImport.
+    """
+    threads = list(one.threads)
+    for n, thread in enumerate(threads):
+        if (beside := thread.beside) is None:
+            continue
+        where = f"agents[{place}].conversations[{n - 1}]"
+        try:
+            check_settings(beside.settings)
+        except Invalid as error:
+            raise refused(where, error) from error
+        if beside.settings.model is not None and stranger(agents, beside.settings.model):
+            settings = replace(beside.settings, model=None, model_settings=None)
+            threads[n] = replace(thread, beside=replace(beside, settings=settings))
+            notes.append(
+                f"agents[{place}].conversations: nobody has described the provider of"
+                f" {beside.settings.model!r} here, so the agent thinks there with its own model."
+            )
+    return tuple(threads)
 
 
 def refused(place: str, error: Invalid) -> InvalidImport:
@@ -105,18 +142,23 @@ def wished(one: CarriedAgent, wishes: Wishes, *, several: bool) -> Mapping[str, 
 def without_strangers(agents: Agents, given: dict[str, Any], place: str) -> list[str]:
     """Take out a model whose provider this server doesn't know; says so."""
     handle = given.get("model")
-    if handle is None:
+    if handle is None or not stranger(agents, handle):
         return []
+    del given["model"]
+    given.pop("model_settings", None)
+    return [
+        f"{place}: nobody has described the provider of {handle!r} here, so the agent thinks"
+        f" with {agents.default_model}; name another by `model`."
+    ]
+
+
+def stranger(agents: Agents, handle: str) -> bool:
+    """Nobody has described the provider of a model."""
     try:
         agents.models.demand_provider(handle)
     except Invalid:
-        del given["model"]
-        given.pop("model_settings", None)
-        return [
-            f"{place}: nobody has described the provider of {handle!r} here, so the agent thinks"
-            f" with {agents.default_model}; name another by `model`."
-        ]
-    return []
+        return True
+    return False
 
 
 def begin(tx: Tx, ready: Prepared) -> Begun:
@@ -194,7 +236,3 @@ def fitting(
     missing = [name for name in others if name not in own.named(tx, tuple(others))]
     kept = tuple(one for one in rules if not {*check.unknown_to([one], ())} & {*missing})
     return kept, missing
-
-
-def contents_of(carried: Carried, one: CarriedAgent) -> tuple[BlockContent, ...]:
-    return tuple(carried.blocks[key] for key in one.block_keys)

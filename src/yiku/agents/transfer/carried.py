@@ -11,9 +11,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from yiku.core.block import BlockContent
+from yiku.core.conversation import ConversationSettings
+from yiku.core.file import FolderContent, Stretch
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
 from yiku.core.role import EmbeddingRoleConfig
+from yiku.core.skill import SkillDraft
 from yiku.core.tool import ToolDraft
 
 
@@ -54,10 +57,21 @@ class CarriedThread:
     count: int
     """How many messages the file has of it."""
     summary: CarriedSummary | None = None
-    key: str | None = None
-    """None: the agent's own conversation."""
-    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What else the file says of it."""
+    beside: CarriedConversation | None = None
+    """None: it is the agent's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedConversation:
+    """What a file says of a conversation beside the agent's own, but what is said in it."""
+
+    key: str
+    settings: ConversationSettings
+    forked_from: str | None = None
+    """The key of another one of the agent's, or the agent's: its own."""
+    created_at: datetime | None = None
+    archived_at: datetime | None = None
+    last_message_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +84,7 @@ class CarriedAgent:
     block_keys: tuple[str, ...] = ()
     tool_keys: tuple[str, ...] = ()
     archive_keys: tuple[str, ...] = ()
+    folder_keys: tuple[str, ...] = ()
     threads: tuple[CarriedThread, ...] = ()
     """Its own conversation first."""
 
@@ -93,6 +108,23 @@ class CarriedArchive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedFile:
+    """A file of a folder; its text is the source's to tell."""
+
+    key: str
+    folder_key: str
+    name: str
+    original_name: str
+    media_type: str
+    size: int
+    """In bytes, as it was where it came from."""
+    hash: str
+    """SHA-256 of it as it was there; where the file doesn't say, of its text."""
+    count: int = 0
+    """How many stretches of text the file has of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """All of a file but what is long."""
 
@@ -100,8 +132,17 @@ class Carried:
     blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
     tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    folders: Mapping[str, FolderContent] = field(default_factory=dict[str, FolderContent])
+    files: tuple[CarriedFile, ...] = ()
+    skills: tuple[SkillDraft, ...] = ()
+    """Memory skills that didn't come with the server."""
     notes: tuple[str, ...] = ()
     """What of the file has no place here, in sentences."""
+
+    @property
+    def conversations(self) -> int:
+        """Beside the agents' own."""
+        return sum(max(len(one.threads) - 1, 0) for one in self.agents)
 
     @property
     def messages(self) -> int:
@@ -130,6 +171,10 @@ class Source(Protocol):
 
     def passages(self) -> Iterator[tuple[str, Draft]]:
         """Each with its archive's key, archive by archive."""
+        ...
+
+    def stretches(self) -> Iterator[tuple[int, Stretch]]:
+        """The texts of files, each with its file's number, from 0; file by file."""
         ...
 
 
@@ -161,6 +206,12 @@ class Taken:
     blocks: int
     tools: int
     archives: int
+    skills: int
+    folders: int
+    files: int
+    """Of those folders, with a text."""
+    conversations: int
+    """Beside the agents' own."""
     messages: int
     passages: int
     skipped: int = 0

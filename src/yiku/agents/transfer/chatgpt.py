@@ -144,17 +144,14 @@ def as_object(value: Any, place: str) -> Json:
     return cast("Json", value)
 
 
+KINDS: dict[type[Any], str] = {str: "a text", list: "a list", dict: "an object"}
+
+
 def json_kind(value: Any) -> str:
     """What JSON calls it."""
-    match value:
-        case None | bool():
-            return json.dumps(value)
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-        case _:
-            return "a number"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return next((name for kind, name in KINDS.items() if isinstance(value, kind)), "a number")
 
 
 def moment(value: Any) -> datetime | None:

@@ -8,16 +8,54 @@ from dataclasses import dataclass
 from yiku.agents.shared import Agents
 from yiku.core.agent import AgentState
 from yiku.core.audit import Act
-from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId
+from yiku.core.conversation import Conversation
+from yiku.core.errors import ConversationNotFound
+from yiku.core.file import File, Folder, Stretch
+from yiku.core.ids import AgentId, ArchiveId, ConversationId, FileId, FolderId, MessageId
 from yiku.core.memory import Archive, Passage
 from yiku.core.message import Message, Summary
 from yiku.core.role import Role
+from yiku.core.skill import MemorySkill
 from yiku.core.tenant import Actor
+from yiku.memory.skills import files as skill_files
+from yiku.memory.skills import registry
 from yiku.store import agents as store
-from yiku.store import archives, audit, conversations, memberships, messages, passages, roles
+from yiku.store import (
+    archives,
+    audit,
+    conversations,
+    file_text,
+    files,
+    memberships,
+    messages,
+    passages,
+    roles,
+    skills,
+)
 from yiku.store.database import Tx
+from yiku.tools import own_skills
 
 PAGE = 200
+FEW = 50
+"""Conversations, files and stretches of text that are looked up at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A conversation of an agent, as it is at one moment."""
+
+    agent_id: AgentId
+    conversation: Conversation | None
+    """None: the agent's own."""
+    shown: frozenset[MessageId]
+    """What its model sees of it."""
+    summary: Summary | None
+    last_seq: int
+    """Messages that come after this one are of a later moment."""
+
+    @property
+    def conversation_id(self) -> ConversationId | None:
+        return None if self.conversation is None else self.conversation.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +63,15 @@ class Outline:
     """An agent and all that is small of what it has, at one moment."""
 
     state: AgentState
-    conversation_id: ConversationId | None
-    shown: Sequence[MessageId]
-    """What its model sees of the conversation."""
-    summary: Summary | None
-    last_seq: int
-    """Messages that come after this one are of a later moment."""
+    thread: Thread
+    """What stands as its own conversation."""
+    last_conversation: int
+    """The row number of its newest conversation that is given beside; 0: none is."""
     archives: Sequence[Archive]
     roles: Mapping[ArchiveId, Sequence[Role]]
+    folders: Sequence[Folder] = ()
+    skills: Sequence[MemorySkill] = ()
+    """Active ones that an agent with its tools relies on, but for those that come with Yiku."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +85,24 @@ class Kept:
 async def outline(
     agents: Agents, actor: Actor, agent_id: AgentId, conversation_id: ConversationId | None = None
 ) -> Outline:
-    """What begins an export, which is on record.
+    """What begins an export, which is on record. `conversation_id`: only this one of its
+    conversations, in the place of its own.
 
     Raises: AgentNotFound, ConversationNotFound, StoreError.
     """
 
     def unit(tx: Tx) -> Outline:
         state = store.state(tx, agent_id)
-        if conversation_id is not None:
-            conversations.demand(tx, agent_id, conversation_id)
         homes = [archives.get(tx, one) for one in state.archives]
+        alone = conversation_id is not None
         return Outline(
             state=state,
-            conversation_id=conversation_id,
-            shown=[one.id for one in messages.in_context(tx, agent_id, conversation_id)],
-            summary=messages.summary(tx, agent_id, conversation_id),
-            last_seq=messages.last_seq(tx, agent_id),
+            thread=thread_in(tx, agent_id, conversation_id),
+            last_conversation=0 if alone else conversations.last_seq(tx, agent_id),
             archives=homes,
             roles={one.id: roles.list_all(tx, one.id) for one in homes},
+            folders=[one.folder for one in state.folders],
+            skills=own_skills_of(tx, state),
         )
 
     found = await agents.database.read(actor, unit)  # at one moment, as no writing sees it
@@ -74,19 +113,91 @@ async def outline(
     return found
 
 
-async def message_pages(
+def own_skills_of(tx: Tx, state: AgentState) -> list[MemorySkill]:
+    if not {tool.name for tool in state.tools} & {one.name for one in own_skills.TOOLS}:
+        return []
+    base = skill_files.base()
+    return [one for one in skills.all(tx) if registry.draft_of(one) not in base]
+
+
+def thread_in(tx: Tx, agent_id: AgentId, conversation_id: ConversationId | None) -> Thread:
+    """Raises: ConversationNotFound."""
+    there = None
+    if conversation_id is not None:
+        there = conversations.demand(tx, agent_id, conversation_id)
+    return Thread(
+        agent_id=agent_id,
+        conversation=there,
+        shown=frozenset(messages.ids_in_context(tx, agent_id, conversation_id)),
+        summary=messages.summary(tx, agent_id, conversation_id),
+        last_seq=messages.last_seq(tx, agent_id),
+    )
+
+
+async def threads(
     agents: Agents, actor: Actor, of: Outline
-) -> AsyncIterator[Sequence[Message]]:
-    """The conversation's messages, the oldest first; those that are gone meanwhile are missing."""
+) -> AsyncIterator[tuple[Conversation, Thread]]:
+    """The conversations beside the agent's own, the oldest first, each as it is when its turn has
+    come; those that are gone by then are missing."""
     agent_id, seen = of.state.agent.id, 0
     while found := await agents.database.read(
         actor,
-        lambda tx, seq=seen: messages.between(
-            tx, agent_id, of.conversation_id, (seq, of.last_seq), PAGE
+        lambda tx, seq=seen: conversations.ids_after(
+            tx, agent_id, (seq, of.last_conversation), FEW
         ),
+    ):
+        for _, one in found:
+            try:
+                thread = await agents.database.read(
+                    actor, lambda tx, id=one: thread_in(tx, agent_id, id)
+                )
+            except ConversationNotFound:
+                continue
+            if thread.conversation is not None:
+                yield thread.conversation, thread
+        seen = found[-1][0]
+
+
+async def message_pages(
+    agents: Agents, actor: Actor, of: Thread
+) -> AsyncIterator[Sequence[Message]]:
+    """The conversation's messages, the oldest first; those that are gone meanwhile are missing."""
+    seen, more = 0, True
+    while more:
+        found = await agents.database.read(
+            actor,
+            lambda tx, seq=seen: messages.between(
+                tx, of.agent_id, of.conversation_id, (seq, of.last_seq), PAGE
+            ),
+        )
+        if found:
+            yield found
+            seen = found[-1].seq
+        more = len(found) == PAGE
+
+
+async def file_pages(
+    agents: Agents, actor: Actor, folder_id: FolderId
+) -> AsyncIterator[Sequence[File]]:
+    """A folder's files, in the order they were made."""
+    seen = 0
+    while found := await agents.database.read(
+        actor, lambda tx, seq=seen: files.after(tx, folder_id, seq, FEW)
     ):
         yield found
         seen = found[-1].seq
+
+
+async def text_pages(
+    agents: Agents, actor: Actor, file_id: FileId
+) -> AsyncIterator[Sequence[Stretch]]:
+    """What a file says."""
+    seen = -1
+    while found := await agents.database.read(
+        actor, lambda tx, n=seen: file_text.page(tx, file_id, after=n, limit=FEW)
+    ):
+        yield found
+        seen = found[-1].n
 
 
 async def passage_pages(

@@ -12,6 +12,10 @@ import ijson
 from yiku.core.errors import InvalidImport
 
 BLOCK = 1 << 16
+LIST = ("start_array", "end_array", "null")
+TEXT = ("string", "null")
+INNER = ("map_key", "end_map", "end_array")
+"""Events within a thing, and at its end."""
 
 
 @dataclass(slots=True)
@@ -24,12 +28,13 @@ class Skeleton:
     each from 0."""
 
 
-def skeleton(file: BinaryIO, leave_out: Collection[str]) -> Skeleton:
-    """`leave_out`: paths of lists, like `agents.item.messages`.
+def skeleton(file: BinaryIO, leave_out: Collection[str], texts: Collection[str] = ()) -> Skeleton:
+    """`leave_out`: paths of lists, like `agents.item.messages`; `texts`: of long texts, which are
+    left out likewise, and count as 1 where they aren't empty.
 
     Raises: InvalidImport, saying up to where the file is good JSON.
     """
-    reader = Reader(frozenset(leave_out))
+    reader = Reader(frozenset(leave_out), frozenset(texts))
     try:
         for prefix, event, value in ijson.parse(file, use_float=True, buf_size=BLOCK):
             reader.take(prefix, event, value)
@@ -44,12 +49,13 @@ def skeleton(file: BinaryIO, leave_out: Collection[str]) -> Skeleton:
 class Reader:
     """Builds what the events tell of, but for the lists that are left out."""
 
-    def __init__(self, leave_out: frozenset[str]) -> None:
+    def __init__(self, leave_out: frozenset[str], texts: frozenset[str]) -> None:
         self.builder: Any = ijson.ObjectBuilder()
         self.counts: dict[tuple[str, tuple[int, ...]], int] = {}
         self.last = ""
-        self._leave_out = leave_out
-        self._outer = {path.rpartition(".")[0] for path in leave_out} - {""}
+        self._texts = texts
+        self._leave_out = leave_out | texts
+        self._outer = {path.rpartition(".")[0] for path in self._leave_out} - {""}
         self._numbers: dict[str, int] = {}
         self._left = self._item = ""
         self._at: tuple[str, tuple[int, ...]] = ("", ())
@@ -58,8 +64,7 @@ class Reader:
         self.last = prefix
         if self._left:
             if prefix.startswith(self._left):
-                if event == "start_map" and prefix == self._item:
-                    self.counts[self._at] += 1
+                self.leave(prefix, event, value)
                 return
             self._left = ""
         if event == "start_map" and prefix in self._outer:
@@ -72,6 +77,21 @@ class Reader:
             self.counts[self._at] = 0
             return
         self.builder.event(event, value)
+
+    def leave(self, prefix: str, event: str, value: Any) -> None:
+        """Raises: InvalidImport where what is left out is no list, or no text."""
+        if self._left in self._texts:
+            if prefix == self._left and event not in TEXT:
+                raise InvalidImport(f"`{shown(prefix)}` is a text", place=shown(prefix))
+            self.counts[self._at] = int(bool(value))
+        elif prefix == self._item and event not in INNER:
+            self.counts[self._at] += 1
+        elif prefix == self._left and event not in LIST:
+            raise InvalidImport(f"`{shown(prefix)}` is a list", place=shown(prefix))
+
+
+def shown(path: str) -> str:
+    return path.replace(".item", "[]").replace("item", "[]")
 
 
 def joined(prefix: str, name: str) -> str:
@@ -92,9 +112,14 @@ def places(prefix: str, numbers: Mapping[str, int]) -> tuple[int, ...]:
 def items(file: BinaryIO, path: str) -> Iterator[Any]:
     """What the lists of this path hold, one after the other; of an empty path, of the list that the
     file is. Raises: InvalidImport."""
+    return values(file, joined(path, "item"))
+
+
+def values(file: BinaryIO, path: str) -> Iterator[Any]:
+    """What stands at this path, wherever it is there. Raises: InvalidImport."""
     file.seek(0)
     try:
-        yield from ijson.items(file, joined(path, "item"), use_float=True, buf_size=BLOCK)
+        yield from ijson.items(file, path, use_float=True, buf_size=BLOCK)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise broken(error, path, file) from error
 
@@ -102,7 +127,7 @@ def items(file: BinaryIO, path: str) -> Iterator[Any]:
 def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:
     said = str(error).strip().partition("\n")[0]  # the parser draws an arrow below it
     words = " ".join(said.split())[:200]
-    place = last.replace(".item", "[]").replace("item", "[]") or "its beginning"
+    place = shown(last) or "its beginning"
     return InvalidImport(
         f"The file is no JSON any more after {place}, within its first {file.tell():,} bytes:"
         f" {words}",

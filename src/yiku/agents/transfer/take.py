@@ -4,45 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import timedelta
 from hashlib import sha256
-from itertools import groupby, islice
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any
 
 from yiku.agents import role_memory
 from yiku.agents.shared import Agents
 from yiku.agents.transfer import begin
 from yiku.agents.transfer.begin import Begun, Prepared
-from yiku.agents.transfer.carried import (
-    Carried,
-    CarriedMessage,
-    CarriedSummary,
-    Source,
-    Taken,
-    Wishes,
+from yiku.agents.transfer.carried import Carried, Source, Taken, Wishes
+from yiku.agents.transfer.first import first
+from yiku.agents.transfer.going import (
+    AGENT,
+    ARCHIVE,
+    FILE,
+    FOLDER,
+    KINDS,
+    MESSAGES,
+    PART,
+    PASSAGES,
+    WHOLE,
+    Import,
+    Progress,
+    batches,
+    ignored,
+    threaded,
 )
+from yiku.agents.transfer.take_conversations import take_conversations
+from yiku.agents.transfer.take_files import take_files
+from yiku.agents.transfer.take_messages import Ends, add_summaries, take_messages
 from yiku.core.audit import Act
 from yiku.core.errors import AgentNotFound
-from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, new_id, new_ids
+from yiku.core.ids import AgentId, ArchiveId, FolderId
 from yiku.core.memory import Draft
-from yiku.core.message import Message, MessageRole, Summary
 from yiku.core.tenant import Actor
 from yiku.memory import ingest
 from yiku.memory.roles import manage
+from yiku.memory.skills import registry
 from yiku.store import agents as store
-from yiku.store import audit, imports, messages
+from yiku.store import audit, imports
 from yiku.store.database import Tx
 from yiku.store.imports import Made
-
-T = TypeVar("T")
-Progress = Callable[[int, int], None]
-"""How many messages and passages are stored, of how many."""
-
-BATCH = 250
-AGENT, ARCHIVE, PART, WHOLE = "agent", "archive", "part", "whole"
-MESSAGES, PASSAGES = "messages", "passages"
 
 
 class Undone(Exception):
@@ -51,30 +56,6 @@ class Undone(Exception):
     def __init__(self, begun: Begun) -> None:
         super().__init__()
         self.begun = begun
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
-    """An import that has begun, perhaps in an earlier run."""
-
-    mark: str
-    source: Source
-    carried: Carried
-    begun: Begun
-    conversations: Mapping[tuple[int, int], ConversationId | None]
-    """By the numbers of agent and thread; the agent's own conversation is None."""
-    progress: Progress
-    total: int
-    done: list[int] = field(default_factory=lambda: [0])
-    """Messages and passages that are stored, in its only place."""
-
-    def tell(self, more: int) -> None:
-        self.done[0] += more
-        self.progress(self.done[0], self.total)
-
-
-def ignored(done: int, total: int) -> None:
-    """For those who don't watch."""
 
 
 async def take(
@@ -99,10 +80,16 @@ async def take(
     if wishes.without_messages:
         carried = without_messages(carried)
     ready = begin.prepared(agents, actor, carried, wishes)
+    carried = ready.carried
+    if carried.skills:
+        await registry.ready(agents.skills, actor)
     mark = mark_of(source, wishes)
     there = await agents.database.read(actor, lambda tx: earlier(tx, mark))
     if there is not None and WHOLE in there and not again:
-        found = taken(carried, begun_of(carried, there), wishes)
+        begun = begun_of(carried, there)
+        if not dry_run:
+            await agents.database.write(actor, lambda tx: note(tx, mark, begun, "nothing new"))
+        found = taken(carried, begun, wishes)
         return replace(found, skipped=carried.messages + carried.passages, repeated=True)
     if dry_run:
         return taken(carried, await tried(agents, actor, ready), wishes, ids=False)
@@ -111,6 +98,7 @@ async def take(
         begun = await agents.database.write(actor, lambda tx: first_step(tx, mark, ready))
     else:
         begun = begun_of(carried, going)
+        await agents.database.write(actor, lambda tx: note(tx, mark, begun, "went on"))
     seen = {name: (going or {}).get(name, Made(kind=PART, target_id="")).position or 0
             for name in (MESSAGES, PASSAGES)}  # fmt: skip
     one = Import(
@@ -118,16 +106,26 @@ async def take(
         source=source,
         carried=carried,
         begun=begun,
-        conversations={},
         progress=progress,
-        total=carried.messages + carried.passages,
+        total=carried.messages + carried.passages + stretches_of(carried, begun),
     )
-    one.tell(sum(seen.values()))
+    one.tell(sum(seen.values()) + stretches_there(going or {}))
+    await take_conversations(agents, actor, one, going or {})
     ends = await take_messages(agents, actor, one, seen[MESSAGES])
     await take_roles(agents, actor, one)
     await take_passages(agents, actor, one, seen[PASSAGES])
+    await take_files(agents, actor, one, going or {})
     await agents.database.write(actor, lambda tx: last_step(tx, one, ends))
     return replace(taken(carried, begun, wishes), skipped=sum(seen.values()))
+
+
+def stretches_of(carried: Carried, begun: Begun) -> int:
+    """How many are to be stored."""
+    return sum(one.count for one in carried.files if one.folder_key in begun.fresh_folders)
+
+
+def stretches_there(there: Mapping[str, Made]) -> int:
+    return sum(one.position or 0 for one in there.values() if one.kind == FILE)
 
 
 def mark_of(source: Source, wishes: Wishes) -> str:
@@ -137,8 +135,9 @@ def mark_of(source: Source, wishes: Wishes) -> str:
 
 
 def without_messages(carried: Carried) -> Carried:
+    """Nor the conversations beside the agents' own."""
     bare = tuple(
-        replace(one, threads=tuple(replace(t, count=0, summary=None) for t in one.threads))
+        replace(one, threads=tuple(replace(t, count=0, summary=None) for t in one.threads[:1]))
         for one in carried.agents
     )
     return replace(carried, agents=bare)
@@ -148,7 +147,7 @@ async def tried(agents: Agents, actor: Actor, ready: Prepared) -> Begun:
     """What the first step would make. Raises: as that."""
 
     def unit(tx: Tx) -> Begun:
-        raise Undone(begin.begin(tx, ready))
+        raise Undone(first(tx, ready))
 
     try:
         return await agents.database.write(actor, unit)
@@ -158,7 +157,7 @@ async def tried(agents: Agents, actor: Actor, ready: Prepared) -> Begun:
 
 def earlier(tx: Tx, mark: str) -> dict[str, Made] | None:
     """What an earlier import of it has made; None: none has, or its agents are gone."""
-    found = imports.of_source(tx, mark, (AGENT, ARCHIVE, PART, WHOLE))
+    found = imports.of_source(tx, mark, KINDS)
     try:
         for one in found.values():
             if one.kind == AGENT:
@@ -170,16 +169,28 @@ def earlier(tx: Tx, mark: str) -> dict[str, Made] | None:
 
 def first_step(tx: Tx, mark: str, ready: Prepared) -> Begun:
     imports.forget(tx, mark)
-    begun = begin.begin(tx, ready)
+    begun = first(tx, ready)
     kept = [(f"{AGENT}:{key}", Made(kind=AGENT, target_id=one))
             for key, one in begun.agent_ids.items()]  # fmt: skip
     kept += [(f"{ARCHIVE}:{key}", Made(kind=ARCHIVE, target_id=one))
              for key, one in begun.archive_ids.items()]  # fmt: skip
+    kept += [
+        (
+            f"{FOLDER}:{key}",
+            Made(kind=FOLDER, target_id=one, position=int(key in begun.fresh_folders)),
+        )
+        for key, one in begun.folder_ids.items()
+    ]
     kept += [(name, Made(kind=PART, target_id="", position=0)) for name in (MESSAGES, PASSAGES)]
     imports.put(tx, mark, kept)
-    for agent_id in begun.agent_ids.values():
-        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark)
+    note(tx, mark, begun)
     return begun
+
+
+def note(tx: Tx, mark: str, begun: Begun, how: str | None = None) -> None:
+    """Each import is on record, however little it stores."""
+    for agent_id in begun.agent_ids.values():
+        audit.note(tx, Act.AGENT_IMPORT, agent_id, file=mark, how=how)
 
 
 def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
@@ -190,6 +201,16 @@ def begun_of(carried: Carried, there: Mapping[str, Made]) -> Begun:
         archive_ids={
             key: ArchiveId(there[f"{ARCHIVE}:{key}"].target_id) for key in carried.archives
         },
+        folder_ids={
+            key: FolderId(one.target_id)
+            for key in carried.folders
+            if (one := there.get(f"{FOLDER}:{key}")) is not None
+        },
+        fresh_folders=frozenset(
+            key
+            for key in carried.folders
+            if (one := there.get(f"{FOLDER}:{key}")) is not None and one.position
+        ),
         notes=carried.notes,
     )
 
@@ -207,117 +228,14 @@ def taken(carried: Carried, begun: Begun, wishes: Wishes, *, ids: bool = True) -
         blocks=len(used),
         tools=len({key for one in carried.agents for key in one.tool_keys}),
         archives=len(carried.archives),
+        skills=len(carried.skills),
+        folders=len({key for one in carried.agents for key in one.folder_keys}),
+        files=sum(one.count > 0 for one in carried.files),
+        conversations=carried.conversations,
         messages=carried.messages,
         passages=carried.passages,
         notes=begun.notes,
     )
-
-
-def batches(found: Iterator[T], size: int = BATCH) -> Iterator[list[T]]:
-    while batch := list(islice(found, size)):
-        yield batch
-
-
-async def threaded(found: Iterator[list[T]]) -> list[T] | None:
-    """The next of an iterator of lists, read on another thread."""
-    return await asyncio.to_thread(lambda: next(found, None))
-
-
-@dataclass(slots=True)
-class Ends:
-    """Where in each thread the messages are that its summary begins and ends with, from 0; the
-    thread's own instructions are the first."""
-
-    places: dict[tuple[int, int, str], int] = field(default_factory=dict[tuple[int, int, str], int])
-    counts: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
-
-    def see(self, agent: int, thread: int, one: CarriedMessage, wanted: set[str]) -> bool:
-        """Whether the message is to be stored: compiled instructions are made anew."""
-        at = (agent, thread)
-        if at not in self.counts:
-            self.counts[at] = 1
-            if one.role is MessageRole.SYSTEM:
-                return False
-        if one.key in wanted:
-            self.places[(agent, thread, one.key)] = self.counts[at]
-        self.counts[at] += 1
-        return True
-
-
-async def take_messages(agents: Agents, actor: Actor, going: Import, seen: int) -> Ends:
-    """Store those that come after the first `seen`."""
-    ends = Ends()
-    if not any(thread.count for one in going.carried.agents for thread in one.threads):
-        return ends
-    wanted = {key for one in going.carried.agents for thread in one.threads
-              if (s := thread.summary) for key in (s.first_key, s.last_key)}  # fmt: skip
-    found = batches(going.source.messages())
-    position = 0
-    while batch := await threaded(found):
-        new = [each for each in batch if ends.see(*each, wanted)]
-        before, position = position, position + len(batch)
-        if position <= seen:
-            continue
-        skipped = {id(each) for each in batch[: max(seen - before, 0)]}
-        fresh = [each for each in new if id(each) not in skipped]
-        start, end = max(before, seen), position
-        await agents.database.write(
-            actor, lambda tx, f=fresh, s=start, e=end: store_messages(tx, going, f, s, e)
-        )
-        going.tell(end - start)
-    return ends
-
-
-def store_messages(
-    tx: Tx, going: Import, fresh: Sequence[tuple[int, int, CarriedMessage]], seen: int, end: int
-) -> None:
-    imports.move(tx, going.mark, MESSAGES, seen, end)
-    ids = new_ids("message", len(fresh))
-    new = [
-        message_of(tx, going, each, MessageId(own)) for each, own in zip(fresh, ids, strict=True)
-    ]
-    for agent_id in dict.fromkeys(one.agent_id for one in new):
-        new = with_free_otids(tx, agent_id, new)
-    messages.add(tx, new)
-
-
-def message_of(
-    tx: Tx, going: Import, each: tuple[int, int, CarriedMessage], id: MessageId
-) -> Message:
-    agent, thread, one = each
-    carried = going.carried.agents[agent]
-    shown = carried.threads[thread].in_context
-    return Message(
-        id=id,
-        organization_id=tx.actor.organization_id,
-        agent_id=going.begun.agent_ids[carried.key],
-        conversation_id=going.conversations.get((agent, thread)),
-        role=one.role,
-        parts=one.parts,
-        created_at=one.created_at or tx.now,
-        created_by=tx.actor.user_id,
-        model=one.model,
-        name=one.name,
-        otid=one.otid,
-        sender_id=one.sender_id,
-        group_id=one.group_id,
-        is_archived=shown is not None and one.key not in shown,
-    )
-
-
-def with_free_otids(tx: Tx, agent_id: AgentId, new: Sequence[Message]) -> list[Message]:
-    """An agent has an otid once: of messages with the same one the first keeps it."""
-    given = [one.otid for one in new if one.agent_id == agent_id and one.otid is not None]
-    taken = {one.otid for one in messages.with_otids(tx, agent_id, given)}
-    kept: list[Message] = []
-    for one in new:
-        if one.agent_id == agent_id and one.otid is not None:
-            if one.otid in taken:
-                one = replace(one, otid=None)
-            else:
-                taken.add(one.otid)
-        kept.append(one)
-    return kept
 
 
 async def take_roles(agents: Agents, actor: Actor, going: Import) -> None:
@@ -357,35 +275,6 @@ async def take_passages(agents: Agents, actor: Actor, going: Import, seen: int) 
 
 def last_step(tx: Tx, going: Import, ends: Ends) -> None:
     """What is told in place of old messages; and that all is there."""
-    for place, one in enumerate(going.carried.agents):
-        for n, thread in enumerate(one.threads):
-            if thread.summary is not None:
-                add_summary(tx, going, (place, n), thread.summary, ends)
-    first = next(iter(going.begun.agent_ids.values()), AgentId(""))
-    imports.put(tx, going.mark, [(WHOLE, Made(kind=WHOLE, target_id=first))])
-
-
-def add_summary(
-    tx: Tx, going: Import, at: tuple[int, int], said: CarriedSummary, ends: Ends
-) -> None:
-    agent_id = going.begun.agent_ids[going.carried.agents[at[0]].key]
-    conversation_id = going.conversations.get(at)
-    places = [ends.places.get((*at, key)) for key in (said.first_key, said.last_key)]
-    seqs = [None if place is None else messages.seq_at(tx, agent_id, conversation_id, place)
-            for place in places]  # fmt: skip
-    if None in seqs:
-        return
-    messages.add_summary(
-        tx,
-        Summary(
-            id=new_id("summary"),
-            agent_id=agent_id,
-            conversation_id=conversation_id,
-            text=said.text,
-            first_seq=seqs[0] or 0,
-            last_seq=seqs[1] or 0,
-            count=said.count,
-            created_at=said.created_at,
-            model=said.model,
-        ),
-    )
+    add_summaries(tx, going, ends)
+    made = next(iter(going.begun.agent_ids.values()), AgentId(""))
+    imports.put(tx, going.mark, [(WHOLE, Made(kind=WHOLE, target_id=made))])

@@ -18,7 +18,8 @@ from typing import Any
 from yiku.agents.instructions import with_instructions
 from yiku.agents.shared import Agents
 from yiku.agents.transfer.carried import CarriedChat, CarriedMessage, Chats
-from yiku.agents.transfer.take import Progress, batches, ignored, threaded
+from yiku.agents.transfer.going import Progress, batches, ignored, threaded
+from yiku.core.audit import Act
 from yiku.core.errors import Invalid, InvalidImport, JobConflict
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, new_id, new_ids
 from yiku.core.memory import Draft
@@ -27,7 +28,7 @@ from yiku.core.tenant import Actor
 from yiku.memory import agent_archive, ingest
 from yiku.memory.draft import check
 from yiku.store import agents as store
-from yiku.store import attachments, imports, messages
+from yiku.store import attachments, audit, imports, messages
 from yiku.store.database import Tx
 from yiku.store.imports import Made
 
@@ -132,6 +133,8 @@ async def take_chats(
         dry_run=dry_run,
         progress=progress,
     )
+    if not dry_run:
+        await agents.database.write(actor, lambda tx: note(tx, going, kind))
     going.tell(0)
     chats = source.chats()
     while (chat := await asyncio.to_thread(next, chats, None)) is not None:
@@ -140,6 +143,20 @@ async def take_chats(
     if going.found.memories:
         await take_memories(going)
     return going.found
+
+
+def note(tx: Tx, going: Going, kind: str) -> None:
+    """Before anything is stored: what is interrupted is on record, too."""
+    found = going.found
+    audit.note(
+        tx,
+        Act.MEMORIES_IMPORT,
+        going.agent_id,
+        source=kind,
+        conversations=found.conversations,
+        messages=found.messages,
+        memories=found.memories,
+    )
 
 
 async def take_chat(going: Going, chat: CarriedChat) -> None:

@@ -30,8 +30,8 @@ MANY = 10_000
 @click.argument("named", metavar="AGENT")
 @click.option("-o", "--output", "target", type=NewFile(), help="A file. Default: stdout.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-@click.option("--conversation", metavar="ID", help="With this one, in place of the agent's own.")
-@click.option("--no-messages", is_flag=True, help="The agent without its conversation.")
+@click.option("--no-messages", is_flag=True, help="The agent without its conversations.")
+@click.option("--conversation", metavar="ID", help="This one, in the place of its own; no others.")
 @click.option("--legacy", is_flag=True, help="The older form, without archives.")
 @click.pass_obj
 def export_agent(
@@ -39,24 +39,23 @@ def export_agent(
     named: str,
     target: Path | None,
     force: bool,
-    conversation: str | None,
     no_messages: bool,
+    conversation: str | None,
     legacy: bool,
 ) -> None:
-    """Write an agent to a file, for `yiku agent import` here or elsewhere.
+    """Write an agent with all it has to a file, for `yiku agent import` here or elsewhere.
 
-    With its blocks, tools, archives and messages. The values of its secrets are not in it, nor are
-    its schedules, folders, and other conversations than one; what is left out is told.
+    The values of its secrets are not in it, nor are its schedules; what is left out is told.
     """
 
     async def work(memory: MemoryClient, write: Callable[[bytes], Any]) -> tuple[AgentOut, Rest]:
         one = await named_agent(memory.agents, named)
         pieces = memory.transfer.export_agent(
-            one.id, conversation_id=conversation, scrub_messages=no_messages, legacy=legacy
+            one.id, scrub_messages=no_messages, legacy=legacy, conversation_id=conversation
         )
         async for piece in pieces:
             write(piece)
-        return one, await rest_of(memory, one, 0 if conversation is None else 1)
+        return one, await rest_of(memory, one, legacy=legacy)
 
     if target is None:
         stdout = sys.stdout.buffer
@@ -76,14 +75,12 @@ def export_agent(
     tell_left(rest)
 
 
-async def rest_of(memory: MemoryClient, one: AgentOut, written: int) -> Rest:
-    """What an agent has that its file hasn't; `written`: how many of its other conversations."""
-    talks = memory.conversations.list(one.id, archive_status="all", limit=MANY)
-    left = {
-        "conversation": max(0, len(await talks) - written),
-        "schedule": len(await memory.schedules.list(one.id)),
-        "folder": len(one.sources),
-    }
+async def rest_of(memory: MemoryClient, one: AgentOut, *, legacy: bool) -> Rest:
+    """What an agent has that its file hasn't, but for what somebody wanted to be left out."""
+    left = {"schedule": len(await memory.schedules.list(one.id))}
+    if legacy:
+        talks = await memory.conversations.list(one.id, archive_status="all", limit=MANY)
+        left |= {"conversation": len(talks), "folder": len(one.sources)}
     return {what: times for what, times in left.items() if times}
 
 
@@ -91,8 +88,6 @@ def tell_left(rest: Rest) -> None:
     if rest:
         parts = ", ".join(counted(times, what) for what, times in rest.items())
         output.note(f"not in the file: {parts}")
-    if "conversation" in rest:
-        output.note("--conversation ID writes one in place of the agent's own")
 
 
 @click.command("import", cls=Command)
@@ -147,11 +142,15 @@ def show(source: Path, done: ImportOut) -> None:
     ids = " ".join(done.agent_ids)
     click.echo(f"{click.style(state, fg='green')}  {source.name}: {names}  {ids}".rstrip())
     parts = [
+        counted(done.conversations, "conversation"),
         counted(done.messages, "message"),
         counted(done.blocks, "block"),
         counted(done.tools, "tool"),
         counted(done.archives, "archive"),
         counted(done.passages, "passage"),
+        counted(done.folders, "folder"),
+        counted(done.files, "file"),
+        counted(done.skills, "memory skill"),
     ]
     output.note(", ".join(part for part in parts if not part.startswith("0 ")) or "empty")
     if done.repeated:

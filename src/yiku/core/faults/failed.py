@@ -51,6 +51,10 @@ class McpUnavailable(YikuError):
     """The MCP server doesn't answer."""
 
 
+class CallbackFailed(YikuError):
+    """Who asked to be called back didn't take the call."""
+
+
 class QuotaExceeded(YikuError):
     """The organization has used what it may."""
 

@@ -18,6 +18,7 @@ from yiku.core.model import Usage
 from yiku.core.ports import LanguageModel
 from yiku.core.skill import ChangelogStatus, MemorySkill, SkillChangelog, SkillDraft, SkillStatus
 from yiku.core.tenant import Actor, Scope
+from yiku.memory.counted import CountedModel
 from yiku.memory.skills import canary, proposal, registry, samples
 from yiku.memory.skills.canary import Outcome, TrialReport
 from yiku.memory.skills.designer_prompts import designer_prompt
@@ -105,7 +106,10 @@ async def run_evolution_cycle(
         return await finished(skills, actor, EvolutionReport(examined=examined, problem=NOTHING))
     skill = max(wanted, key=lambda one: (one.negative_count, one.negative_rate))
     report = EvolutionReport(examined=examined, skill=skill)
-    thinks, works = designer_model(skills), skills.models.get()
+    thinks, works = (
+        CountedModel(one, skills.database, actor)
+        for one in (designer_model(skills), skills.models.get())
+    )
     if OFFLINE in (thinks.model, works.model):
         return await finished(skills, actor, replace(report, problem=NO_MODEL))
     inputs = shown(await samples.gather(skills, actor, skill))

@@ -28,6 +28,7 @@ from yiku.core.skill import Encoding, EncodingStatus, MemorySkill, SkillType
 from yiku.core.tenant import Actor, Scope
 from yiku.memory import search
 from yiku.memory.archival import Place
+from yiku.memory.counted import CountedModel
 from yiku.memory.skills import executor, registry
 from yiku.memory.skills.carry import HINTS, RAW_MARK, carry_out, prepared
 from yiku.memory.skills.controller import FALLBACK, Chosen
@@ -81,7 +82,7 @@ async def save(
     demand(actor, Scope.WRITE)
     guarded = guard(content, skills.policy.secrets)
     chosen = await choice(skills, actor, guarded.text, skill_name)
-    model = model_of(skills)
+    model = model_of(skills, actor)
     hints = [] if model else await hinted(skills, actor, where, guarded.text)
     metadata: dict[str, Json] = {RAW_MARK: True}
     if hints:
@@ -141,11 +142,11 @@ async def choice(skills: Skills, actor: Actor, text: str, name: str | None) -> C
     return chosen
 
 
-def model_of(skills: Skills) -> LanguageModel | None:
-    """What encodes; None: nothing does. Raises: Invalid, SettingInvalid."""
+def model_of(skills: Skills, actor: Actor) -> LanguageModel | None:
+    """What encodes for somebody; None: nothing does. Raises: Invalid, SettingInvalid."""
     if skills.policy.encoding == "off" or skills.models.default == OFFLINE:
         return None
-    return skills.models.get()
+    return CountedModel(skills.models.get(), skills.database, actor)
 
 
 async def hinted(
@@ -197,7 +198,7 @@ async def run(skills: Skills, actor: Actor, encoding_id: EncodingId) -> Encoding
     Without a model it stays pending. Raises: ProviderError, which is noted with it; StalePassage
     where what it builds on changes again and again; SettingInvalid.
     """
-    model = model_of(skills)
+    model = model_of(skills, actor)
     for attempt in range(TRIES):
         seen = await skills.database.read(actor, lambda tx: read(tx, encoding_id))
         if seen is None or seen.encoding.status is not EncodingStatus.PENDING:
@@ -344,7 +345,7 @@ async def encode_pending(
     Raises: Invalid where there is no model, or encoding is off.
     """
     demand(actor, Scope.WRITE)
-    if model_of(skills) is None:
+    if model_of(skills, actor) is None:
         raise Invalid(
             "Nothing can be encoded: "
             + (

@@ -144,13 +144,13 @@ async def looked_up(skills: Skills, actor: Actor, asked: Asked) -> Made:
     active = await registry.active(skills, actor)
     controller = skills.controllers.of(active)
     if skills.policy.choose_with_model:
-        controller = controller.with_model(model_of(skills))
+        controller = controller.with_model(model_of(skills, actor))
     chosen = await controller.select_skill(SkillType.RETRIEVAL, asked.query)
     if chosen is None:
         raise Invalid("No memory skill that looks up is active; nothing can be found by one.")
     exact = tuple(literals(asked.query)) if chosen.skill.name == EXACT else ()
     hits = await found_by(skills, actor, asked, exact)
-    refined = await refined_by(skills, chosen.skill, asked, hits)
+    refined = await refined_by(skills, actor, chosen.skill, asked, hits)
     more = [] if refined is None else await added_by(skills, actor, asked, refined)
     own = hits.own if not exact else with_literals(hits, exact)
     return Made(
@@ -220,12 +220,12 @@ JOIN = re.compile(r"(?<=[\d)])[ ().-]{1,2}(?=[\d(])|\((?=\d)")
 
 
 async def refined_by(
-    skills: Skills, skill: MemorySkill, asked: Asked, hits: Hits
+    skills: Skills, actor: Actor, skill: MemorySkill, asked: Asked, hits: Hits
 ) -> Refined | None:
     """What a model makes of the query; None: it isn't asked, or fails."""
     if asked.refine == "never" or (asked.refine == "auto" and convinces(hits.own)):
         return None
-    model = model_of(skills)
+    model = model_of(skills, actor)
     if model is None:
         return None
     policy = skills.policy.secrets

@@ -78,7 +78,7 @@ async def revert_version(
             " would write the same again. Roll it back or edit it first, or use the mode `restore`."
         )
     by = active if mode == "encode" else None
-    has_model = model_of(skills) is not None
+    has_model = model_of(skills, actor) is not None
 
     def turn(tx: Tx, one: Encoding) -> None:
         take_back(tx, one)

@@ -15,7 +15,6 @@ from yiku.core.ids import IdentityId, MessageId
 from yiku.core.message import Message
 from yiku.core.tenant import Actor, Scope
 from yiku.server.memory import answer
-from yiku.server.v1.listing import answers
 from yiku.server.v1.translate_agents import View, agent_out, names_alone
 from yiku.server.v1.translate_groups import group_out
 from yiku.server.v1.translate_identities import identity_out
@@ -94,13 +93,3 @@ async def told(
         return agent_out(state, with_whose(tx, view, [state]), *around(tx, state))
 
     return tagged(answer(await app.database.read(actor, unit)), state.agent.version)
-
-
-async def all_told(
-    app: App, actor: Actor, states: Sequence[AgentState], relations: frozenset[str] | None
-) -> Response:
-    """Agents of a list."""
-    view = view_of(app.agents, actor, relations)
-    if states:
-        view = await app.database.read(actor, lambda tx: with_whose(tx, view, states))
-    return answers(agent_out(one, view) for one in states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_messages, wire_runs
 from yiku.server.v1 import wire_sent as wire
 from yiku.server.v1.about import told
+from yiku.server.v1.callbacks import demand_callable
 from yiku.server.v1.listing import answers
 from yiku.server.v1.messages import listed
 from yiku.server.v1.routing import Routes
@@ -144,7 +146,9 @@ async def stream(agent_id: str, body: wire.StreamIn, app: Here, actor: Asks) -> 
 @router.post("/v1/agents/{agent_id}/messages/async", response_model=wire_runs.RunOut)
 async def create_async(agent_id: str, body: wire.AsyncIn, app: Here, actor: Asks) -> Response:
     """Send an agent messages, and get the run, which goes on by itself."""
-    active = await begun(app, actor, agent_id, body, request_in(body, background=True))
+    request = request_in(body, background=True)
+    request = replace(request, callback_url=demand_callable(app, body.callback_url))
+    active = await begun(app, actor, agent_id, body, request)
     return answer(run_out(active.run))
 
 

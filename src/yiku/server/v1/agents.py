@@ -12,21 +12,23 @@ from yiku.core.agent import AgentFilter, AgentState
 from yiku.core.ids import AgentId, new_id
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_agents as wire
-from yiku.server.v1.about import all_told, around, told, view_of, with_whose
+from yiku.server.v1.about import around, told, view_of, with_whose
+from yiku.server.v1.agent_pages import Answers, agent_page
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.templates import made_of
 from yiku.server.v1.translate_agents import (
     agent_filter,
     agent_out,
-    agent_page,
     changes_of,
     context_out,
     filling_of,
     new_agent,
+    part_of,
     relations_of,
 )
 from yiku.server.v1.versions import IfMatch, tagged, version_in
 from yiku.store import agents as store
+from yiku.store.agent_lists import page_seqs
 from yiku.store.database import Tx
 
 router = Routes("agents")
@@ -46,12 +48,13 @@ async def create(body: wire.AgentIn, app: Here, actor: Asks) -> Response:
 
 @router.get("/v1/agents/", response_model=list[wire.AgentOut])
 async def list_agents(
-    query: Annotated[wire.AgentQuery, Query()], app: Here, actor: Asks
+    query: Annotated[wire.AgentQuery, Query()], app: Here, actor: Asks, kept: Answers
 ) -> Response:
     """The agents there are, a page of them."""
-    wanted, part = agent_filter(query), agent_page(query)
-    found = await app.database.read(actor, lambda tx: store.page_of_states(tx, wanted, part))
-    return await all_told(app, actor, found, relations_of(query))
+    wanted, part = agent_filter(query), part_of(query)
+    return await agent_page(
+        app, actor, kept, lambda tx: page_seqs(tx, wanted, part), relations_of(query)
+    )
 
 
 @router.get("/v1/agents/count", response_model=int)

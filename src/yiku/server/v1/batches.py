@@ -13,6 +13,7 @@ from yiku.core.ids import AgentId, BatchId
 from yiku.core.message import MessageFilter, MessagePage
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_batches as wire
+from yiku.server.v1.callbacks import demand_callable
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate_batches import batch_out, batch_page, kept_out, requests_in
@@ -36,7 +37,8 @@ async def create(body: wire.BatchIn, app: Here, actor: Asks) -> Response:
     for _, request in asked:
         if request.model is not None:
             app.models.demand_provider(request.model)
-    made = await deeds.create(app.database, actor, asked)
+    callback = demand_callable(app, body.callback_url)
+    made = await deeds.create(app.database, actor, asked, callback)
     return answer(batch_out(made, {made.status.value: len(asked)}))
 
 

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from yiku.core.agent import AgentFilter, AgentState
+from yiku.core.agent import AgentFilter
 from yiku.core.block import Block
 from yiku.core.ids import BlockId
 from yiku.memory import blocks
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire, wire_agents
-from yiku.server.v1.about import all_told
+from yiku.server.v1.agent_pages import Answers, agent_page
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate import (
@@ -23,10 +23,10 @@ from yiku.server.v1.translate import (
     block_page,
     given,
 )
-from yiku.server.v1.translate_agents import agent_page, relations_of
+from yiku.server.v1.translate_agents import part_of, relations_of
 from yiku.server.v1.versions import IfMatch, tagged, version_in
-from yiku.store import agents
 from yiku.store import blocks as store
+from yiku.store.agent_lists import page_seqs
 from yiku.store.database import Tx
 
 router = Routes("blocks")
@@ -88,11 +88,12 @@ async def list_agents(
     query: Annotated[wire_agents.AgentPages, Query()],
     app: Here,
     actor: Asks,
+    kept: Answers,
 ) -> Response:
     """The agents that have a block, a page of them."""
 
-    def unit(tx: Tx) -> list[AgentState]:
+    def seqs(tx: Tx) -> list[int]:
         found = store.get(tx, BlockId(block_id))
-        return agents.page_of_states(tx, AgentFilter(block_id=found.id), agent_page(query))
+        return page_seqs(tx, AgentFilter(block_id=found.id), part_of(query))
 
-    return await all_told(app, actor, await app.database.read(actor, unit), relations_of(query))
+    return await agent_page(app, actor, kept, seqs, relations_of(query))

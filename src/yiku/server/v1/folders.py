@@ -12,12 +12,13 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 
 from yiku.agents import folders as having
-from yiku.core.errors import FolderNotFound, Invalid, checked
-from yiku.core.file import Duplicates, File, Folder, FolderContent
+from yiku.core.errors import FolderNotFound, Invalid
+from yiku.core.file import Duplicates, File, Folder
 from yiku.core.ids import FolderId
 from yiku.core.tenant import Scope
-from yiku.memory.draft import check_characters, check_metadata, check_name
+from yiku.memory.draft import check_characters
 from yiku.memory.files import erase, take
+from yiku.memory.files.check import check_folder
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire
 from yiku.server.v1 import wire_files as forms
@@ -56,28 +57,10 @@ UPLOAD: dict[str, Any] = {
 """The body isn't read before it is known who asks, so the description is by hand."""
 
 
-def check(content: FolderContent) -> FolderContent:
-    """Raises: Invalid, InvalidText."""
-    checked("name", lambda: check_name("The folder's name", content.name))
-    checked("name", lambda: check_path(content.name))
-    checked("embedding", lambda: check_name("The embedding", content.embedding))
-    for name in ("description", "instructions"):
-        text: str = getattr(content, name) or ""
-        checked(name, lambda name=name, text=text: check_characters(f"The {name}", text))
-    checked("metadata", lambda: check_metadata(content.metadata))
-    return content
-
-
-def check_path(name: str) -> None:
-    """Files are called by their folder's name. Raises: Invalid."""
-    if "/" in name or any(ord(one) < 32 for one in name):
-        raise Invalid(f"A folder's name has no `/` and no control character: {name!r:.80}.")
-
-
 @router.post("/v1/folders/", response_model=forms.FolderOut)
 async def create(body: forms.FolderIn, app: Here, actor: Asks) -> Response:
     """Create a folder."""
-    content = check(folder_content(body))
+    content = check_folder(folder_content(body))
     made = await app.database.write(actor, lambda tx: folders.add(tx, content))
     return answer(folder_out(made, vectors_of(app.agents)))
 
@@ -122,7 +105,7 @@ async def update(folder_id: str, body: forms.FolderPatch, app: Here, actor: Asks
 
     def unit(tx: Tx) -> Folder:
         seen = folders.get(tx, folder_id, lock=True)
-        now = check(with_changes(folders.content_of(seen), body))
+        now = check_folder(with_changes(folders.content_of(seen), body))
         return folders.change(tx, seen, now)
 
     changed = await app.database.write(actor, unit)

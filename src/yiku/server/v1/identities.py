@@ -8,18 +8,18 @@ from fastapi import Query
 from starlette.responses import Response
 
 from yiku.agents import identities
-from yiku.core.agent import AgentFilter, AgentState
+from yiku.core.agent import AgentFilter
 from yiku.core.block import Block, BlockFilter
 from yiku.core.identity import IdentityDraft, IdentityState
 from yiku.core.ids import AgentId, IdentityId
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire, wire_agents
 from yiku.server.v1 import wire_identities as forms
-from yiku.server.v1.about import all_told
+from yiku.server.v1.agent_pages import Answers, agent_page
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate import block_out, block_page
-from yiku.server.v1.translate_agents import agent_page, relations_of
+from yiku.server.v1.translate_agents import part_of, relations_of
 from yiku.server.v1.translate_identities import (
     draft_in,
     identity_filter,
@@ -29,6 +29,7 @@ from yiku.server.v1.translate_identities import (
 )
 from yiku.store import agents, blocks
 from yiku.store import identities as store
+from yiku.store.agent_lists import page_seqs
 from yiku.store.database import Tx
 
 router = Routes("identities")
@@ -103,15 +104,19 @@ async def set_properties(
 
 @router.get("/v1/identities/{identity_id}/agents", response_model=list[wire_agents.AgentOut])
 async def list_agents(
-    identity_id: str, query: Annotated[wire_agents.AgentPages, Query()], app: Here, actor: Asks
+    identity_id: str,
+    query: Annotated[wire_agents.AgentPages, Query()],
+    app: Here,
+    actor: Asks,
+    kept: Answers,
 ) -> Response:
     """The agents of an identity, a page of them."""
 
-    def unit(tx: Tx) -> list[AgentState]:
+    def seqs(tx: Tx) -> list[int]:
         found = store.get(tx, IdentityId(identity_id))
-        return agents.page_of_states(tx, AgentFilter(identity_id=found.id), agent_page(query))
+        return page_seqs(tx, AgentFilter(identity_id=found.id), part_of(query))
 
-    return await all_told(app, actor, await app.database.read(actor, unit), relations_of(query))
+    return await agent_page(app, actor, kept, seqs, relations_of(query))
 
 
 @router.get("/v1/identities/{identity_id}/blocks", response_model=list[wire.BlockOut])

@@ -6,24 +6,21 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, compile_path
 
+from yiku.server.routing import Refusing
 from yiku.server.v1 import wire
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": wire.ErrorOut}
-    for status in (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
-}
+STATUSES = (401, 403, 404, 409, 413, 422, 429, 502, 503, 507)
 
 
-class Routes(APIRouter):
+class Routes(Refusing):
     """Each route answers with and without a slash at its end; a redirect would cost a round trip,
     and clients that don't follow one would fail. The twin isn't in the description."""
 
     def __init__(self, tag: str) -> None:
-        super().__init__(tags=[tag], responses=ERRORS)
+        super().__init__(wire.ErrorOut, STATUSES, tags=[tag])
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().add_api_route(path, endpoint, **options)

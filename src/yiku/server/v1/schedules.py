@@ -13,6 +13,7 @@ from yiku.core.ids import AgentId, ScheduleId
 from yiku.core.schedule import Schedule
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_schedules as wire
+from yiku.server.v1.callbacks import demand_callable
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate_schedules import (
     draft_in,
@@ -40,7 +41,8 @@ def of_agent(tx: Tx, agent_id: str, schedule_id: str) -> Schedule:
 @router.post("/v1/agents/{agent_id}/schedule", response_model=wire.ScheduleMadeOut)
 async def create(agent_id: str, body: wire.ScheduleIn, app: Here, actor: Asks) -> Response:
     """Send an agent messages at a moment, or again and again."""
-    draft = draft_in(agent_id, body, app.settings.schedules_missed)
+    callback = demand_callable(app, body.callback_url)
+    draft = draft_in(agent_id, body, app.settings.schedules_missed, callback)
     return answer(made_out(await schedules.create(app.database, actor, draft)))
 
 

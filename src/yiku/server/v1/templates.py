@@ -169,6 +169,7 @@ async def renew_tools(app: App, actor: Actor, carried: Carried) -> None:
 async def file_of_agent(app: App, actor: Actor, agent_id: AgentId) -> dict[str, Any]:
     """An agent as a file, without its conversation and its archives."""
     outline = replace(await give.outline(app.agents, actor, agent_id), archives=())
+    outline = replace(outline, folders=(), skills=())
     view = view_of(app.agents, actor)
     export = Export(agents=app.agents, actor=actor, outline=outline, view=view, with_messages=False)
     return json.loads(b"".join([piece async for piece in written(export)]))
@@ -178,21 +179,26 @@ NOT_KEPT: Mapping[str, Any] = {
     "messages": [],
     "in_context_message_ids": [],
     "archive_ids": [],
+    "source_ids": [],
     "summary": None,
     "conversations": [],
 }
 
 
+BARE: Mapping[str, Any] = {"archives": [], "memory_skills": [], "sources": [], "files": []}
+
+
 def bare(file: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what a template's agents don't begin with: messages, and archives."""
+    """Without what a template's agents don't begin with: messages, archives, folders, memory
+    skills."""
     found: Any = file.get("agents")
     if not isinstance(found, list):
-        return {**file, "archives": []}
+        return {**file, **BARE}
     agents = [
         {**cast("dict[str, Any]", one), **NOT_KEPT} if isinstance(one, dict) else one
         for one in cast("list[Any]", found)
     ]
-    return {**file, "agents": agents, "archives": []}
+    return {**file, "agents": agents, **BARE}
 
 
 def carried_of(file: Mapping[str, Any]) -> Carried:

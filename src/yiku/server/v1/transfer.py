@@ -57,7 +57,8 @@ async def export_file(
     agent_id: str, query: Annotated[wire.ExportQuery, Query()], app: Here, actor: Asks
 ) -> Response:
     """An agent with all it has, as a file that `import` takes here and elsewhere."""
-    conversation = conversation_in(query.conversation_id)
+    named = query.conversation_id
+    conversation = None if named == agent_id else conversation_in(named)
     outline = await give.outline(app.agents, actor, AgentId(agent_id), conversation)
     export = Export(
         agents=app.agents,

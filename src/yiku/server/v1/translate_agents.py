@@ -353,7 +353,7 @@ def stop_reason(name: str | None) -> StopReason | None:
         ) from error
 
 
-def agent_page(query: wire.AgentQuery | wire.AgentPages) -> AgentPage:
+def part_of(query: wire.AgentQuery | wire.AgentPages) -> AgentPage:
     newest, order_by = query.order == "desc", query.order_by
     if isinstance(query, wire.AgentQuery):
         newest = newest if query.ascending is None else not query.ascending

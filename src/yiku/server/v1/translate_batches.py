@@ -49,6 +49,10 @@ def batch_out(one: Batch, counts: Mapping[str, int]) -> wire.BatchOut:
         created_by_id=one.created_by,
         completed_at=one.completed_at,
         metadata={**one.metadata, "requests": dict(sorted(counts.items()))},
+        callback_url=one.callback_url,
+        callback_sent_at=one.callback_sent_at,
+        callback_status_code=one.callback_status_code,
+        callback_error=one.callback_error,
         total_duration_ns=None if took is None else round(took.total_seconds() * 1e9),
     )
 

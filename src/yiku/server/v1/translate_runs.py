@@ -55,6 +55,10 @@ def run_out(one: Run) -> wire.RunOut:
             assistant_message_tool_kwarg=form.message_argument,
             include_return_message_types=None if form.types is None else sorted(form.types),
         ),
+        callback_url=one.request.callback_url,
+        callback_sent_at=one.callback_sent_at,
+        callback_status_code=one.callback_status_code,
+        callback_error=one.callback_error,
     )
 
 

@@ -16,14 +16,17 @@ from yiku.server.v1.translate_sent import message_in
 from yiku.store.tables import EPOCH
 
 
-def draft_in(agent_id: str, body: wire.ScheduleIn, missed: str) -> ScheduleDraft:
-    """`missed`: as the server is set to. Raises: Invalid."""
+def draft_in(
+    agent_id: str, body: wire.ScheduleIn, missed: str, callback_url: str | None = None
+) -> ScheduleDraft:
+    """`missed`: as the server is set to. `callback_url`: it was looked at. Raises: Invalid."""
     types, when = body.include_return_message_types, body.schedule
     form = Form(types=None if types is None else frozenset(types))
     request = RunRequest(
         max_steps=body.max_steps,
         background=True,
         incoming=tuple(message_in(one) for one in body.messages),
+        callback_url=callback_url,
         wire=form.as_json(),
     )
     once = isinstance(when, wire.OnceIn)
@@ -87,6 +90,7 @@ def sent_out(request: RunRequest) -> wire.SentLaterOut:
         messages=[message_out(one) for one in request.incoming],
         include_return_message_types=None if types is None else sorted(types),
         max_steps=request.max_steps,
+        callback_url=request.callback_url,
     )
 
 

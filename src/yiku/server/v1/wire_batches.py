@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from yiku.server.v1.wire import In, Out, Page
-from yiku.server.v1.wire_sent import NotOffered, SendIn
+from yiku.server.v1.wire_sent import CallbackIn, SendIn
 
 Status = Literal["created", "running", "completed", "failed", "cancelled"]
 
@@ -21,7 +21,9 @@ class RequestIn(SendIn):
 
 class BatchIn(In):
     requests: list[RequestIn] = Field(min_length=1, max_length=10_000)
-    callback_url: NotOffered = None
+    callback_url: CallbackIn | None = Field(
+        default=None, description="Where the batch's end is told, with a POST."
+    )
 
 
 class BatchOut(Out):
@@ -39,10 +41,10 @@ class BatchOut(Out):
     ttft_ns: None = None
     updated_at: None = None
     last_updated_by_id: None = None
-    callback_url: None = None
-    callback_sent_at: None = None
-    callback_status_code: None = None
-    callback_error: None = None
+    callback_url: str | None
+    callback_sent_at: datetime | None = Field(description="Of the last try.")
+    callback_status_code: int | None
+    callback_error: str | None = Field(description="Null: it was told, or wasn't tried yet.")
 
 
 class BatchQuery(Page):

@@ -49,10 +49,10 @@ class RunOut(Out):
     metadata: dict[str, Any] = Field(description="With `error`, where the run failed.")
     request_config: RequestConfigOut
     base_template_id: None = None
-    callback_url: None = None
-    callback_sent_at: None = None
-    callback_status_code: None = None
-    callback_error: None = None
+    callback_url: str | None
+    callback_sent_at: datetime | None = Field(description="Of the last try.")
+    callback_status_code: int | None
+    callback_error: str | None = Field(description="Null: it was told, or wasn't tried yet.")
 
 
 class StepOut(Out):

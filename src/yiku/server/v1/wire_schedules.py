@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, Tag
 
 from yiku.server.v1.wire import Cursors, In, Out
 from yiku.server.v1.wire_messages import MessageType
-from yiku.server.v1.wire_sent import MessageIn, NotOffered, telling
+from yiku.server.v1.wire_sent import CallbackIn, MessageIn, telling
 
 LAST_MS = 253_402_300_799_000
 """The last second of the year 9999."""
@@ -51,7 +51,9 @@ class ScheduleIn(In):
     schedule: WhenIn
     include_return_message_types: list[MessageType] | None = None
     max_steps: int = Field(default=50, ge=1, le=10_000)
-    callback_url: NotOffered = None
+    callback_url: CallbackIn | None = Field(
+        default=None, description="Where the end of each of its runs is told, with a POST."
+    )
     missed: Literal["run", "skip"] | None = Field(
         default=None,
         description="What becomes of a time at which no server was there; null: as the server is"
@@ -76,6 +78,7 @@ class SentLaterOut(Out):
     messages: list[dict[str, Any]]
     include_return_message_types: list[str] | None
     max_steps: int
+    callback_url: str | None
 
 
 class ScheduleOut(Out):

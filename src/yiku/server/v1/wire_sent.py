@@ -215,8 +215,13 @@ class StreamIn(SendIn):
     include_pings: bool = Field(default=False, description="A sign of life every 15 seconds.")
 
 
+CallbackIn = Annotated[str, Field(max_length=2000)]
+
+
 class AsyncIn(SendIn):
-    callback_url: NotOffered = None
+    callback_url: CallbackIn | None = Field(
+        default=None, description="Where the run's end is told, with a POST."
+    )
 
 
 class CancelIn(In):

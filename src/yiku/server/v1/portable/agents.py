@@ -282,3 +282,13 @@ def keyed(values: Sequence[Any], place: str, of: Callable[[Any, str], Any]) -> d
             raise InvalidImport(f"{place}[{n}]: the id {key!r} is there twice")
         found[str(key)] = of(one, f"{place}[{n}]")
     return found
+
+
+def list_of(value: Mapping[str, Any], name: str) -> list[Any]:
+    """Raises: InvalidImport."""
+    found = value.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise InvalidImport(f"`{name}` is a list, not {type(found).__name__}", place=name)
+    return cast("list[Any]", found)

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import groupby
 from typing import Any, BinaryIO, cast
 
 from yiku.agents.transfer.carried import (
     Carried,
     CarriedAgent,
+    CarriedFile,
     CarriedMessage,
-    CarriedSummary,
     CarriedThread,
     CarriedTool,
 )
-from yiku.agents.transfer.long_json import Skeleton, items, skeleton
+from yiku.agents.transfer.long_json import Skeleton, items, skeleton, values
 from yiku.agents.transfer.unquote import first_byte, unquoted
 from yiku.core.block import BlockContent
 from yiku.core.errors import InvalidImport
+from yiku.core.file import Stretch
 from yiku.core.memory import Draft
+from yiku.memory.files.lines import stretches
 from yiku.server.v1.portable import agents, legacy, messages, passages
-from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed
+from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed, list_of
+from yiku.server.v1.portable.conversations import in_context, summary_of, threads_of
+from yiku.server.v1.portable.folders import files_of, folder_of
+from yiku.server.v1.portable.skills import skills_of
 
 MESSAGES = "agents.item.messages"
-THREADS = "agents.item.conversations"
-THREAD_MESSAGES = f"{THREADS}.item.messages"
+THREAD_MESSAGES = "agents.item.conversations.item.messages"
 PASSAGES = "archives.item.passages"
 OLD_MESSAGES = "messages"
-LONG = (MESSAGES, THREAD_MESSAGES, PASSAGES, OLD_MESSAGES)
+PIECES, CONTENT = "files.item.pieces", "files.item.content"
+LONG = (MESSAGES, THREAD_MESSAGES, PASSAGES, OLD_MESSAGES, PIECES)
 TOO_MANY = 1_000
 """Agents of one file."""
 NUL = b"\\u0000"
@@ -44,6 +51,8 @@ class AgentFile:
         self._carried: Carried | None = None
         self._old = False
         self._has_nul = False
+        self._texts: list[tuple[str, int]] = []
+        """Of each file, under which path its text is, and in how many pieces."""
         self._speaks: list[bool] = []
         self.mark = digest(file)
 
@@ -65,19 +74,25 @@ class AgentFile:
         self.file.seek(0)
         self._has_nul = holds(self.file, NUL)
         self.file.seek(0)
-        found = skeleton(self.file, LONG)
+        found = skeleton(self.file, LONG, (CONTENT,))
         self._old = "agents" not in found.value
         value = legacy.as_new(found.value) if self._old else found.value
         carried = carried_of(cleaned(value) if self._has_nul else value, found, old=self._old)
         self._speaks = [
             one.given.get("kind", "").value in messages.NATIVE for one in carried.agents
         ]
+        pieces = [found.counts.get((PIECES, (n,)), 0) for n in range(len(carried.files))]
+        self._texts = [
+            (PIECES, count) if count else (CONTENT, found.counts.get((CONTENT, (n,)), 0))
+            for n, count in enumerate(pieces)
+        ]
         self._carried = carried
         for _ in self.messages():
             pass
         for _ in self.passages():
             pass
-        return carried
+        self._carried = replace(carried, files=self.measured(carried))
+        return self._carried
 
     def messages(self) -> Iterator[tuple[int, int, CarriedMessage]]:
         """Raises: InvalidImport."""
@@ -99,7 +114,9 @@ class AgentFile:
         found = items(self.file, path)
         for agent, thread, count in counts:
             for n in range(count):
-                where = f"agents[{agent}].messages[{n}]"
+                home = f"agents[{agent}]"
+                home += f".conversations[{thread - 1}]" if thread else ""
+                where = f"{home}.messages[{n}]"
                 value = as_object(next(found, None), where)
                 value = cast("Json", cleaned(value)) if self._has_nul else value
                 try:
@@ -121,6 +138,44 @@ class AgentFile:
                 where = f"archives[{place}].passages[{n}]"
                 value = as_object(next(found, None), where)
                 yield key, passages.of_file(cleaned(value) if self._has_nul else value, where)
+
+    def stretches(self) -> Iterator[tuple[int, Stretch]]:
+        """Raises: InvalidImport."""
+        for path in (PIECES, CONTENT):
+            for n, group in groupby(self._pieces(path), lambda each: each[0]):
+                for stretch in stretches(piece for _, piece in group):
+                    yield n, stretch
+
+    def _pieces(self, path: str) -> Iterator[tuple[int, str]]:
+        """The texts of files that have them under this path, each with its file's number; a piece
+        of a list is whole lines."""
+        counts = [(n, count) for n, (of, count) in enumerate(self._texts) if of == path and count]
+        if not counts:
+            return
+        if path == CONTENT:
+            found, end = (one for one in values(self.file, path) if one), ""
+        else:
+            found, end = items(self.file, path), "\n"
+        for n, count in counts:
+            for p in range(count):
+                piece = next(found, None)
+                if not isinstance(piece, str):
+                    where = f"files[{n}].pieces[{p}]"
+                    raise InvalidImport(f"{where}: a text is expected", place=where)
+                sound = piece.encode("utf-8", "replace").decode().replace("\r\n", "\n")
+                yield n, (cleaned(sound) if self._has_nul else sound) + end
+
+    def measured(self, carried: Carried) -> tuple[CarriedFile, ...]:
+        """The files with what their texts tell."""
+        lengths = Counter[int]()
+        hashes = [sha256() for _ in carried.files]
+        for n, stretch in self.stretches():
+            lengths[n] += 1
+            hashes[n].update(f"{stretch.text}\n".encode())
+        return tuple(
+            replace(one, count=lengths[n], hash=one.hash or hashes[n].hexdigest())
+            for n, one in enumerate(carried.files)
+        )
 
 
 def digest(file: BinaryIO) -> str:
@@ -176,13 +231,8 @@ def cleaned(value: Any) -> Any:
     return value
 
 
-KNOWN = frozenset(
-    {"agents", "blocks", "tools", "archives", "metadata", "created_at", "yiku"}
-)  # fmt: skip
 TOLD: Mapping[str, str] = {
     "groups": "groups of agents",
-    "sources": "folders",
-    "files": "files",
     "mcp_servers": "MCP servers: add them with `yiku mcp add`",
     "skills": "skills: they are folders of the program that talks with the agent",
 }
@@ -206,29 +256,27 @@ def carried_of(value: Json, found: Skeleton, *, old: bool) -> Carried:
         key: replace(one, count=found.counts.get((PASSAGES, (n,)), 0))
         for n, (key, one) in enumerate(archives.items())
     }
+    folders = keyed(list_of(value, "sources"), "sources", folder_of)
     made: list[CarriedAgent] = []
     for n, one in enumerate(listed):
         fields, place = as_object(one, f"agents[{n}]"), f"agents[{n}]"
         inline(fields, place, blocks, tools)
-        made.append(agent_of(fields, n, (blocks, tools, archives), found, notes, old=old))
+        made.append(agent_of(fields, n, (blocks, tools, archives, folders), found, notes, old=old))
     if len({one.key for one in made}) < len(made):
         raise InvalidImport("Two agents of the file have the same `id`.")
     for name, words in TOLD.items():
         if there := list_of(value, name):
             notes.say(f"The file's {len(there)} {words} aren't taken.")
     return Carried(
-        agents=tuple(made), blocks=blocks, tools=tools, archives=archives, notes=tuple(notes.said)
+        agents=tuple(made),
+        blocks=blocks,
+        tools=tools,
+        archives=archives,
+        folders=folders,
+        files=files_of(list_of(value, "files"), folders),
+        skills=skills_of(list_of(value, "memory_skills")),
+        notes=tuple(notes.said),
     )
-
-
-def list_of(value: Mapping[str, Any], name: str) -> list[Any]:
-    """Raises: InvalidImport."""
-    found = value.get(name)
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise InvalidImport(f"`{name}` is a list, not {type(found).__name__}", place=name)
-    return cast("list[Any]", found)
 
 
 def inline(
@@ -249,7 +297,7 @@ def inline(
 def agent_of(
     fields: Json,
     n: int,
-    there: tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]],
+    there: tuple[Mapping[str, Any], ...],
     found: Skeleton,
     notes: Notes,
     *,
@@ -257,24 +305,26 @@ def agent_of(
 ) -> CarriedAgent:
     """Raises: InvalidImport."""
     place = f"agents[{n}]"
-    kinds = ("block_ids", "tool_ids", "archive_ids")
+    kinds = ("block_ids", "tool_ids", "archive_ids", "source_ids")
     keys = [named(fields, kind, place, known) for kind, known in zip(kinds, there, strict=True)]
     count = found.counts.get((OLD_MESSAGES, ()) if old else (MESSAGES, (n,)), 0)
     own = CarriedThread(
         in_context=in_context(fields, place, count),
         count=count,
-        summary=summary_of(fields.get("summary"), place),
+        summary=summary_of(fields.get("summary"), f"{place}.summary"),
     )
-    threads = [own]
-    if list_of(fields, "conversations"):
-        notes.say(f"{place}: the file's conversations beside the agent's own aren't taken.")
+    beside = [
+        found.counts.get((THREAD_MESSAGES, (n, t)), 0)
+        for t in range(len(list_of(fields, "conversations")))
+    ]
     return CarriedAgent(
         key=str(fields.get("id") or f"agent-{n}"),
         given=agents.agent_fields(fields, place, notes),
         block_keys=keys[0],
         tool_keys=keys[1],
         archive_keys=keys[2],
-        threads=tuple(threads),
+        folder_keys=keys[3],
+        threads=threads_of(fields, place, own, beside),
     )
 
 
@@ -288,40 +338,3 @@ def named(fields: Json, kind: str, place: str, known: Mapping[str, Any]) -> tupl
                 f"{place}.{kind}[{n}]: the file has no {what} {one!r}", place=f"{place}.{kind}[{n}]"
             )
     return tuple(dict.fromkeys(wanted))
-
-
-def in_context(fields: Json, place: str, count: int) -> frozenset[str] | None:
-    """Keys of the messages the model sees; None: the file doesn't say. Raises: InvalidImport."""
-    if "in_context_message_indices" in fields:
-        found = list_of(fields, "in_context_message_indices")
-        for one in found:
-            if not isinstance(one, int) or not 0 <= one < count:
-                raise InvalidImport(
-                    f"{place}.in_context_message_indices: {one!r:.40} is no message; there are"
-                    f" {count:,}"
-                )
-        return frozenset(f"message-{one}" for one in found)
-    if fields.get("in_context_message_ids") is None:
-        return None
-    return frozenset(str(one) for one in list_of(fields, "in_context_message_ids"))
-
-
-def summary_of(value: Any, place: str) -> CarriedSummary | None:
-    """Raises: InvalidImport."""
-    if value is None:
-        return None
-    said = as_object(value, f"{place}.summary")
-    try:
-        created = messages.moment(said["created_at"])
-        if created is None:
-            raise KeyError("created_at")
-        return CarriedSummary(
-            text=str(said["text"]),
-            first_key=str(said["first_message_id"]),
-            last_key=str(said["last_message_id"]),
-            count=int(said["count"]),
-            created_at=created,
-            model=said.get("model"),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise InvalidImport(f"{place}.summary: it needs {error}", place=place) from error

@@ -329,14 +329,14 @@ def list_in(form: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return cast("list[Mapping[str, Any]]", form.get(name) or [])
 
 
-def moment(value: Any) -> datetime | None:
+def moment(value: Any, field: str = "created_at") -> datetime | None:
     """Raises: InvalidImport."""
     if value is None:
         return None
     try:
         found = datetime.fromisoformat(str(value))
     except ValueError as error:
-        words = f"`created_at` is a moment, like 2026-05-07T12:00:00Z, not {value!r:.60}"
+        words = f"`{field}` is a moment, like 2026-05-07T12:00:00Z, not {value!r:.60}"
         raise InvalidImport(words) from error
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
