@@ -84,7 +84,7 @@ READABLE = {
 BROKEN = {
     "empty.txt": (b"", "It is empty"),
     "cut.pdf": (a_pdf("x" * 2000)[:300], "PDF"),
-    "scan.pdf": (a_pdf(""), "no text"),
+    "scan.pdf": (a_pdf(""), "Its page has no text, and may show a picture"),
     "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "image/png"),
     "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "encrypted"),
     "bomb.docx": (a_bomb(), "Unpacked"),
