@@ -185,6 +185,7 @@ def test_verify_tells_how_much_there_is_in_words_of_its_users(cli: Cli, remember
     assert (counts["organization"], counts["change"], counts["superseded"]) == (1, 2, 1)
 
 
+@pytest.mark.usefixtures("first_start")
 def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
     cli: Cli, fresh_home: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
     assert not (fresh_home / "yiku.db").exists()
 
 
+@pytest.mark.usefixtures("first_start")
 def test_the_doctor_finds_a_new_installation_well(cli: Cli, fresh_home: Path) -> None:
     found = cli("doctor", "--json").json
 

@@ -24,24 +24,25 @@ def check(draft: GroupDraft) -> None:
 async def create(database: Database, actor: Actor, draft: GroupDraft) -> GroupState:
     """Raises: Invalid, InvalidText, AgentNotFound, BlockNotFound, LabelTaken."""
     check(draft)
+    return await database.write(actor, lambda tx: add(tx, draft))
 
-    def unit(tx: Tx) -> GroupState:
-        by, at = tx.actor.user_id, tx.now
-        new = Group(
-            id=GroupId(new_id("group")),
-            organization_id=tx.actor.organization_id,
-            manager=there(tx, draft.manager or Manager()),
-            description=draft.description or "",
-            project_id=draft.project_id,
-            hidden=bool(draft.hidden),
-            created_at=at,
-            created_by=by,
-            updated_at=at,
-            updated_by=by,
-        )
-        return with_its_own(tx, store.add(tx, new), draft)
 
-    return await database.write(actor, unit)
+def add(tx: Tx, draft: GroupDraft) -> GroupState:
+    """Raises: AgentNotFound, BlockNotFound, LabelTaken."""
+    by, at = tx.actor.user_id, tx.now
+    new = Group(
+        id=GroupId(new_id("group")),
+        organization_id=tx.actor.organization_id,
+        manager=there(tx, draft.manager or Manager()),
+        description=draft.description or "",
+        project_id=draft.project_id,
+        hidden=bool(draft.hidden),
+        created_at=at,
+        created_by=by,
+        updated_at=at,
+        updated_by=by,
+    )
+    return with_its_own(tx, store.add(tx, new), draft)
 
 
 async def update(

@@ -51,6 +51,10 @@ class Remote:
 Connection = Stdio | Remote
 
 
+UNTOLD = "SET-ME"
+"""Stands in an agent file where a secret stood, in an argument or an address."""
+
+
 class Secrets(TypedDict, total=False):
     """What of a connection is kept encrypted."""
 
@@ -187,6 +191,19 @@ def put_together(
         auth_token=known.get("auth_token"),
         headers=known.get("headers", {}),
     )
+
+
+def lacking(config: Mapping[str, Any], secrets: Secrets) -> list[str]:
+    """What of a connection is still to be set: one that came with an agent file has no secrets."""
+    known = {**secrets.get("env", {}), **secrets.get("headers", {})}
+    missing = [name for name in config["names"] if name not in known]
+    if config.get("token") and "auth_token" not in secrets:
+        missing.append("auth_token")
+    if any(UNTOLD in one for one in config.get("args", ())):
+        missing.append(f"`args` where they say {UNTOLD}")
+    if UNTOLD in secrets.get("url", config.get("url", "")):
+        missing.append(f"`server_url` where it says {UNTOLD}")
+    return missing
 
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|\s*([^}]*?)\s*)?\}\}")

@@ -168,6 +168,8 @@ def taken_out(query: ImportQuery, taken: Taken) -> ImportOut:
         tools=taken.tools,
         archives=taken.archives,
         skills=taken.skills,
+        groups=taken.groups,
+        servers=taken.servers,
         folders=taken.folders,
         files=taken.files,
         conversations=taken.conversations,

@@ -49,6 +49,8 @@ class ImportOut(Out):
     tools: int = 0
     archives: int = 0
     skills: int = Field(default=0, description="Memory skills; `notes` tell what became of each.")
+    groups: int = Field(default=0, description="`notes` tell of those that can't be made.")
+    servers: int = Field(default=0, description="MCP servers; `notes` tell what became of each.")
     folders: int = 0
     files: int = Field(default=0, description="In those folders, with a text.")
     conversations: int = 0

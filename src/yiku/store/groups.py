@@ -182,6 +182,14 @@ def managed_by(tx: Tx, ids: Sequence[AgentId]) -> dict[AgentId, GroupState]:
     return {agent_id: one for agent_id, one in found.items() if agent_id is not None}
 
 
+def around(tx: Tx, agent_id: AgentId) -> list[GroupState]:
+    """The groups that an agent is in or manages, the oldest first."""
+    of_it = select(group_agent.c.group_id).where(group_agent.c.agent_id == agent_id)
+    is_of_it = agent_group.c.id.in_(of_it) | (agent_group.c.manager_agent_id == agent_id)
+    query = select(agent_group).where(ours(tx), is_of_it).order_by(agent_group.c.seq)
+    return states(tx, [of_row(row) for row in tx.connection.execute(query)])
+
+
 def page(tx: Tx, wanted: GroupFilter, part: GroupPage) -> list[Group]:
     """In the order they were made.
 

@@ -52,6 +52,12 @@ def add(tx: Tx, one: McpServer) -> None:
     tx.connection.execute(insert(mcp_server).values(to_row(one)))
 
 
+def anyones(tx: Tx, server_id: McpServerId) -> McpServer | None:
+    """Whose it is, the sessions of a process don't know."""
+    row = tx.connection.execute(select(*COLUMNS).where(mcp_server.c.id == server_id)).first()
+    return None if row is None else of_row(row)
+
+
 def put(tx: Tx, seen: McpServer, one: McpServer) -> None:
     """Write `one` in place of `seen`. Raises: McpServerExists where its new name is another's."""
     if one.name != seen.name:
@@ -147,6 +153,21 @@ def server_of(tx: Tx, tool_id: ToolId) -> tuple[McpTool, McpServer]:
         )
     values = tuple(row)
     return link_of(values[len(NAMES) :]), of_row(values[: len(NAMES)])
+
+
+def of_tools(tx: Tx, tool_ids: Sequence[ToolId]) -> list[McpServer]:
+    """Those that these tools are of, the oldest first."""
+    query = (
+        select(*COLUMNS)
+        .where(own(tx))
+        .where(
+            mcp_server.c.id.in_(
+                select(mcp_tool.c.mcp_server_id).where(mcp_tool.c.tool_id.in_(tool_ids))
+            )
+        )
+        .order_by(mcp_server.c.seq)
+    )
+    return [of_row(row) for row in tx.connection.execute(query)] if tool_ids else []
 
 
 def add_tool(tx: Tx, one: Tool, of: McpTool) -> None:

@@ -1,5 +1,5 @@
 """What agent files carry beside the agent itself: conversations, folders with files,
-memory skills."""
+memory skills, MCP servers, groups."""
 
 import io
 import json
@@ -14,18 +14,21 @@ from fastapi import FastAPI
 
 from tests.fixtures.filed import STORY, carried_out
 from tests.fixtures.letta import Driver, driver
+from tests.fixtures.mcp import form, program, serving_tools
 from tests.fixtures.talking import made
-from tests.servers.scripted_chat import Script, ScriptedChat
+from tests.servers.scripted_chat import Call, Says, Script, ScriptedChat
 from yiku.agents.transfer.carried import Wishes
 from yiku.agents.transfer.take import take
 from yiku.app import App
 from yiku.client.transfer import TransferClient
 from yiku.client.transport import InProcessTransport
+from yiku.core.group import GroupState, ManagerType
+from yiku.core.ids import AgentId
 from yiku.core.skill import MemorySkill, SkillDraft, SkillStatus, SkillType
 from yiku.core.tenant import LOCAL_ACTOR, Scope
 from yiku.memory.skills import registry
 from yiku.server.v1.portable.file import AgentFile
-from yiku.store import file_text, files, skills
+from yiku.store import file_text, files, groups, skills
 from yiku.store.database import Tx
 
 
@@ -425,3 +428,148 @@ async def test_a_bad_folder_or_file_is_refused_with_its_place(here: Driver) -> N
     ):
         assert words in await refused(here, {"agents": [{}], **bad})
     assert await here.all(lambda c: c.folders.list()) == []
+
+
+async def test_mcp_servers_come_along_without_what_is_secret(
+    here: Driver, transfer: TransferClient, model: ScriptedChat
+) -> None:
+    async with serving_tools("http") as address:
+        config: Any = {"mcp_server_type": "streamable_http", "server_url": f"{address.url}?key=s1"}
+        config |= {"auth_token": "s2", "custom_headers": {"X-Team": "s3"}}
+        server = await here(lambda c: c.mcp_servers.create(server_name="ours", config=config))
+        tools = await here(lambda c: c.mcp_servers.tools.list(server.id))
+        echo = next(one for one in tools if one.name == "echo")
+        agent_id = await made(here, tool_ids=[echo.id])
+        file = await exported(here, agent_id)
+        [told] = file["mcp_servers"]
+        assert (told["server_url"], told["needs"]) == (address.url, ["X-Team"])
+        assert not {"s1", "s2", "s3"} & set(json.dumps(file).replace("=", '"').split('"'))
+
+        there = await transfer.import_agents(bytes_of(file))
+        assert (there.servers, "here already" in there.notes[0]) == (1, True)
+        found = await here(lambda c: c.agents.retrieve(there.agent_ids[0]))
+        assert echo.id in [one.id for one in found.tools]
+
+        await here(lambda c: c.mcp_servers.delete(server.id))
+        would = await transfer.import_agents(bytes_of(file), dry_run=True, again=True)
+        assert await here(lambda c: c.mcp_servers.list()) == []
+        done = await transfer.import_agents(bytes_of(file), again=True)
+        assert done.notes == would.notes
+        assert "set X-Team, auth_token" in done.notes[0]
+        copy = done.agent_ids[0]
+        [new] = await here(lambda c: c.mcp_servers.list())
+        assert (new.server_name, new.server_url, new.auth_token) == ("ours", address.url, None)
+
+        assert "set X-Team, auth_token" in new.problem
+
+        call = Call("echo", {"text": "你好"})
+        model.respond = Script(Says(calls=(call,)), "Not yet.")
+        answer = await here(lambda c: c.agents.messages.create(copy, input="Echo."))
+        [returned] = [one for one in answer.messages if one.message_type == "tool_return_message"]
+        assert returned.status == "error"
+        assert "X-Team, auth_token" in returned.tool_return
+        await here(lambda c: c.mcp_servers.update(new.id, config=config))
+        model.respond = Script(Says(calls=(call,)), "Done.")
+        answer = await here(lambda c: c.agents.messages.create(copy, input="Echo."))
+        [returned] = [one for one in answer.messages if one.message_type == "tool_return_message"]
+        assert (returned.status, "你好" in returned.tool_return) == ("success", True)
+
+
+async def test_a_program_of_an_agent_file_takes_an_administrator(
+    talking: App, here: Driver, transfer: TransferClient
+) -> None:
+    one = program(API_TOKEN="s1")
+    config = form(replace(one, args=(*one.args, "--token", "s2", "--key=s3")))
+    server = await here(lambda c: c.mcp_servers.create(server_name="p", config=config))
+    tools = await here(lambda c: c.mcp_servers.tools.list(server.id))
+    file = await exported(here, await made(here, tool_ids=[tools[0].id]))
+    [told] = file["mcp_servers"]
+    assert told["stdio_config"]["args"] == [*one.args, "--token", "SET-ME", "--key=SET-ME"]
+    assert told["needs"] == ["API_TOKEN"]
+    await here(lambda c: c.mcp_servers.delete(server.id))
+
+    writer = replace(LOCAL_ACTOR, scope=Scope.WRITE)
+    done = await take(talking.agents, writer, AgentFile(bytes_of(file)), Wishes())
+    assert "takes a key of the scope `admin`" in done.notes[0]
+    assert await here(lambda c: c.mcp_servers.list()) == []
+    taken = await transfer.import_agents(bytes_of(file), again=True)
+    assert "set API_TOKEN, `args` where they say SET-ME" in taken.notes[0]
+    [new] = await here(lambda c: c.mcp_servers.list())
+    assert (new.command, "set API_TOKEN" in new.problem) == (one.command, True)
+    [tool] = await here(lambda c: c.mcp_servers.tools.list(new.id))
+    assert tool.name == tools[0].name
+
+
+async def test_a_bad_mcp_server_is_refused_with_its_place(here: Driver) -> None:
+    good = {"server_type": "sse", "server_name": "x", "server_url": "http://x/sse"}
+    for bad, words in (
+        ([3], "mcp_servers[0]: an object"),
+        ([good, good], "mcp_servers[1]: 'x' is there twice"),
+        ([{**good, "server_type": "smoke"}], "mcp_servers[0].server_type: an MCP server is one of"),
+        ([{**good, "server_url": "ftp:x"}], "mcp_servers[0]: `server_url` is the server's address"),
+        ([{"server_type": "stdio", "server_name": "x"}], "mcp_servers[0].stdio_config: an object"),
+        ([{**good, "needs": 3}], "`needs` is a list"),
+        ([{**good, "needs": ["a b"]}], "mcp_servers[0]: 'a b' can't be the name of a header"),
+    ):
+        assert words in await refused(here, {"agents": [{}], "mcp_servers": bad})
+    assert await here(lambda c: c.mcp_servers.list()) == []
+
+
+async def groups_of(app: App, agent_id: str) -> list[GroupState]:
+    return await app.database.read(LOCAL_ACTOR, lambda tx: groups.around(tx, AgentId(agent_id)))
+
+
+async def test_groups_whose_agents_are_all_in_the_file_are_made(
+    talking: App, here: Driver, transfer: TransferClient
+) -> None:
+    """As the retired server wrote them."""
+    block = {"id": "block-0", "label": "shared", "value": "茶"}
+    agents = [
+        {"id": f"agent-{n}", "name": f"a{n}", "block_ids": ["block-0"], "group_ids": ["group-0"]}
+        for n in range(2)
+    ]
+    talk = {"manager_type": "dynamic", "manager_agent_id": "agent-0", "max_turns": 3}
+    alone = {"manager_type": "sleeptime", "manager_agent_id": ""}
+    file: dict[str, Any] = {
+        "agents": agents,
+        "blocks": [block],
+        "groups": [
+            {"id": "group-0", "agent_ids": ["agent-0", "agent-1"], "description": "All",
+             "manager_config": talk, "shared_block_ids": ["block-0"], "hidden": None},
+            {"id": "group-1", "agent_ids": ["agent-1", "agent-9"], "description": "Lost"},
+            {"id": "group-2", "agent_ids": ["agent-0"], "description": "", "manager_config": alone},
+        ],
+    }  # fmt: skip
+    would = await transfer.import_agents(bytes_of(file), dry_run=True)
+    assert would.groups == 3
+    assert await talking.database.read(LOCAL_ACTOR, groups.count) == 0
+    done = await transfer.import_agents(bytes_of(file))
+    assert done.notes == would.notes
+    assert done.notes == ["The group 'Lost' isn't made: of its agents the file has no agent-9."]
+    assert (await transfer.import_agents(bytes_of(file))).repeated
+    first, second = done.agent_ids
+    both, lone = await groups_of(talking, first)
+    assert await groups_of(talking, second) == [both]
+    manager = both.group.manager
+    assert (both.agents, manager.agent_id) == ((first, second), first)
+    assert (manager.type, manager.config["max_turns"]) == (ManagerType.DYNAMIC, 3)
+    for one in (first, second):
+        [block] = await here.all(lambda c, a=one: c.agents.blocks.list(a))
+        assert (block.id,) == both.blocks
+    assert (lone.agents, lone.group.manager.type) == ((first,), ManagerType.ROUND_ROBIN)
+
+    written = await exported(here, first)
+    assert [one["agent_ids"] for one in written["groups"]] == [["agent-0"]]
+    copy = await imported(here, written)
+    assert [one.agents for one in await groups_of(talking, copy)] == [(copy,)]
+
+
+async def test_a_bad_group_is_refused_with_its_place(here: Driver) -> None:
+    for bad, words in (
+        ([3], "groups[0]: an object"),
+        ([{"agent_ids": "x"}], "groups[0].agent_ids"),
+        ([{"manager_config": {"manager_type": "x"}}], "groups[0].manager_config"),
+        ([{"shared_block_ids": ["b"]}], "groups[0].shared_block_ids[0]: the file has no block"),
+    ):
+        assert words in await refused(here, {"agents": [{}], "groups": bad})
+    assert await here.all(lambda c: c.agents.list()) == []

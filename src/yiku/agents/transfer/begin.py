@@ -18,6 +18,7 @@ from yiku.agents.transfer.carried import (
     CarriedTool,
     Wishes,
 )
+from yiku.agents.transfer.take_servers import take_servers
 from yiku.core.agent import AgentConfig, AgentDraft
 from yiku.core.errors import Invalid, InvalidImport, checked
 from yiku.core.ids import AgentId, ArchiveId, BlockId, FolderId, ToolId
@@ -41,6 +42,8 @@ class Prepared:
     told: Mapping[str, drafts.Told]
     """What models are told of the tools with a source, by their keys."""
     replace_tools: bool
+    stdio: bool
+    """MCP servers may be programs of this machine."""
     notes: tuple[str, ...]
 
 
@@ -50,6 +53,7 @@ class Begun:
 
     agent_ids: Mapping[str, AgentId]
     archive_ids: Mapping[str, ArchiveId]
+    block_ids: Mapping[str, BlockId] = field(default_factory=dict[str, BlockId])
     folder_ids: Mapping[str, FolderId] = field(default_factory=dict[str, FolderId])
     fresh_folders: frozenset[str] = frozenset()
     """Those that were made for it; their files are to come."""
@@ -89,6 +93,7 @@ def prepared(agents: Agents, actor: Actor, carried: Carried, wishes: Wishes) -> 
         configs=configs,
         told=told,
         replace_tools=wishes.replace_tools,
+        stdio=agents.tools.mcp.stdio,
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -164,20 +169,27 @@ def stranger(agents: Agents, handle: str) -> bool:
 def begin(tx: Tx, ready: Prepared) -> Begun:
     """Make tools, blocks, archives and agents. Raises: Invalid, LabelTaken, StoreError."""
     carried, notes = ready.carried, list(ready.notes)
-    tool_ids: dict[str, ToolId] = {}
+    lent = take_servers(tx, carried, stdio=ready.stdio)
+    notes += lent.notes
+    tool_ids: dict[str, ToolId] = {key: one.id for key, one in lent.tools.items()}
+    called = {key: one.name for key, one in lent.tools.items()}
     for key, tool in carried.tools.items():
+        if key in tool_ids:
+            continue
         found, note = taken_tool(tx, ready, key, tool)
         notes += [] if note is None else [note]
         if found is not None:
             tool_ids[key] = found.id
+            called[key] = found.name
     used = {key for one in carried.agents for key in one.block_keys}
+    used |= {key for one in carried.groups for key in one.draft.block_ids or ()}
     made = {key: blocks.add(tx, carried.blocks[key]).id for key in carried.blocks if key in used}
     homes = {
         key: new_archive(tx, one.name, one.description).id for key, one in carried.archives.items()
     }
     agent_ids: dict[str, AgentId] = {}
     for one in carried.agents:
-        names = [carried.tools[key].name for key in one.tool_keys if key in tool_ids]
+        names = [called[key] for key in one.tool_keys if key in tool_ids]
         rules, dropped = fitting(tx, ready.configs[one.key].tool_rules, names)
         notes += [f"{one.key}: a tool rule about {name!r}, which isn't here, is left out."
                   for name in dropped]  # fmt: skip
@@ -190,7 +202,7 @@ def begin(tx: Tx, ready: Prepared) -> Begun:
         agent = store.add(tx, draft, owned={*made.values(), *homes.values()})
         with_instructions(tx, store.state(tx, agent.id), [])
         agent_ids[one.key] = agent.id
-    return Begun(agent_ids=agent_ids, archive_ids=homes, notes=tuple(notes))
+    return Begun(agent_ids=agent_ids, archive_ids=homes, block_ids=made, notes=tuple(notes))
 
 
 def taken_tool(

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from yiku.core.block import BlockContent
 from yiku.core.conversation import ConversationSettings
 from yiku.core.file import FolderContent, Stretch
+from yiku.core.group import GroupDraft
+from yiku.core.mcp import Found, Transport
 from yiku.core.memory import Draft
 from yiku.core.message import MessageRole, Part
 from yiku.core.role import EmbeddingRoleConfig
@@ -96,6 +98,28 @@ class CarriedTool:
     name: str
     draft: ToolDraft | None = None
     """None: the server is to have it."""
+    lent: CarriedLent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedLent:
+    """What a tool of an MCP server is there."""
+
+    server: str
+    """Its name."""
+    found: Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedServer:
+    """An MCP server, without its secrets."""
+
+    name: str
+    transport: Transport
+    config: Mapping[str, Any]
+    """As `McpServer.config`."""
+    where: str
+    """For people: its address, or its program with the arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +149,14 @@ class CarriedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedGroup:
+    """A group of agents; the ids in its draft are keys of the file."""
+
+    key: str
+    draft: GroupDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """All of a file but what is long."""
 
@@ -132,6 +164,9 @@ class Carried:
     blocks: Mapping[str, BlockContent] = field(default_factory=dict[str, BlockContent])
     tools: Mapping[str, CarriedTool] = field(default_factory=dict[str, CarriedTool])
     archives: Mapping[str, CarriedArchive] = field(default_factory=dict[str, CarriedArchive])
+    groups: tuple[CarriedGroup, ...] = ()
+    servers: Mapping[str, CarriedServer] = field(default_factory=dict[str, CarriedServer])
+    """MCP servers, by their names."""
     folders: Mapping[str, FolderContent] = field(default_factory=dict[str, FolderContent])
     files: tuple[CarriedFile, ...] = ()
     skills: tuple[SkillDraft, ...] = ()
@@ -207,6 +242,10 @@ class Taken:
     tools: int
     archives: int
     skills: int
+    groups: int
+    """In the file; notes tell of those that aren't made."""
+    servers: int
+    """MCP servers."""
     folders: int
     files: int
     """Of those folders, with a text."""

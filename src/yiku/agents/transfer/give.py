@@ -11,7 +11,9 @@ from yiku.core.audit import Act
 from yiku.core.conversation import Conversation
 from yiku.core.errors import ConversationNotFound
 from yiku.core.file import File, Folder, Stretch
+from yiku.core.group import GroupState
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, FileId, FolderId, MessageId
+from yiku.core.mcp import McpServer
 from yiku.core.memory import Archive, Passage
 from yiku.core.message import Message, Summary
 from yiku.core.role import Role
@@ -26,6 +28,8 @@ from yiku.store import (
     conversations,
     file_text,
     files,
+    groups,
+    mcp_servers,
     memberships,
     messages,
     passages,
@@ -69,6 +73,10 @@ class Outline:
     """The row number of its newest conversation that is given beside; 0: none is."""
     archives: Sequence[Archive]
     roles: Mapping[ArchiveId, Sequence[Role]]
+    groups: Sequence[GroupState] = ()
+    """Those that it is in or manages, and nobody else."""
+    servers: Sequence[McpServer] = ()
+    """MCP servers that its tools are of."""
     folders: Sequence[Folder] = ()
     skills: Sequence[MemorySkill] = ()
     """Active ones that an agent with its tools relies on, but for those that come with Yiku."""
@@ -101,6 +109,8 @@ async def outline(
             last_conversation=0 if alone else conversations.last_seq(tx, agent_id),
             archives=homes,
             roles={one.id: roles.list_all(tx, one.id) for one in homes},
+            groups=[one for one in groups.around(tx, agent_id) if is_lone(one, agent_id)],
+            servers=mcp_servers.of_tools(tx, [one.id for one in state.tools]),
             folders=[one.folder for one in state.folders],
             skills=own_skills_of(tx, state),
         )
@@ -111,6 +121,10 @@ async def outline(
         actor.bookkeeper, lambda tx: audit.note(tx, Act.AGENT_EXPORT, agent_id, name=name)
     )
     return found
+
+
+def is_lone(one: GroupState, agent_id: AgentId) -> bool:
+    return {*one.agents, one.group.manager.agent_id} <= {agent_id, None}
 
 
 def own_skills_of(tx: Tx, state: AgentState) -> list[MemorySkill]:

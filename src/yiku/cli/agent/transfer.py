@@ -151,6 +151,8 @@ def show(source: Path, done: ImportOut) -> None:
         counted(done.folders, "folder"),
         counted(done.files, "file"),
         counted(done.skills, "memory skill"),
+        counted(done.groups, "group"),
+        counted(done.servers, "MCP server"),
     ]
     output.note(", ".join(part for part in parts if not part.startswith("0 ")) or "empty")
     if done.repeated:

@@ -169,7 +169,7 @@ async def renew_tools(app: App, actor: Actor, carried: Carried) -> None:
 async def file_of_agent(app: App, actor: Actor, agent_id: AgentId) -> dict[str, Any]:
     """An agent as a file, without its conversation and its archives."""
     outline = replace(await give.outline(app.agents, actor, agent_id), archives=())
-    outline = replace(outline, folders=(), skills=())
+    outline = replace(outline, folders=(), skills=(), servers=(), groups=())
     view = view_of(app.agents, actor)
     export = Export(agents=app.agents, actor=actor, outline=outline, view=view, with_messages=False)
     return json.loads(b"".join([piece async for piece in written(export)]))
@@ -185,7 +185,9 @@ NOT_KEPT: Mapping[str, Any] = {
 }
 
 
-BARE: Mapping[str, Any] = {"archives": [], "memory_skills": [], "sources": [], "files": []}
+BARE: Mapping[str, Any] = {
+    name: [] for name in ("archives", "memory_skills", "sources", "files", "mcp_servers", "groups")
+}
 
 
 def bare(file: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,17 @@ def unreachable(title: str, why: str) -> McpUnavailable:
         f"The MCP server {title!r} can't be reached: {why}. Nothing was called. Try again later, or"
         " go on without it.",
         zh=f"无法连接 MCP 服务器 {title!r}：{why}。没有调用任何工具。请稍后再试，或者不用它继续。",
+        server=title,
+    )
+
+
+def unset(title: str, missing: Sequence[str]) -> McpUnavailable:
+    names = ", ".join(missing)
+    return McpUnavailable(
+        f"The MCP server {title!r} came with an agent file, which holds nothing that is secret: set"
+        f" {names} of it (`mcp_servers.update`, PATCH /v1/mcp-servers/…). Nothing was called.",
+        zh=f"MCP 服务器 {title!r} 来自代理文件，文件中不含任何机密：请先设置它的 {names}"
+        "（`mcp_servers.update`，PATCH /v1/mcp-servers/…）。没有调用任何工具。",
         server=title,
     )
 

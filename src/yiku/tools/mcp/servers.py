@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from yiku.core.audit import Act
-from yiku.core.errors import InvalidMcpServer, McpUnavailable, NotAllowed, SecretUnreadable, checked
+from yiku.core.errors import (
+    InvalidMcpServer,
+    McpUnavailable,
+    NotAllowed,
+    SecretUnreadable,
+    YikuError,
+    checked,
+)
 from yiku.core.ids import McpServerId, ToolId, new_id
 from yiku.core.mcp import (
     Answered,
@@ -17,14 +25,16 @@ from yiku.core.mcp import (
     Lent,
     McpServer,
     Remote,
+    Secrets,
     Stdio,
     Synced,
     Transport,
     filled,
+    lacking,
     put_together,
     taken_apart,
 )
-from yiku.core.tenant import Actor, Scope
+from yiku.core.tenant import LOCAL_ACTOR, Actor, Scope
 from yiku.core.tool import Tool
 from yiku.store import audit
 from yiku.store import mcp_servers as store
@@ -35,6 +45,8 @@ from yiku.tools.mcp import ask
 from yiku.tools.mcp.check import check
 from yiku.tools.mcp.pool import Pool
 from yiku.tools.mcp.sync import sync
+
+logger = logging.getLogger(__name__)
 
 NO_VARIABLES: Mapping[str, str] = {}
 
@@ -48,6 +60,9 @@ class McpServers:
     pool: Pool
     stdio: bool = False
     """Whether programs are started on this machine."""
+
+    def __post_init__(self) -> None:
+        self.pool.changes.look = self._follow
 
     async def create(self, actor: Actor, name: str, connection: Connection) -> McpServer:
         """Store it, and read its tools. Where that fails it is stored all the same, with the
@@ -155,6 +170,21 @@ class McpServers:
             raise
         return await self.database.write(actor, lambda tx: sync(tx, server, found))
 
+    async def _follow(self, server_id: McpServerId, connection: Connection) -> None:
+        """Read the tools again of a server that says they have changed, for who has set it."""
+        server = await self.database.read(LOCAL_ACTOR, lambda tx: store.anyones(tx, server_id))
+        if server is None:
+            return
+        actor = Actor(organization_id=server.organization_id, user_id=server.updated_by)
+        try:
+            found = await ask.tools(self.pool, server_id, connection)
+            synced = await self.database.write(actor, lambda tx: sync(tx, server, found))
+        except YikuError as error:  # they stay as they were; the next call, or refresh, tells
+            logger.warning("tools were not read again", extra={"why": type(error).__name__})
+            return
+        counts = {name: len(getattr(synced, name)) for name in ("added", "updated", "deleted")}
+        logger.info("an MCP server's tools changed", extra={"server": server_id, **counts})
+
     async def listing(
         self, actor: Actor, server: McpServer, variables: Mapping[str, str] = NO_VARIABLES
     ) -> list[Found]:
@@ -219,17 +249,24 @@ class McpServers:
             return hidden
 
     def _to_connect(self, server: McpServer) -> Connection:
-        """Raises: SecretUnreadable; NotAllowed where it is a program, and none may be started."""
+        """Raises: SecretUnreadable; McpUnavailable where something of it is still to be set;
+        NotAllowed where it is a program, and none may be started."""
         if server.transport is Transport.STDIO:
             self._demand_stdio()
-        return self.opened(server)
+        secrets = self._secrets(server)
+        if missing := lacking(server.config, secrets):
+            raise ask.unset(server.name, missing)
+        return put_together(server.transport, server.config, secrets)
 
     def opened(self, server: McpServer) -> Connection:
         """With its secrets. Raises: SecretUnreadable."""
+        return put_together(server.transport, server.config, self._secrets(server))
+
+    def _secrets(self, server: McpServer) -> Secrets:
+        """Raises: SecretUnreadable."""
         if server.secrets is None:
-            return put_together(server.transport, server.config, {})
-        opened = self.vault.open(server.secrets, server.organization_id)
-        return put_together(server.transport, server.config, json.loads(opened))
+            return {}
+        return json.loads(self.vault.open(server.secrets, server.organization_id))
 
     def _readable(self, server: McpServer) -> Connection:
         """As far as it can be read: what can't is to be set again."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,12 +14,11 @@ from yiku.core.errors import Invalid, InvalidImport
 from yiku.core.role import EmbeddingRoleConfig, config_of
 from yiku.core.tool import SourceType, Tool, ToolType
 from yiku.server.v1 import wire, wire_agents, wire_models, wire_rules, wire_tools
+from yiku.server.v1.portable.reading import Json, Notes, as_object, known_only, read
+from yiku.server.v1.portable.servers import lent_of
 from yiku.server.v1.translate import block_content, block_out
 from yiku.server.v1.translate_agents import View, agent_out, new_agent
 from yiku.server.v1.translate_tools import tool_draft, tool_out
-
-Json = dict[str, Any]
-M = TypeVar("M", bound=BaseModel)
 
 SAME = (
     *("name", "system", "agent_type", "description", "metadata", "tags", "timezone"),
@@ -86,35 +84,6 @@ def block_to_file(one: Block, key: str) -> Json:
 
 def tool_to_file(one: Tool, key: str) -> Json:
     return {**tool_out(one).model_dump(mode="json"), "id": key}
-
-
-@dataclass(slots=True)
-class Notes:
-    """What has no place here, said once for each thing and place."""
-
-    said: dict[str, None] = field(default_factory=dict[str, None])
-
-    def say(self, words: str) -> None:
-        self.said.setdefault(words)
-
-
-def read(form: type[M], value: Any, place: str) -> M:
-    """Raises: InvalidImport, naming the place and what is wrong."""
-    try:
-        return form.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join([place, *map(str, first["loc"])])
-        raise InvalidImport(f"{where}: {first['msg']}", place=where) from error
-
-
-def known_only(form: type[BaseModel], value: Mapping[str, Any]) -> Json:
-    """The fields that the form has and that say something; forms within likewise."""
-    kept: Json = {}
-    for name, one in value.items():
-        if one is not None and name in form.model_fields:
-            kept[name] = one
-    return kept
 
 
 def agent_fields(value: Mapping[str, Any], place: str, notes: Notes) -> Json:
@@ -223,7 +192,9 @@ def tool_of(value: Any, place: str, notes: Notes) -> CarriedTool:
     if not isinstance(name, str) or not name:
         raise InvalidImport(f"{place}.name: a tool needs its name", place=place)
     kind, source = str(said.get("tool_type") or ToolType.CUSTOM), said.get("source_code")
-    if kind.startswith("letta_") or kind == ToolType.MCP or not (source or said.get("json_schema")):
+    if (lent := lent_of(said, place)) is not None:
+        return CarriedTool(name=name, lent=lent)
+    if kind.startswith("letta_") or not (source or said.get("json_schema")):
         return CarriedTool(name=name)
     if kind not in (ToolType.CUSTOM.value, ToolType.COMPOSIO.value, ToolType.LANGCHAIN.value):
         notes.say(f"{place}: {name!r} is of a kind that isn't known, {kind}; its source is taken.")
@@ -264,31 +235,3 @@ def archive_of(value: Any, place: str) -> CarriedArchive:
         description=str(said.get("description") or ""),
         roles=tuple(roles),
     )
-
-
-def as_object(value: Any, place: str) -> Json:
-    """Raises: InvalidImport."""
-    if not isinstance(value, dict):
-        raise InvalidImport(f"{place}: an object is expected, not {type(value).__name__}")
-    return cast("Json", value)
-
-
-def keyed(values: Sequence[Any], place: str, of: Callable[[Any, str], Any]) -> dict[str, Any]:
-    """What a list of the file holds, by the ids there. Raises: InvalidImport."""
-    found: dict[str, Any] = {}
-    for n, one in enumerate(values):
-        key = as_object(one, f"{place}[{n}]").get("id") or f"{place}-{n}"
-        if key in found:
-            raise InvalidImport(f"{place}[{n}]: the id {key!r} is there twice")
-        found[str(key)] = of(one, f"{place}[{n}]")
-    return found
-
-
-def list_of(value: Mapping[str, Any], name: str) -> list[Any]:
-    """Raises: InvalidImport."""
-    found = value.get(name)
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise InvalidImport(f"`{name}` is a list, not {type(found).__name__}", place=name)
-    return cast("list[Any]", found)

@@ -12,7 +12,7 @@ from yiku.core.errors import Invalid, InvalidImport
 from yiku.server.v1 import wire_conversations as wire
 from yiku.server.v1 import wire_models
 from yiku.server.v1.portable import messages
-from yiku.server.v1.portable.agents import Json, as_object, known_only, list_of, read
+from yiku.server.v1.portable.reading import Json, as_object, known_only, list_of, read
 from yiku.server.v1.translate_conversations import conversation_out, settings_in
 
 SAME = ("summary", "description", "model", "model_settings", "context_window_limit")

@@ -26,9 +26,11 @@ from yiku.core.file import Stretch
 from yiku.core.memory import Draft
 from yiku.memory.files.lines import stretches
 from yiku.server.v1.portable import agents, legacy, messages, passages
-from yiku.server.v1.portable.agents import Json, Notes, as_object, keyed, list_of
 from yiku.server.v1.portable.conversations import in_context, summary_of, threads_of
 from yiku.server.v1.portable.folders import files_of, folder_of
+from yiku.server.v1.portable.groups import groups_of
+from yiku.server.v1.portable.reading import Json, Notes, as_object, keyed, list_of
+from yiku.server.v1.portable.servers import servers_of
 from yiku.server.v1.portable.skills import skills_of
 
 MESSAGES = "agents.item.messages"
@@ -232,8 +234,6 @@ def cleaned(value: Any) -> Any:
 
 
 TOLD: Mapping[str, str] = {
-    "groups": "groups of agents",
-    "mcp_servers": "MCP servers: add them with `yiku mcp add`",
     "skills": "skills: they are folders of the program that talks with the agent",
 }
 """Lists of the file that aren't taken."""
@@ -272,6 +272,8 @@ def carried_of(value: Json, found: Skeleton, *, old: bool) -> Carried:
         blocks=blocks,
         tools=tools,
         archives=archives,
+        groups=groups_of(list_of(value, "groups"), blocks),
+        servers=servers_of(list_of(value, "mcp_servers")),
         folders=folders,
         files=files_of(list_of(value, "files"), folders),
         skills=skills_of(list_of(value, "memory_skills")),

@@ -13,7 +13,7 @@ from yiku.memory.files.check import check_folder
 from yiku.memory.files.take import name_of
 from yiku.server.v1 import wire_files as wire
 from yiku.server.v1 import wire_models
-from yiku.server.v1.portable.agents import Json, as_object, known_only, read
+from yiku.server.v1.portable.reading import Json, as_object, known_only, read
 from yiku.server.v1.translate_files import folder_content
 from yiku.store.folders import content_of
 

@@ -7,7 +7,7 @@ from typing import Any
 from yiku.core.errors import InvalidImport, InvalidSkill
 from yiku.core.skill import MemorySkill, SkillDraft, SkillType
 from yiku.memory.skills import files, template
-from yiku.server.v1.portable.agents import Json, as_object
+from yiku.server.v1.portable.reading import Json, as_object
 
 
 def skill_to_file(one: MemorySkill) -> Json:

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from yiku.agents.transfer import give
+from yiku.agents.transfer.give import Outline
 from yiku.core.message import Message
 from yiku.server.v1.portable import agents as forms
 from yiku.server.v1.portable import legacy, messages, passages
 from yiku.server.v1.portable.folders import READ, file_to_file, folder_to_file
+from yiku.server.v1.portable.groups import group_to_file
 from yiku.server.v1.portable.lines import Json, dumped, fields, indented
 from yiku.server.v1.portable.outgoing import AGENT, Export
+from yiku.server.v1.portable.servers import server_to_file
 from yiku.server.v1.portable.skills import skill_to_file
 from yiku.server.v1.portable.threads import Numbers, conversations
 from yiku.store.database import now_utc
@@ -34,23 +37,33 @@ async def written(export: Export) -> AsyncIterator[bytes]:
     async for piece in conversations(export):
         yield piece
     yield b"\n    }\n  ],\n"
-    for name in ("groups", "mcp_servers", "skills"):
-        yield f'  "{name}": [],\n'.encode()
-    told_blocks = [forms.block_to_file(one, blocks[one.id]) for one in state.blocks]
-    told_tools = [forms.tool_to_file(one, tools[one.id]) for one in state.tools]
-    yield f'  "blocks": {indented(told_blocks, 1)},\n'.encode()
-    yield f'  "tools": {indented(told_tools, 1)},\n'.encode()
-    told_folders = [folder_to_file(one, folders[one.id]) for one in of.folders]
-    yield f'  "sources": {indented(told_folders, 1)},\n'.encode()
+    for piece in fields(small_lists(of, blocks, tools, folders), 1):
+        yield piece
     async for piece in file_list(export, folders):
         yield piece
-    told_skills = [skill_to_file(one) for one in of.skills]
-    yield f'  "memory_skills": {indented(told_skills, 1)},\n'.encode()
     async for piece in archive_list(export, homes):
         yield piece
     about = {"metadata": {"revision_id": "yiku-1"}, "created_at": now_utc().isoformat()}
     yield f'  "metadata": {indented(about["metadata"], 1)},\n'.encode()
     yield f'  "created_at": {dumped(about["created_at"])}\n}}\n'.encode()
+
+
+def small_lists(
+    of: Outline, blocks: Mapping[Any, str], tools: Mapping[Any, str], folders: Mapping[Any, str]
+) -> Json:
+    """What is short of what the agent has, with its keys."""
+    keys = {of.state.agent.id: AGENT}
+    return {
+        "groups": [
+            group_to_file(one, f"group-{n}", keys, blocks) for n, one in enumerate(of.groups)
+        ],
+        "mcp_servers": [server_to_file(one, f"mcp_server-{n}") for n, one in enumerate(of.servers)],
+        "skills": [],
+        "blocks": [forms.block_to_file(one, blocks[one.id]) for one in of.state.blocks],
+        "tools": [forms.tool_to_file(one, tools[one.id]) for one in of.state.tools],
+        "sources": [folder_to_file(one, folders[one.id]) for one in of.folders],
+        "memory_skills": [skill_to_file(one) for one in of.skills],
+    }
 
 
 async def file_list(export: Export, folders: Mapping[Any, str]) -> AsyncIterator[bytes]:
