@@ -298,6 +298,12 @@ def test_wrong_usage_ends_with_two_and_one_line(cli: Cli) -> None:
         assert len(done.err.splitlines()) == 1, done.err
 
 
+def test_a_command_that_may_be_meant_is_named(cli: Cli) -> None:
+    assert "Did you mean 'agent'? See `yiku --help`." in cli("agnet", "list", code=2).err
+    assert "Did you mean 'list'?" in cli("agent", "lst", code=2).err
+    assert "Did you mean" not in cli("xyzzy", code=2).err
+
+
 def test_errors_are_one_line_and_have_their_code(cli: Cli) -> None:
     (cli.folder / "latin.txt").write_bytes(b"caf\xe9")
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from yiku.cli.options import Asked, shared_options
+from yiku.cli.options import Asked, Suggesting, shared_options
 from yiku.core import errors
 
 COMMANDS = {
@@ -86,7 +86,7 @@ GC_THRESHOLD = 100_000
 """New objects between two garbage collections: at Python's own 700, starting takes 0.1 s longer."""
 
 
-class Commands(click.Group):
+class Commands(Suggesting):
     """The commands, each imported by name; errors end as one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -130,7 +130,9 @@ def told(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and is_text(error):
         return f"{message.rstrip('.')}. Put `--` before a text that begins with a dash."
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        return f"{message.rstrip('.')}. See `{error.ctx.command_path} --help`."
+        message = message.removesuffix(".")
+        end = "" if message.endswith("?") else "."
+        return f"{message}{end} See `{error.ctx.command_path} --help`."
     return message
 
 

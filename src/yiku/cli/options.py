@@ -64,7 +64,26 @@ class Command(click.Command):
         ]
 
 
-class Group(click.Group):
+class Suggesting(click.Group):
+    """A group that names the command which may be meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises: UsageError."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            if not near:
+                raise
+            words = f"{error.message} Did you mean {near[0]!r}?"
+            raise click.UsageError(words, ctx) from error
+
+
+class Group(Suggesting):
     """A group of such commands."""
 
     command_class = Command
