@@ -7,6 +7,7 @@ from typing import Any
 
 from yiku.core.errors import (
     DimensionMismatch,
+    InvalidImport,
     ModelNotFound,
     ProviderRefused,
     QuotaExceeded,
@@ -40,6 +41,10 @@ def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
 
     `place`: where the request has its fields, unless the error knows."""
     name, field = type(error).__name__, error.facts.get("field")
+    if isinstance(error, InvalidImport):  # its place is one in the file
+        where = [error.facts["place"]] if "place" in error.facts else []
+        problem = {"loc": ("body", "file", *where), "msg": error.message, "type": name}
+        return body_of_problems([problem], name)
     if isinstance(field, str):
         problem = {
             "loc": (error.facts.get("place", place), field),
