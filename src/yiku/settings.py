@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,16 @@ def provider_variables() -> dict[str, str]:
     """Those of the environment and `.env`, by name."""
     found = {**dotenv_values(ENV_FILE), **os.environ}
     return {name: value for name, value in found.items() if value and OF_PROVIDERS.fullmatch(name)}
+
+
+def unread_variables(read: Collection[str]) -> dict[str, str | None]:
+    """Those that look like settings and are none, each with the one that may be meant; `read`:
+    those that are read elsewhere."""
+    known = {f"YIKU_{name.upper()}" for name in Settings.model_fields} | set(read)
+    given = {name for name in {**dotenv_values(ENV_FILE), **os.environ} if name.startswith("YIKU_")}
+    return {
+        name: next(iter(get_close_matches(name, known, 1)), None) for name in sorted(given - known)
+    }
 
 
 def either(name: str) -> AliasChoices:

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from yiku.agents import batches, schedules, session
+from yiku.agents import batches, organizations, schedules, session
 from yiku.agents.afterwards import COMPACT, JUDGE
 from yiku.agents.holder import is_dead, new_holder
 from yiku.app import App
@@ -33,6 +33,7 @@ from yiku.memory.skills.designer import run_evolution_cycle
 from yiku.memory.skills.schedule import EVOLVE
 from yiku.store import outbox, tenants
 from yiku.store.database import Tx, now_utc
+from yiku.tenancy import people
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,9 @@ def handlers_of(app: App) -> dict[str, Handler]:
     async def fired(actor: Actor, job: Job) -> object:
         return await schedules.carry_out(app.runner, app.database, actor, job)
 
+    async def erased(actor: Actor, job: Job) -> object:
+        return await organizations.erase(app.agents, actor, job)
+
     return {
         COMPACT: compact,
         saving.JOB: encoded,
@@ -108,6 +112,7 @@ def handlers_of(app: App) -> dict[str, Handler]:
         JOB: read_file,
         ERASE: erase_file,
         schedules.JOB: fired,
+        people.ERASE: erased,
     }
 
 

@@ -142,6 +142,10 @@ async def test_letta_client_raises_its_own_error(admin: Admin, way: str, free_po
             assert error.body["resource"] == "messages_per_day"
             assert (error.body["limit"], error.body["used"]) == (1, 1)
             resets = datetime.fromisoformat(error.body["resets_at"])
+            until = (
+                f"Wait until {resets:%Y-%m-%dT%H:%MZ}, when it begins anew, or have the server's"
+            )
+            assert until in error.body["detail"]
             assert resets.timetuple()[3:6] == (0, 0, 0)
             wait = timedelta(seconds=int(error.response.headers["Retry-After"]))
             assert abs(before + wait - resets) < timedelta(seconds=30)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
 
@@ -10,7 +10,6 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from tests.fixtures.filed import STORY, a_bomb, a_docx, a_pdf, carried_out
-from tests.fixtures.sides import ON_SQLITE
 from yiku.agents import folders as having
 from yiku.agents import make
 from yiku.agents.make import NewAgent
@@ -85,7 +84,7 @@ READABLE = {
 BROKEN = {
     "empty.txt": (b"", "It is empty"),
     "cut.pdf": (a_pdf("x" * 2000)[:300], "PDF"),
-    "scan.pdf": (a_pdf(""), "no text"),
+    "scan.pdf": (a_pdf(""), "Its page has no text, and may show a picture"),
     "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "image/png"),
     "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "encrypted"),
     "bomb.docx": (a_bomb(), "Unpacked"),
@@ -213,20 +212,36 @@ async def test_an_upload_that_came_whole_is_not_given_up(app: App) -> None:
     assert there == [one, None]
 
 
-@ON_SQLITE
+ANEW = {
+    "sqlite": """
+        CREATE TRIGGER anew AFTER INSERT ON file_text WHEN NEW.n = 1
+        BEGIN DELETE FROM file_text WHERE n = 0; END
+    """,
+    "postgresql": """
+        CREATE FUNCTION begin_anew() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN DELETE FROM file_text WHERE n = 0; RETURN NULL; END';
+        CREATE TRIGGER anew AFTER INSERT ON file_text FOR EACH ROW WHEN (NEW.n = 1)
+        EXECUTE FUNCTION begin_anew()
+    """,
+}
+NO_MORE = {"sqlite": "DROP TRIGGER anew", "postgresql": "DROP TRIGGER anew ON file_text"}
+
+
 async def test_a_text_that_another_process_began_anew_is_not_taken_for_whole(app: App) -> None:
     """The trigger is that process: it clears what was stored while the rest comes."""
     folder = await a_folder(app)
     one = await put(app, folder, "long.txt", "one line of many\n" * 20_000)
-    anew = """
-        CREATE TRIGGER anew AFTER INSERT ON file_text WHEN NEW.n = 1
-        BEGIN DELETE FROM file_text WHERE n = 0; END
-    """
-    await app.database.write(LOCAL_ACTOR, lambda tx: tx.connection.exec_driver_sql(anew))
+
+    def have(statements: Mapping[str, str]) -> Callable[[Tx], None]:
+        return lambda tx: run(tx, statements[tx.connection.dialect.name])
+
+    def run(tx: Tx, statement: str) -> None:
+        tx.connection.exec_driver_sql(statement)
+
+    await app.database.write(LOCAL_ACTOR, have(ANEW))
     assert await job.read(app.files, LOCAL_ACTOR, one) is None
     assert (await read(app, one))[0].status is FileStatus.PARSING
-    drop = "DROP TRIGGER anew"
-    await app.database.write(LOCAL_ACTOR, lambda tx: tx.connection.exec_driver_sql(drop))
+    await app.database.write(LOCAL_ACTOR, have(NO_MORE))
     await carried_out(app)
     done, text = await read(app, one)
     assert (done.status, text.count("many")) == (FileStatus.COMPLETED, 20_000)

@@ -221,6 +221,7 @@ OF_THE_SERVER: dict[tuple[str, str], dict[str, object] | None] = {
     ("GET", "/metrics"): None,
     ("GET", "/admin/organizations"): None,
     ("POST", "/admin/organizations"): {"name": "mine"},
+    ("DELETE", "/admin/organizations/{organization_id}"): None,
     ("PUT", "/admin/quotas/{resource}"): {"most": 1},
     ("DELETE", "/admin/quotas/{resource}"): None,
 }

@@ -6,7 +6,6 @@ what starts an interpreter of its own is in `test_wheel`, and where a shell is a
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,11 +42,9 @@ class Beside:
         self.stdout = started.stdout
         self.send_signal = started.send_signal
         self.kill = started.kill
+        self.terminate = started.terminate
         self.wait = started.wait
         self.poll = started.poll
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
 
     @property
     def err(self) -> str:
@@ -122,21 +119,10 @@ class Cli:
             process.communicate()
 
 
-@pytest.fixture(scope="session")
-def gloss_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Chinese dictionary is compiled once for all tests."""
-    return tmp_path_factory.mktemp("gloss-cache")
-
-
 @pytest.fixture
 def cli(
-    warm: Warm,
-    fresh_home: Path,
-    gloss_cache: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    warm: Warm, used_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Cli]:
-    (fresh_home / "cache").symlink_to(gloss_cache, target_is_directory=True)
     monkeypatch.setenv("PYTHONUTF8", "1")
     folder = tmp_path / "work"
     folder.mkdir()
@@ -145,6 +131,12 @@ def cli(
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture
+def first_start(used_home: Path) -> None:
+    """Nobody has used Yiku here yet."""
+    (used_home / "yiku.db").unlink()
 
 
 Remember = Callable[..., str]

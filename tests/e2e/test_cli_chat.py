@@ -36,6 +36,7 @@ def at_terminal(cli: Cli) -> Iterator[Terminal]:
         yield shown
 
 
+@pytest.mark.usefixtures("first_start")
 def test_on_a_fresh_machine_it_answers_without_a_model_and_says_how_to_add_one(cli: Cli) -> None:
     first = cli("chat", "--message", "我叫小明", LC_ALL="zh_CN.UTF-8")
     again = cli("chat", "--message", "我叫什么？", "--json", LC_ALL="C.UTF-8")

@@ -22,6 +22,12 @@ def test_conversations_are_listed_shown_forked_and_deleted(cli: Cli) -> None:
     assert "We leave on 3 March." in shown
     assert cli("conversation", "show", trip.id, "--json").json["conversation"]["agent_id"] == ann
 
+    assert "not in the file" not in cli("agent", "export", "ann", "-o", "all.af").err
+    cli("schedule", "create", "ann", "Pack.", "--in", "1d")
+    assert "not in the file: 1 schedule\n" in cli("agent", "export", "ann").err
+    told = cli("agent", "export", "ann", "--legacy", "-o", "old.af", "--json").json
+    assert told["left_out"] == {"schedule": 1, "conversation": 2}
+
     for source in (trip.id, "ann"):
         fork = cli("conversation", "fork", source, "--json").json
         said = cli("conversation", "show", fork["id"]).out

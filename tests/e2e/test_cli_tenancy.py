@@ -1,9 +1,14 @@
 """Organizations, users, keys, limits and the audit log on the command line: on this machine's
 database, and on a server."""
 
+import sys
+
 import pytest
 
 from tests.e2e.conftest import Cli
+
+if sys.platform != "win32":
+    from tests.e2e.terminal import Terminal
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -46,3 +51,20 @@ def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> 
     for command in ("org", "user", "project"):
         where = () if command == "org" else ("--org", org)
         assert "id" in cli(command, "list", *where, **env).out
+    cli("org", "delete", org, code=2, **env)  # nobody is there to be asked
+    gone = cli("org", "delete", org, "--yes", "--json", **env).json
+    assert (gone["id"], gone["name"]) == (org, "Tea house")
+    cli("org", "delete", org, "--yes", code=3, **env)
+    assert org not in cli("org", "list", **env).out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX has terminals of this kind")
+def test_an_organization_is_deleted_by_typing_its_name(cli: Cli) -> None:
+    org = cli("org", "add", "Tea house", "--json").json["id"]
+    for typed, code, told in (("yes\n", 1, "isn't its name"), ("Tea house\n", 0, "deleted")):
+        with Terminal(cli.command("org", "delete", org), cli.folder) as shown:
+            shown.expect("Its name, to do so")
+            shown.type(typed)
+            shown.expect(told)
+            assert shown.end() == code
+    assert org not in cli("org", "list").out

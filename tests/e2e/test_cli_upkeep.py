@@ -185,6 +185,7 @@ def test_verify_tells_how_much_there_is_in_words_of_its_users(cli: Cli, remember
     assert (counts["organization"], counts["change"], counts["superseded"]) == (1, 2, 1)
 
 
+@pytest.mark.usefixtures("first_start")
 def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
     cli: Cli, fresh_home: Path
 ) -> None:
@@ -194,13 +195,17 @@ def test_there_is_nothing_to_back_up_or_verify_before_the_first_memory(
     assert not (fresh_home / "yiku.db").exists()
 
 
+@pytest.mark.usefixtures("first_start")
 def test_the_doctor_finds_a_new_installation_well(cli: Cli, fresh_home: Path) -> None:
     found = cli("doctor", "--json").json
 
     assert found["ok"]
     assert {one["what"] for one in found["findings"]} >= {
         *("settings", "data directory", "disk", "database", "model", "embedding"),
+        "language model",
     }
+    cli("--home", cli.folder / "new", "doctor")
+    assert (cli.folder / "new").stat().st_mode & 0o777 == 0o700
     assert not (fresh_home / "yiku.db").exists()
     assert f"YIKU_HOME={fresh_home}" in cli("doctor").out
 
@@ -213,6 +218,12 @@ def test_the_doctor_says_what_to_do(cli: Cli, remember: Remember, fresh_home: Pa
     (fresh_home / "yiku.db").write_bytes(b"not a database at all, but long enough " * 9)
     foreign = cli("doctor", "--json", code=1).json
 
+    strange = cli("doctor", code=1, YIKU_MODEL="nope", YIKU_MODLE_REGION="x").out
+    keyless = cli("doctor", code=None, YIKU_MODEL="openai/gpt-4o").out
+    assert "fail language model: YIKU_MODEL: `nope` is no handle" in strange
+    assert "warn settings: YIKU_MODLE_REGION is none" in strange
+    assert "Is it YIKU_MODEL_REGION?" in strange
+    assert "language model: openai/gpt-4o" in keyless
     assert "fail embedding" in missing
     assert "→" in missing
     assert "YIKU_EMBEDDING_THREADS" in wrong

@@ -32,7 +32,7 @@ def title(chain: list[Block]) -> str:
     return f"{chain[-1].path.relative_to(ROOT).as_posix()}:{chain[-1].line}"
 
 
-@pytest.mark.usefixtures("fresh_home")
+@pytest.mark.usefixtures("used_home")
 @pytest.mark.parametrize("chain", list(examples()), ids=title)
 def test_an_example_runs(
     chain: list[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,7 @@ import uvicorn
 from mcp.server import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.stdio import stdio_server
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp_types import CallToolResult, ImageContent, ListToolsResult, TextContent, Tool
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -38,7 +39,13 @@ TOOLS: list[dict[str, Any]] = [
 ]
 
 
+BUS = InMemorySubscriptionBus()
+listings: list[str] = []
+"""One entry for each time that the tools were asked for."""
+
+
 async def list_tools(context: Any, params: Any) -> ListToolsResult:
+    listings.append("asked")
     file = os.environ.get("MCP_TOOLS")
     there = json.loads(Path(file).read_text()) if file else TOOLS
     return ListToolsResult(tools=[Tool.model_validate(one) for one in there])
@@ -60,6 +67,10 @@ async def call_tool(context: Any, params: Any) -> CallToolResult:
         case "die":
             print("memory is full of 茶", file=sys.stderr, flush=True)
             os._exit(3)
+        case "tell":  # that the list has changed, by the old protocol and by the new one
+            await context.session.send_tool_list_changed()
+            await BUS.publish(ToolsListChanged())
+            return said("told")
         case "big":
             return said("x" * given["count"])
         case "picture":
@@ -72,7 +83,12 @@ def said(text: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=text)])
 
 
-SERVER = Server("tools", on_list_tools=list_tools, on_call_tool=call_tool)
+SERVER = Server(
+    "tools",
+    on_list_tools=list_tools,
+    on_call_tool=call_tool,
+    on_subscriptions_listen=ListenHandler(BUS),
+)
 
 
 async def over_stdio() -> None:

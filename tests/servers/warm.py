@@ -73,6 +73,7 @@ class Warm:
         cwd: Path,
         env: Mapping[str, str],
         timeout_s: float,
+        program: Path | None = None,
     ) -> tuple[int, bytes, bytes]:
         """Its exit code, or minus the signal it died of; what it wrote.
 
@@ -82,7 +83,8 @@ class Warm:
             given.write(stdin)
             given.seek(0)
             streams = [given.fileno(), out.fileno(), err.fileno()]
-            code = self.begin(streams, words, cwd=cwd, env=env).wait(timeout_s)
+            going = self.begin(streams, words, cwd=cwd, env=env, program=program)
+            code = going.wait(timeout_s)
             return code, read(out), read(err)
 
     def start(
@@ -180,6 +182,9 @@ class Started:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def communicate(self, timeout: float = 120) -> str:
         """What it said that wasn't read yet, once it has ended."""
         rest = "" if self.stdout.closed else self.stdout.read()
@@ -258,6 +263,7 @@ def become(request: dict[str, Any]) -> None:
     program = request["program"]
     sys.argv = [program or "yiku", *request["words"]]
     if program:
+        sys.path.insert(0, str(Path(program).parent))
         runpy.run_path(program, run_name="__main__")
     else:
         runpy.run_module("yiku", run_name="__main__", alter_sys=True)

@@ -230,8 +230,9 @@ async def summarised(
         try:
             asked = CountedModel(agents.models.get(handle), agents.database, actor)
             said, model = await written(asked, window, there, language, spent), handle
-        except ProviderError:
-            logger.exception("no summary was written", extra={"model": handle})
+        except ProviderError as error:  # no bug: an excerpt takes its place
+            about = {"model": handle, "why": type(error).__name__}
+            logger.warning("no summary was written", extra=about)
     if not said.strip():
         zone = zone_of(window.state.agent.config.timezone)
         quote = partial(excerpt, there.gone, language, previous=previous, zone=zone)

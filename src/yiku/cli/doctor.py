@@ -13,7 +13,7 @@ from typing import Literal
 
 import click
 
-from yiku.app import embedder_choice
+from yiku.app import embedder_choice, models_choice
 from yiku.cli import output
 from yiku.cli.options import Asked, Command
 from yiku.cli.running import local_settings
@@ -21,14 +21,18 @@ from yiku.cli.upkeep import SQLITE, sqlite_path
 from yiku.core import errors
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.providers.choose import LOCAL, embedder
+from yiku.providers.models import Models
+from yiku.providers.offline import HANDLE as OFFLINE
 from yiku.providers.presets import local_preset
 from yiku.providers.weights import find_weights, sha256_of
-from yiku.settings import Settings
+from yiku.settings import Settings, unread_variables
 from yiku.store import archives, outbox, schema, verify
 from yiku.store.database import Database, Tx, now_utc, open_database, redacted
 
 State = Literal["ok", "warn", "fail"]
 COLOURS: dict[State, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
+OPTIONS = ("YIKU_URL", "YIKU_API_KEY")
+"""Variables that are the command's own."""
 SECRET = frozenset({"embedding_api_key", "model_api_key"})
 
 OLDEST_SQLITE = (3, 35)
@@ -90,12 +94,16 @@ async def examine(asked: Asked, migrate: bool) -> AsyncIterator[Finding]:
         yield Finding("fail", "settings", error.message, "Correct or unset the variable.")
         return
     yield about_settings(settings)
+    for name, near in unread_variables(OPTIONS).items():
+        todo = f"Is it {near}?" if near else "See docs/reference/settings.md."
+        yield Finding("warn", "settings", f"{name} is none, and has no effect", todo)
     for one in about_folder(settings):
         yield one
     async for one in about_database(settings, migrate):
         yield one
     async for one in about_model(settings):
         yield one
+    yield about_language_model(settings)
 
 
 def about_settings(settings: Settings) -> Finding:
@@ -258,6 +266,7 @@ async def about_model(settings: Settings) -> AsyncIterator[Finding]:
         provider, _, name = settings.embedding.partition("/")
         if provider == LOCAL:
             yield about_weights(settings, name)
+        settings.make_home()  # before a cache in it is made
         made = embedder(embedder_choice(settings))
         try:
             started = time.perf_counter()
@@ -270,6 +279,19 @@ async def about_model(settings: Settings) -> AsyncIterator[Finding]:
             await made.close()
     except (errors.ProviderError, errors.SettingInvalid) as error:
         yield Finding("fail", "embedding", error.message, todo_of_model(error, settings))
+
+
+def about_language_model(settings: Settings) -> Finding:
+    """Whether it could be asked; nothing is sent."""
+    try:
+        models = Models(models_choice(settings))
+        models.get()
+    except (errors.SettingInvalid, errors.Invalid, errors.ProviderError) as error:
+        todo = "Correct YIKU_MODEL, or what it needs: yiku model list"
+        return Finding("fail", "language model", error.message, todo)
+    if models.default == OFFLINE:
+        return Finding("ok", "language model", f"none: agents answer as {OFFLINE}")
+    return Finding("ok", "language model", f"{models.default}; `yiku model test` tries it")
 
 
 def about_weights(settings: Settings, name: str) -> Finding:

@@ -12,7 +12,7 @@ import click
 from yiku.cli import output
 from yiku.cli.agent.named import named_agent
 from yiku.cli.options import Asked, Group
-from yiku.cli.running import with_memory
+from yiku.cli.running import is_remote, with_memory
 from yiku.client.memory import MemoryClient
 from yiku.core.errors import Invalid
 from yiku.server.v1.wire_agents import AgentOut
@@ -101,7 +101,7 @@ def create(
         output.print_model(made)
         return
     click.echo(f"{click.style('scheduled', fg='green')}  {agent.name}, {when(made)}  {made.id}")
-    if not (asked.url or "").startswith("http"):
+    if not is_remote(asked):
         output.note("it is sent while a server runs: `yiku serve`")
 
 

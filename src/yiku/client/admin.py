@@ -39,6 +39,12 @@ class AdminClient(Calls):
         path, body = f"{ROOT}/organizations/{part(organization_id)}", {"name": name}
         return await self._call(forms.OrganizationOut, "PATCH", path, json=body)
 
+    async def delete_organization(self, organization_id: str) -> forms.OrganizationOut:
+        """Delete an organization: its keys are refused at once, and all that belongs to it is
+        erased in the background."""
+        path = f"{ROOT}/organizations/{part(organization_id)}"
+        return await self._call(forms.OrganizationOut, "DELETE", path)
+
     async def add_user(self, name: str, *, organization_id: str | None = None) -> forms.UserOut:
         """Make a user."""
         return await self._made(forms.UserOut, "users", {"name": name}, organization_id)

@@ -13,6 +13,9 @@ class Act(StrEnum):
 
     ORGANIZATION_CREATE = "organization.create"
     ORGANIZATION_RENAME = "organization.rename"
+    ORGANIZATION_DELETE = "organization.delete"
+    ORGANIZATION_ERASED = "organization.erased"
+    """Nothing of it is left: done in the background, for who deleted it."""
     USER_CREATE = "user.create"
     USER_RENAME = "user.rename"
     USER_DISABLE = "user.disable"

@@ -87,6 +87,17 @@ async def rename_organization(
     return answer(organization_out(changed))
 
 
+@router.delete(
+    "/organizations/{organization_id}", status_code=202, response_model=forms.OrganizationOut
+)
+async def delete_organization(organization_id: str, app: Here, actor: Asks) -> Response:
+    """Delete an organization; for administrators of the server. Its keys are refused from now on,
+    and nobody finds it; all that belongs to it is erased in the background."""
+    asked = OrganizationId(organization_id)
+    gone = await app.database.write(actor, lambda tx: people.delete_organization(tx, asked))
+    return answer(organization_out(gone), 202)
+
+
 @router.post("/users", status_code=201, response_model=forms.UserOut)
 async def add_user(body: forms.NameIn, query: Where, app: Here, actor: Asks) -> Response:
     """Make a user."""

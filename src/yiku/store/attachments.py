@@ -237,7 +237,9 @@ def demand_found(tx: Tx, agent_id: AgentId, query: Select[Any]) -> None:
 
 
 def no_agent(agent_id: str) -> AgentNotFound:
-    return AgentNotFound(f"There is no agent {agent_id}.", agent_id=agent_id)
+    return AgentNotFound(
+        f"There is no agent {agent_id}.", zh=f"没有智能体 {agent_id}。", agent_id=agent_id
+    )
 
 
 def touch(tx: Tx, *agent_ids: AgentId) -> None:

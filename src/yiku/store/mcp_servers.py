@@ -52,6 +52,12 @@ def add(tx: Tx, one: McpServer) -> None:
     tx.connection.execute(insert(mcp_server).values(to_row(one)))
 
 
+def anyones(tx: Tx, server_id: McpServerId) -> McpServer | None:
+    """Whose it is, the sessions of a process don't know."""
+    row = tx.connection.execute(select(*COLUMNS).where(mcp_server.c.id == server_id)).first()
+    return None if row is None else of_row(row)
+
+
 def put(tx: Tx, seen: McpServer, one: McpServer) -> None:
     """Write `one` in place of `seen`. Raises: McpServerExists where its new name is another's."""
     if one.name != seen.name:

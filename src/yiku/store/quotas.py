@@ -198,7 +198,7 @@ def exceeded(tx: Tx, resource: Resource, limit: int, used: int, more: int) -> Qu
         resets = next_day(tx.now)
         wait_s = max(1, round((resets - tx.now).total_seconds()))
         facts |= {"resets_at": resets.isoformat(), "retry_after_s": wait_s}
-        words += f". It begins anew at {resets:%Y-%m-%dT%H:%MZ}"
+        words += f". Wait until {resets:%Y-%m-%dT%H:%MZ}, when it begins anew"
         zh += f"。{resets:%Y-%m-%dT%H:%MZ} 重新计算"
     else:
         words += ". Delete some for good"

@@ -137,7 +137,9 @@ organization = Table(
     Column("id", String(64), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment),
 )
+"""`deleted_at`: from then on nobody finds it, and what belongs to it goes in the background."""
 
 user = Table(
     "user",

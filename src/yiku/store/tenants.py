@@ -23,6 +23,8 @@ ORGANIZATION = tuple(Organization.__dataclass_fields__)
 USER = tuple(User.__dataclass_fields__)
 ORGANIZATION_COLUMNS = [organization.c[name] for name in ORGANIZATION]
 USER_COLUMNS = [user.c[name] for name in USER]
+THERE = organization.c.deleted_at.is_(None)
+"""A deleted one is nobody's any more, and goes piece by piece (`organizations.py`)."""
 
 
 def beyond(
@@ -50,7 +52,8 @@ def add_organization(tx: Tx, name: str) -> Organization:
 
 def organizations(connection: Connection) -> list[OrganizationId]:
     """All there are, the oldest first."""
-    query = select(organization.c.id).order_by(organization.c.created_at, organization.c.id)
+    query = select(organization.c.id).where(THERE)
+    query = query.order_by(organization.c.created_at, organization.c.id)
     return [OrganizationId(id) for id in connection.execute(query).scalars()]
 
 
@@ -59,7 +62,7 @@ def page_of_organizations(tx: Tx, limit: int, after: OrganizationId | None) -> l
 
     Raises: OrganizationNotFound where the one that bounds the page isn't there.
     """
-    at, query = organization.c.created_at, select(*ORGANIZATION_COLUMNS)
+    at, query = organization.c.created_at, select(*ORGANIZATION_COLUMNS).where(THERE)
     if after is not None:
         last = get_organization(tx, after)
         query = query.where(beyond(at, organization.c.id, (last.created_at, last.id)))
@@ -69,7 +72,7 @@ def page_of_organizations(tx: Tx, limit: int, after: OrganizationId | None) -> l
 
 def get_organization(tx: Tx, organization_id: OrganizationId) -> Organization:
     """Anyone's. Raises: OrganizationNotFound."""
-    query = select(*ORGANIZATION_COLUMNS).where(organization.c.id == organization_id)
+    query = select(*ORGANIZATION_COLUMNS).where(organization.c.id == organization_id, THERE)
     row = tx.connection.execute(query).first() if askable(organization_id) else None
     if row is None:
         raise no_organization(organization_id)
@@ -83,7 +86,7 @@ def no_organization(organization_id: str) -> OrganizationNotFound:
 
 
 def find_organization(tx: Tx, name: str) -> Organization | None:
-    query = select(*ORGANIZATION_COLUMNS).where(organization.c.name == name)
+    query = select(*ORGANIZATION_COLUMNS).where(organization.c.name == name, THERE)
     row = tx.connection.execute(query).first()
     return None if row is None else organization_of(row)
 

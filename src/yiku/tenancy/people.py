@@ -8,10 +8,14 @@ from datetime import datetime
 from yiku.core.audit import Act
 from yiku.core.errors import Conflict, Invalid, OrganizationExists, UserExists
 from yiku.core.ids import ApiKeyId, OrganizationId, UserId
-from yiku.core.tenant import ApiKey, Organization, Scope, User
-from yiku.store import audit, keys, tenants
+from yiku.core.tenant import LOCAL_ORGANIZATION, ApiKey, Organization, Scope, User
+from yiku.store import audit, keys, outbox, tenants
+from yiku.store import organizations as rows
 from yiku.store.database import Tx
 from yiku.tenancy.reach import checked_name, demand_server, inside
+
+ERASE = "erase_organization"
+"""The job that erases what a deleted organization leaves; its key is the organization's id."""
 
 
 def add_organization(tx: Tx, name: str) -> Organization:
@@ -59,6 +63,25 @@ def rename_organization(tx: Tx, organization_id: OrganizationId, name: str) -> O
         there, Act.ORGANIZATION_RENAME, before.id, name=renamed.name, name_before=before.name
     )
     return renamed
+
+
+def delete_organization(tx: Tx, organization_id: OrganizationId) -> Organization:
+    """Nobody finds it from now on, and its keys are refused; a job erases all that belongs to it.
+
+    What is noted stands in the log of who does it: the organization's own goes, too. Raises:
+    NotAllowed, OrganizationNotFound, Conflict.
+    """
+    demand_server(tx)
+    if organization_id == LOCAL_ORGANIZATION:
+        raise Conflict(
+            "The organization that the server began with can't be deleted: its administrators run"
+            " the server. Delete its agents and archives instead."
+        )
+    gone = tenants.get_organization(tx, organization_id)
+    rows.end(tx, gone.id)
+    audit.note(tx, Act.ORGANIZATION_DELETE, gone.id, name=gone.name)
+    outbox.put(tx, ERASE, gone.id)
+    return gone
 
 
 def add_user(tx: Tx, name: str) -> User:

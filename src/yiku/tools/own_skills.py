@@ -17,6 +17,7 @@ from yiku.core.tool import ToolType
 from yiku.memory import agent_archive
 from yiku.memory.skills import encode, query, schedule
 from yiku.memory.skills.encode import Saved
+from yiku.memory.skills.secrets import named
 from yiku.store import agents, changelogs, messages
 from yiku.store.database import Tx, demand
 from yiku.tools import moments
@@ -78,7 +79,7 @@ def saved(desk: Desk, one: Saved) -> str:
         return words["known_memory"].format(at=since, text=indented(one.passage.text, words))
     lines = [words["saved"]]
     if one.masked:
-        kinds = words["and"].join(dict.fromkeys(kind.value for kind in one.masked))
+        kinds = words["and"].join(dict.fromkeys(named(kind, desk.language) for kind in one.masked))
         lines.append(words["masked"].format(kinds=kinds))
     if one.may_supersede:
         lines.append(words["may_replace"])

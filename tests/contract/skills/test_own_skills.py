@@ -97,14 +97,17 @@ async def test_secrets_are_left_out_and_said_to_be(app: App, open_app: Opener) -
     desk = await a_desk(app)
     answer = await one_call(app, desk, "save_insight", content="My wifi password is hunter2!")
     assert answer.text.startswith("Saved to memory.\nA secret was left out (password)")
-    [one] = await pending(app)
+    chinese = replace(desk, language="zh")
+    answer = await one_call(app, chinese, "save_insight", content="我的密码是 hunter2xyz，别忘了")
+    assert "其中的机密信息已略去（密码）" in answer.text
+    one = (await pending(app))[0]
     assert one.content == "My wifi password is [password removed]"
     strict = await open_app(secrets="refuse")
     desk = await a_desk(strict)
     answer = await one_call(strict, desk, "save_insight", content="My password is hunter2!")
     assert not answer.ok
     assert "never stored" in answer.text
-    assert len(await pending(strict)) == 1
+    assert len(await pending(strict)) == 2
 
 
 async def test_without_a_model_the_agent_is_told_what_may_no_longer_hold(

@@ -141,3 +141,5 @@ async def test_what_can_not_be_sent_is_told(talk: Driver, model: ScriptedChat) -
     ):
         script.calls["Ann"] = call
         assert words in await say(talk, ann)
+    script.calls["Ann"] = Call(ASYNC, {"message": "?", "other_agent_id": "agent-x"})
+    assert "没有智能体 agent-x" in await say(talk, ann, "去问问另一个智能体，他知道得更多")

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +17,7 @@ from tests.fixtures.running import summarises
 from tests.integration.agents.conftest import Lost, NewServer, Server
 from tests.integration.agents.jobs import wait_for
 from tests.servers.scripted_chat import Says
+from tests.servers.warm import Warm
 
 TURNS = 11
 """Two messages each: as few as are too many."""
@@ -127,26 +126,24 @@ def more_settings(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("more_settings", [{"YIKU_WORKER": "false"}], indirect=True)
 def test_a_worker_of_its_own_does_what_servers_leave(
-    new_server: NewServer, jobs: Chat, tmp_path: Path
+    new_server: NewServer, jobs: Chat, tmp_path: Path, warm: Warm
 ) -> None:
     server = new_server()
     agent = new_agent(server)
     say(server, agent, TURNS)
     assert jobs.asked == 0
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "yiku", "worker", "--json"],
-        env={**environment(), **server.settings},
+    worker = warm.start(
+        ["worker", "--json"],
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
+        env={**environment(), **server.settings},
+        errors=tmp_path / "errors",
     )
     try:
-        assert worker.stdout is not None
         assert json.loads(worker.stdout.readline())["pid"] == worker.pid
         found = wait_for_summary(server, agent, 17)
         assert re.match(SUMMARY, found["summary"]["text"])
         worker.terminate()
-        assert worker.wait(timeout=30) == 0
+        assert worker.wait(30) == 0
     finally:
         worker.kill()
         worker.communicate()

@@ -1,7 +1,7 @@
 """A run whose process went away goes on in another, and nothing is done twice or lost."""
 
 import asyncio
-import sys
+import os
 import threading
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tests.fixtures.running import (
     user,
 )
 from tests.servers.scripted_chat import Call, Says, Script
+from tests.servers.warm import Warm
 from yiku.agents import loop
 from yiku.agents.active import ActiveRun
 from yiku.agents.holder import is_dead, new_holder
@@ -30,6 +31,7 @@ from yiku.store import leases
 from yiku.store.database import Tx, now_utc
 
 STORY = "Once upon a time"
+DYING = Path(__file__).parents[2] / "servers/dying.py"
 
 
 async def ended_elsewhere(talk: Talk, run_id: RunId) -> RunStatus:
@@ -95,7 +97,7 @@ async def test_a_pending_step_is_run_again_with_the_same_key(talk: Talk, gate: G
 
 
 async def test_a_process_that_is_killed_leaves_nothing_undone(
-    open_talk: Opener, gate: Gate, yiku_home: Path
+    *, open_talk: Opener, gate: Gate, yiku_home: Path, warm: Warm, tmp_path: Path
 ) -> None:
     talk = await open_talk()
     await talk.custom(TOOL)
@@ -107,15 +109,14 @@ async def test_a_process_that_is_killed_leaves_nothing_undone(
     )
     agent = await talk.agent("slow", "core_memory_append")
     url = talk.app.settings.database
-    module = ("-m", "tests.servers.dying", str(yiku_home), url, talk.model.url, agent.agent.id)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, *module, "x", stdout=asyncio.subprocess.PIPE
+    words = [str(yiku_home), url, talk.model.url, agent.agent.id, "x"]
+    child = warm.start(
+        words, cwd=tmp_path, env=os.environ, errors=tmp_path / "errors", program=DYING
     )
-    assert child.stdout is not None
-    run_id = RunId((await child.stdout.readline()).decode().strip())
+    run_id = RunId((await asyncio.to_thread(child.stdout.readline)).strip())
     key = await gate.came()
     child.kill()
-    await child.wait()
+    child.communicate()
 
     following = asyncio.create_task(talk.send(agent, "And then?"))  # waits for the one before
     assert await gate.came() == key
@@ -222,17 +223,12 @@ async def test_a_parked_run_goes_on_whether_or_not_it_is_watched(
         assert (await one.wait()).status is RunStatus.COMPLETED
 
 
-async def test_a_holder_is_known_to_be_dead_on_its_own_machine_only() -> None:
+def test_a_holder_is_known_to_be_dead_on_its_own_machine_only(warm: Warm, tmp_path: Path) -> None:
     assert not is_dead(new_holder())
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from yiku.agents.holder import new_holder; print(new_holder())",
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert child.stdout is not None
-    theirs = (await child.stdout.readline()).decode().strip()
-    await child.wait()
+    program = tmp_path / "holds.py"
+    program.write_text("from yiku.agents.holder import new_holder\nprint(new_holder())\n")
+    _, said, _ = warm.run([], cwd=tmp_path, env=os.environ, timeout_s=60, program=program)
+    theirs = said.decode().strip()
     assert is_dead(theirs)
     machine, rest = theirs.split("/", 1)
     assert not is_dead(f"{machine}-2/{rest}")

@@ -2,20 +2,19 @@
 
 import json
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from tests.servers.warm import Started, Warm
 
 MESSAGES = 6_000
 
 
-def yiku(home: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "yiku", "--home", str(home), "--json", *words]
+def imports(warm: Warm, home: Path, file: Path) -> Started:
+    words = ["--home", str(home), "--json", "agent", "import", str(file)]
     environment = {**os.environ, "YIKU_WORKER": "false"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return warm.start(words, cwd=file.parent, env=environment, errors=file.with_name("errors"))
 
 
 def texts(home: Path) -> list[str]:
@@ -31,24 +30,26 @@ def stored(home: Path) -> int:
         return 0
 
 
-def test_an_import_that_was_killed_is_gone_on_with(yiku_home: Path, tmp_path: Path) -> None:
+def test_an_import_that_was_killed_is_gone_on_with(
+    yiku_home: Path, tmp_path: Path, warm: Warm
+) -> None:
     said = [{"id": f"message-{n}", "role": "user", "content": f"n {n}"} for n in range(MESSAGES)]
     file = tmp_path / "long.af"
     file.write_text(json.dumps({"agents": [{"name": "long", "messages": said}]}))
 
-    killed = yiku(yiku_home, "agent", "import", str(file))
+    killed = imports(warm, yiku_home, file)
     until = time.monotonic() + 60
     while stored(yiku_home) == 0 and killed.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
+    killed.kill()
     killed.communicate()
     begun = stored(yiku_home)
     assert 0 < begun < MESSAGES
 
-    second = yiku(yiku_home, "agent", "import", str(file))
-    answer = json.loads(second.communicate()[0])
+    second = imports(warm, yiku_home, file)
+    answer = json.loads(second.communicate())
     assert (answer["messages"], answer["repeated"]) == (MESSAGES, False)
     assert texts(yiku_home) == [f"n {n}" for n in range(MESSAGES)]
-    third = yiku(yiku_home, "agent", "import", str(file))
-    again = json.loads(third.communicate()[0])
+    third = imports(warm, yiku_home, file)
+    again = json.loads(third.communicate())
     assert (again["repeated"], again["agent_ids"]) == (True, answer["agent_ids"])

@@ -8,9 +8,6 @@ import gzip
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +19,7 @@ import pytest
 from tests.servers.collector import Collector, Tree
 from tests.servers.scripted_chat import Call, Fails, Says, ScriptedChat
 from tests.servers.served import Asked, Reply, Served
+from tests.servers.warm import Warm
 
 AGENT_KEY = "sk-model-key-7f3a9c55"
 SPOKEN = "My sister Wilhelmina hides the blue violin in the attic."
@@ -102,7 +100,7 @@ def says(request: dict[str, Any]) -> Says | Fails:
 
 
 @pytest.fixture(scope="module")
-def told(yiku_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def told(yiku_home: Path, tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Told:
     folder = tmp_path_factory.mktemp("told")
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("YIKU_", "OTEL_"))}
     with Collector() as collector, SentryServer() as sentry, ScriptedChat(says) as model:
@@ -121,34 +119,20 @@ def told(yiku_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
             "YIKU_SENTRY_DSN": sentry.root.replace("//", "//public@") + "/1",
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.root,
         }
-        command = [sys.executable, "-m", "yiku"]
-        made = subprocess.run(
-            [*command, "key", "create", "talker", "--scope", "admin"],
-            env=settings,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        key = made.stdout.strip()
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen(
-                [*command, "serve", "--port", "0", "--json"],
-                env=settings,
-                cwd=folder,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert server.stdout is not None
+        words = ["key", "create", "talker", "--scope", "admin"]
+        code, made, complaints = warm.run(words, cwd=folder, env=settings, timeout_s=60)
+        assert code == 0, complaints
+        key = made.decode().strip()
+        words = ["serve", "--port", "0", "--json"]
+        server = warm.start(words, cwd=folder, env=settings, errors=folder / "log")
         try:
             url = json.loads(server.stdout.readline())["url"]
             headers = {"Authorization": f"Bearer {key}"}
             with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
                 answers = talk(http)
                 metrics = http.get("/metrics").text
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(timeout=30) == 0
+            server.terminate()
+            assert server.wait(30) == 0
         finally:
             server.kill()
             server.communicate()

@@ -8,8 +8,6 @@ there to be stale.
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -245,24 +243,23 @@ async def test_keys(two: Two) -> None:
 
 
 @pytest.fixture
-def done(postgres_with_tables: str, yiku_home: Path, tmp_path: Path) -> Iterator[Done]:
+def done(postgres_with_tables: str, yiku_home: Path, tmp_path: Path, warm: Warm) -> Iterator[Done]:
     """Two workers on one database, and what each has done."""
     kept = {name: v for name, v in os.environ.items() if not name.startswith("YIKU_")}
     settings = {"YIKU_HOME": str(yiku_home), "YIKU_DATABASE_URL": postgres_with_tables}
-    program = str(Path(__file__).with_name("job_process.py"))
+    program = Path(__file__).with_name("job_process.py")
     files = [tmp_path / name for name in ("first", "second")]
     workers = [
-        subprocess.Popen(
-            [sys.executable, program, str(file)],
-            env={**kept, **settings},
+        warm.start(
+            [str(file)],
             cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            text=True,
+            env={**kept, **settings},
+            errors=tmp_path / "errors",
+            program=program,
         )
         for file in files
     ]
     for worker in workers:
-        assert worker.stdout is not None
         assert worker.stdout.readline() == "open\n"
 
     def told() -> list[list[str]]:
@@ -270,9 +267,8 @@ def done(postgres_with_tables: str, yiku_home: Path, tmp_path: Path) -> Iterator
 
     def ended() -> list[list[str]]:
         for worker in workers:
-            if worker.poll() is None:
-                worker.terminate()
-                worker.communicate()
+            worker.terminate()
+            worker.communicate()
         return told()
 
     yield Done(told, ended)

@@ -1,11 +1,11 @@
 """A rerouting whose process is killed goes on in another, on both databases."""
 
-import asyncio
-import sys
+import os
 from collections import Counter
 from pathlib import Path
 
 from tests.fixtures.roles import CODER, COOK, CRASH, HOME, MOON, SOUP, add_roles, remember, stepped
+from tests.servers.warm import Warm
 from yiku.app import App
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory.roles import correct, reroute, stats
@@ -15,18 +15,19 @@ ROUNDS = 40
 
 
 async def test_a_killed_rerouting_goes_on_where_it_stood_and_can_be_undone(
-    app: App, yiku_home: Path, database_url: str
+    *, app: App, yiku_home: Path, database_url: str, warm: Warm, tmp_path: Path
 ) -> None:
     texts = [f"{text} number {n}" for n in range(ROUNDS) for text in (SOUP, CRASH, MOON)]
     added = await remember(app, *texts)
     await add_roles(app, COOK, CODER)
     job = await reroute.begin(app.memory, LOCAL_ACTOR, HOME)
-    command = [sys.executable, str(SCRIPT), str(yiku_home), database_url, job.id, "2"]
-    killed = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert killed.stdout is not None
-    told = [await killed.stdout.readline() for _ in range(6)]
+    words = [str(yiku_home), database_url, job.id, "2"]
+    killed = warm.start(
+        words, cwd=tmp_path, env=os.environ, errors=tmp_path / "errors", program=SCRIPT
+    )
+    told = [killed.stdout.readline() for _ in range(6)]
     killed.kill()
-    await killed.communicate()
+    killed.communicate()
     position = int(told[-1].split()[1])
 
     going_on = await stepped(app, job.id)

@@ -1,8 +1,6 @@
 """A process is killed while it encodes: nothing was done, or all of it; and it can be run again."""
 
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 
 from tests.contract.skills.thinking import Thinking, add, supersede
 from tests.servers.scripted_chat import Answer, ScriptedChat
+from tests.servers.warm import Started, Warm
 from yiku.app import App
 from yiku.core.memory import Hit
 from yiku.core.skill import EncodingStatus
@@ -25,7 +24,7 @@ PROGRAM = Path(__file__).with_name("encode_process.py")
 BEIJING, MOVED = "我住在北京", "我搬到上海了,养了一只猫"
 
 
-def child(app: App, model: ScriptedChat, encoding_id: str) -> subprocess.Popen[bytes]:
+def child(warm: Warm, app: App, model: ScriptedChat, encoding_id: str, folder: Path) -> Started:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("YIKU_")}
     settings = {
         "YIKU_HOME": str(app.settings.home),
@@ -34,13 +33,24 @@ def child(app: App, model: ScriptedChat, encoding_id: str) -> subprocess.Popen[b
         "YIKU_MODEL_BASE_URL": model.url,
         "YIKU_MODEL_API_KEY": "sk-test",
     }
-    command = [sys.executable, str(PROGRAM), encoding_id]
-    return subprocess.Popen(command, env={**kept, **settings}, stderr=subprocess.DEVNULL)
+    return warm.start(
+        [encoding_id],
+        cwd=folder,
+        env={**kept, **settings},
+        errors=folder / "errors",
+        program=PROGRAM,
+    )
 
 
 @pytest.mark.parametrize("after_s", [None, 0.0, 0.02, 0.05, 0.1])
 async def test_a_kill_leaves_all_or_nothing(
-    app: App, model: ScriptedChat, thinking: Thinking, after_s: float | None
+    *,
+    app: App,
+    model: ScriptedChat,
+    thinking: Thinking,
+    after_s: float | None,
+    warm: Warm,
+    tmp_path: Path,
 ) -> None:
     """`after_s`: the kill comes so long after the model's answer; None: before it goes out."""
     thinking.encodes[BEIJING] = [add("用户住在北京")]
@@ -61,8 +71,8 @@ async def test_a_kill_leaves_all_or_nothing(
         return answer
 
     model.respond = kills
-    process = child(app, model, encoding_id)
-    process.wait(60)
+    process = child(warm, app, model, encoding_id, tmp_path)
+    process.communicate(60)
     model.respond = thinking
 
     async def texts() -> set[str]:

@@ -3,11 +3,9 @@ whole or not at all, and it can be done again."""
 
 import asyncio
 import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from tests.fixtures.judging import Skilled
 from tests.fixtures.skilled import add_canary, add_skill, draft
 from tests.servers.careless import GOOD, Careless
 from tests.servers.scripted_chat import Answer, Script, ScriptedChat
+from tests.servers.warm import Started, Warm
 from yiku.app import App
 from yiku.core.errors import NotACanary
 from yiku.core.skill import ChangelogStatus, SkillChangelog, SkillStatus
@@ -32,9 +31,13 @@ SAMPLES = 14
 WAIT_S = 60.0
 
 
-@contextmanager
-def child(app: App, *words: str) -> Iterator[subprocess.Popen[str]]:
+Child = Callable[..., AbstractContextManager[Started]]
+
+
+@pytest.fixture
+def child(warm: Warm, talking: App, tmp_path: Path) -> Child:
     """The program on the app's database; at the end it is killed, if it lives still."""
+    app = talking
     kept = {name: value for name, value in os.environ.items() if not name.startswith("YIKU_")}
     settings = {
         "YIKU_HOME": str(app.settings.home),
@@ -43,29 +46,28 @@ def child(app: App, *words: str) -> Iterator[subprocess.Popen[str]]:
         "YIKU_MODEL_BASE_URL": str(app.settings.model_base_url),
         "YIKU_MODEL_API_KEY": "sk-test",
     }
-    process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), *words],
-        env={**kept, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    how = {"cwd": tmp_path, "env": {**kept, **settings}, "errors": tmp_path / "errors"}
+
+    @contextmanager
+    def started(*words: str) -> Iterator[Started]:
+        process = warm.start(words, **how, program=PROGRAM)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    return started
 
 
-async def kill_while(process: subprocess.Popen[str], after_s: float | None) -> None:
+async def kill_while(process: Started, after_s: float | None) -> None:
     """`after_s`: so long after it began; None: it dies by itself, or by the model."""
-    assert process.stdout is not None
     assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
     if after_s is not None:
         await asyncio.sleep(after_s)
         process.kill()
-    await asyncio.to_thread(process.wait, WAIT_S)
-    assert process.returncode != 0 or after_s is not None
+    code = await asyncio.to_thread(process.wait, WAIT_S)
+    assert code != 0 or after_s is not None
 
 
 def killing(model: ScriptedChat, script: Careless, kill: threading.Event) -> None:
@@ -109,7 +111,7 @@ def assert_proposed_once(
 
 @pytest.mark.parametrize("when", ["trial", "storing", "stored"])
 async def test_a_kill_in_a_cycle_leaves_all_or_nothing(
-    skilled: Skilled, talking: App, model: ScriptedChat, when: str
+    skilled: Skilled, child: Child, model: ScriptedChat, when: str
 ) -> None:
     script, kill = Careless(), threading.Event()
     model.respond = Script(then=script)
@@ -117,17 +119,17 @@ async def test_a_kill_in_a_cycle_leaves_all_or_nothing(
     cut = {"storing": ["--cut", "evolution.finished"]}.get(when, [])
     if when == "trial":
         killing(model, script, kill)
-    with child(talking, "evolve", *cut) as process:
+    with child("evolve", *cut) as process:
         if when == "trial":
             assert await asyncio.to_thread(kill.wait, WAIT_S)
             process.kill()
-        await asyncio.to_thread(process.wait, WAIT_S)
+        code = await asyncio.to_thread(process.wait, WAIT_S)
 
     found = await state(skilled)
     if when == "stored":
         assert_proposed_once(found)
     else:
-        assert process.returncode < 0
+        assert code < 0
         assert found == (BEFORE, [], 0, [])
 
     model.respond = Script(then=Careless())
@@ -140,7 +142,7 @@ async def test_a_kill_in_a_cycle_leaves_all_or_nothing(
 
 
 async def test_a_cycle_whose_worker_is_killed_is_run_by_the_next(
-    skilled: Skilled, talking: App, model: ScriptedChat
+    skilled: Skilled, talking: App, model: ScriptedChat, child: Child
 ) -> None:
     script, kill = Careless(), threading.Event()
     model.respond = Script(then=script)
@@ -148,14 +150,14 @@ async def test_a_cycle_whose_worker_is_killed_is_run_by_the_next(
     await waiting_jobs(talking, 0)
     killing(model, script, kill)
     await schedule.ask_later(skilled.skills, LOCAL_ACTOR, NAME)
-    with child(talking, "work") as process:
+    with child("work") as process:
         assert await asyncio.to_thread(kill.wait, WAIT_S)
         process.kill()
-        process.wait()
+        process.wait(WAIT_S)
     assert await state(skilled) == (BEFORE, [], 0, [])
 
     model.respond = Script(then=Careless())
-    with child(talking, "work"):
+    with child("work"):
         await waiting_jobs(talking, 0)
 
     assert_proposed_once(await state(skilled))
@@ -174,7 +176,7 @@ async def waiting_jobs(app: App, count: int) -> None:
     raise TimeoutError
 
 
-async def test_a_kill_in_an_approval_leaves_all_or_nothing(talking: App) -> None:
+async def test_a_kill_in_an_approval_leaves_all_or_nothing(talking: App, child: Child) -> None:
     ways: Sequence[tuple[list[str], float | None]] = [
         (["--cut", "canary.approved"], None),
         ([], 0.0),
@@ -188,7 +190,7 @@ async def test_a_kill_in_an_approval_leaves_all_or_nothing(talking: App) -> None
             return add_canary(tx, add_skill(tx, draft(name)), "Better.\n{{ content }}")
 
         entry = await talking.database.write(LOCAL_ACTOR, proposed)
-        with child(talking, "approve", entry.id, *cut) as process:
+        with child("approve", entry.id, *cut) as process:
             await kill_while(process, after_s)
 
         whole = await approved(talking, entry)

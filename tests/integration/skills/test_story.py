@@ -3,24 +3,24 @@ model answers by the prompt it is given, never by which call it is."""
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.servers.warm import Warm
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_a_flawed_skill_gets_better_under_test_and_what_is_worse_is_stopped(
-    database_url: str, yiku_home: Path, tmp_path: Path
+    database_url: str, yiku_home: Path, tmp_path: Path, warm: Warm
 ) -> None:
     figures = tmp_path / "figures.json"
-    command = [sys.executable, str(ROOT / "examples/skill_evolution.py")]
-    command += ["--home", str(yiku_home), "--database", database_url, "--figures", str(figures)]
+    words = ["--home", str(yiku_home), "--database", database_url, "--figures", str(figures)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("YIKU_")}
-    done = subprocess.run(command, capture_output=True, env=env, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    example = ROOT / "examples/skill_evolution.py"
+    code, _, err = warm.run(words, cwd=tmp_path, env=env, timeout_s=240, program=example)
+    assert code == 0, err.decode()
     told = json.loads(figures.read_text())
 
     before, after = told["before"], told["after"]

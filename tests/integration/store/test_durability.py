@@ -3,18 +3,15 @@
 import asyncio
 import os
 import random
-import resource
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 import yiku
-from tests.servers.warm import Warm
+from tests.servers.warm import Started, Warm
 from yiku.app import build
 from yiku.core import errors
 from yiku.core.tenant import LOCAL_ACTOR
@@ -25,25 +22,32 @@ WRITER = Path(__file__).with_name("writer_process.py")
 KILLS = 50
 
 
-@contextmanager
-def writer(
-    home: Path, url: str, name: str, *, many: int = 0, at_once: int = 3, limit_bytes: int = 0
-) -> Iterator[subprocess.Popen[str]]:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+Writer = Callable[..., AbstractContextManager[Started]]
 
-    process = subprocess.Popen(
-        [sys.executable, WRITER, str(home), url, name, str(many), str(at_once)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=limit if limit_bytes else None,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+
+@pytest.fixture
+def complaints(tmp_path: Path) -> Path:
+    """What writers write to stderr."""
+    return tmp_path / "complaints"
+
+
+@pytest.fixture
+def writer(warm: Warm, yiku_home: Path, tmp_path: Path, complaints: Path) -> Writer:
+    """A process that writes to a database; it is killed at the end, if it lives still."""
+
+    @contextmanager
+    def started(
+        url: str, name: str, *, many: int = 0, at_once: int = 3, most_bytes: int = 0
+    ) -> Iterator[Started]:
+        words = [str(yiku_home), url, name, *map(str, (many, at_once, most_bytes))]
+        process = warm.start(words, cwd=tmp_path, env=os.environ, errors=complaints, program=WRITER)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    return started
 
 
 def acknowledged(output: str) -> set[str]:
@@ -66,21 +70,18 @@ async def faults(home: Path, url: str) -> list[str]:
 
 @pytest.mark.timeout(600)
 async def test_every_acknowledged_write_survives_fifty_kills_and_none_is_half_there(
-    yiku_home: Path, sqlite_url: str, warm: Warm, tmp_path: Path
+    yiku_home: Path, sqlite_url: str, writer: Writer
 ) -> None:
     rng = random.Random(8283)
     kept: set[str] = set()
     for round_number in range(KILLS):
-        words = [str(yiku_home), sqlite_url, f"w{round_number}", "0", "3"]
-        process = warm.start(
-            words, cwd=tmp_path, env=os.environ, errors=tmp_path / "errors", program=WRITER
-        )
-        assert process.stdout.readline() == "ready\n"
-        first = process.stdout.readline() if round_number % 5 else ""  # one in five dies young
-        await asyncio.sleep(rng.uniform(0.0, 0.25))
-        process.kill()
-        kept |= acknowledged(first + process.communicate())
-        assert process.poll() == -signal.SIGKILL
+        with writer(sqlite_url, f"w{round_number}") as process:
+            assert process.stdout.readline() == "ready\n"
+            first = process.stdout.readline() if round_number % 5 else ""  # one in five dies young
+            await asyncio.sleep(rng.uniform(0.0, 0.25))
+            process.kill()
+            kept |= acknowledged(first + process.communicate())
+            assert process.poll() == -signal.SIGKILL
         if round_number % 10 == 9:
             there = await stored(yiku_home, sqlite_url)
             assert kept <= set(there)
@@ -89,47 +90,48 @@ async def test_every_acknowledged_write_survives_fifty_kills_and_none_is_half_th
     assert len(kept) > KILLS
 
 
-async def test_four_processes_write_at_once(yiku_home: Path, database_url: str) -> None:
+async def test_four_processes_write_at_once(
+    yiku_home: Path, database_url: str, writer: Writer, complaints: Path
+) -> None:
     names = ["north", "south", "east", "west"]
     with (
-        writer(yiku_home, database_url, names[0], many=40) as a,
-        writer(yiku_home, database_url, names[1], many=40) as b,
-        writer(yiku_home, database_url, names[2], many=40) as c,
-        writer(yiku_home, database_url, names[3], many=40) as d,
+        writer(database_url, names[0], many=40) as a,
+        writer(database_url, names[1], many=40) as b,
+        writer(database_url, names[2], many=40) as c,
+        writer(database_url, names[3], many=40) as d,
     ):
-        outputs = [process.communicate(timeout=120) for process in (a, b, c, d)]
-        assert [process.returncode for process in (a, b, c, d)] == [0, 0, 0, 0], outputs
-    said = set().union(*(acknowledged(out) for out, _ in outputs))
+        outputs = [process.communicate(120) for process in (a, b, c, d)]
+        assert [process.poll() for process in (a, b, c, d)] == [0] * 4, complaints.read_text()
+    said = set().union(*map(acknowledged, outputs))
     assert len(said) == 160
     assert sorted(await stored(yiku_home, database_url)) == sorted(said)
     assert await faults(yiku_home, database_url) == []
 
 
 async def test_a_write_is_found_by_another_process_at_once(
-    yiku_home: Path, database_url: str
+    yiku_home: Path, database_url: str, writer: Writer
 ) -> None:
     async with yiku.connect("yiku://", home=yiku_home, database_url=database_url) as memory:
         await memory.add("The index is loaded with this")
         assert len(await memory.search("index")) == 1
-        with writer(yiku_home, database_url, "other", many=3, at_once=1) as process:
-            assert process.stdout is not None
+        with writer(database_url, "other", many=3, at_once=1) as process:
             for line in process.stdout:
                 if line.startswith("added "):
                     text = line.removeprefix("added ").rstrip("\n")
                     hits = await memory.search(text, limit=1)
                     assert hits[0].passage.text == text
-            assert process.wait() == 0
+            assert process.wait(60) == 0
 
 
 async def test_a_full_disk_is_a_clear_error_and_harms_nothing(
-    yiku_home: Path, sqlite_url: str
+    yiku_home: Path, sqlite_url: str, writer: Writer, complaints: Path
 ) -> None:
     async with yiku.connect("yiku://", home=yiku_home, database_url=sqlite_url) as memory:
         await memory.add("stored while there was room")
-    limit = 400_000
-    with writer(yiku_home, sqlite_url, "full", limit_bytes=limit) as process:
-        output, complaint = process.communicate(timeout=120)
-    assert process.returncode != 0
+    with writer(sqlite_url, "full", most_bytes=400_000) as process:
+        output = process.communicate(120)
+    complaint = complaints.read_text()
+    assert process.poll() != 0
     assert "DatabaseFull" in complaint
     assert "nothing of this write was stored" in complaint
     said = acknowledged(output)
@@ -141,11 +143,10 @@ async def test_a_full_disk_is_a_clear_error_and_harms_nothing(
 
 
 async def test_a_backup_under_load_is_whole_and_holds_what_was_acknowledged_before(
-    yiku_home: Path, sqlite_url: str, tmp_path: Path
+    yiku_home: Path, sqlite_url: str, tmp_path: Path, writer: Writer
 ) -> None:
     target = tmp_path / "copy.db"
-    with writer(yiku_home, sqlite_url, "busy") as process:
-        assert process.stdout is not None
+    with writer(sqlite_url, "busy") as process:
         before = [process.stdout.readline() for _ in range(60)]
         async with build(load(home=yiku_home, database_url=sqlite_url)) as app:
             await app.database.backup(target, lambda done, total: None)

@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.servers.warm import Started, Warm
 from yiku.app import App, build, index_files
 from yiku.core.memory import Archive, Draft, Passage
 from yiku.core.tenant import LOCAL_ACTOR
@@ -415,22 +415,29 @@ def test_new_credentials_and_links_lead_to_the_same_files(tmp_path: Path) -> Non
     assert folder(f"sqlite:///{tmp_path}/link.db") == folder(f"sqlite:///{tmp_path}/yiku.db")
 
 
-def started(world: World, what: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, PROCESS, str(world.home), world.url, what],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+Starter = Callable[[World, str], Started]
+
+
+@pytest.fixture
+def started(warm: Warm, tmp_path: Path) -> Starter:
+    errors = tmp_path / "errors"
+
+    def start(world: World, what: str) -> Started:
+        words = [str(world.home), world.url, what]
+        return warm.start(words, cwd=tmp_path, env=os.environ, errors=errors, program=PROCESS)
+
+    return start
 
 
 @pytest.mark.parametrize("moment", ["killed-writing", "killed-before-list"])
 async def test_a_process_killed_while_it_saves_leaves_nothing_that_is_read(
-    sqlite_world: World, moment: str
+    sqlite_world: World, moment: str, started: Starter
 ) -> None:
     async with sqlite_world.opened() as app:
         await add(app)
-    with started(sqlite_world, moment) as process:
-        process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
+    process = started(sqlite_world, moment)
+    process.communicate(60)
+    assert process.poll() == -signal.SIGKILL
     left = sqlite_world.files()
     assert len(left) >= 2
     assert sqlite_world.lists() == []
@@ -442,13 +449,15 @@ async def test_a_process_killed_while_it_saves_leaves_nothing_that_is_read(
     assert not {p.name for p in left} & {p.name for p in sqlite_world.segments()}
 
 
-async def test_processes_that_save_and_load_at_once_find_the_same(sqlite_world: World) -> None:
+async def test_processes_that_save_and_load_at_once_find_the_same(
+    sqlite_world: World, started: Starter
+) -> None:
     async with sqlite_world.opened() as app:
         await add(app)
         expected = sorted(s for i in [await rebuilt(app)] for x in i.segments for s in x.seq[: x.n])
     processes = [started(sqlite_world, "search") for _ in range(4)]
-    said = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0]
+    said = [process.communicate(120) for process in processes]
+    assert [process.poll() for process in processes] == [0, 0, 0, 0]
     assert {line for out in said for line in out.split()} == {str(sum(expected))}
     async with sqlite_world.opened() as app:
         index = await index_of(app)

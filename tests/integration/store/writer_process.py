@@ -1,9 +1,11 @@
 """A process that adds passages and says so: `added <text>` on stdout once each is acknowledged.
 
-Arguments: home, database address, name of the writer, how many (0: until killed), how many at once.
+Arguments: home, database address, name of the writer, how many (0: until killed), how many at once,
+the most bytes that a file may have (0: as many as it likes).
 """
 
 import asyncio
+import resource
 import sys
 from itertools import count
 
@@ -28,5 +30,7 @@ async def main(home: str, database_url: str, name: str, many: int, at_once: int)
 
 
 if __name__ == "__main__":
-    home, url, name, many, at_once = sys.argv[1:]
+    home, url, name, many, at_once, most = sys.argv[1:]
+    if most != "0":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), int(most)))
     asyncio.run(main(home, url, name, int(many), int(at_once)))

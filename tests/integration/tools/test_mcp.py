@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.mcp import CLOCK, everything, process, program, serving_tools
+from tests.fixtures.mcp import CLOCK, everything, old_program, process, program, serving_tools
+from tests.servers import mcp_tools
 from yiku.core.errors import McpUnavailable, NotAllowed, SecretUnreadable, ToolNotFound
 from yiku.core.mcp import Answered, Connection, McpServer, Remote, Stdio, Transport
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION, Scope
 from yiku.core.tool import Tool
 from yiku.store import tools
-from yiku.store.database import open_database
+from yiku.store.database import Tx, open_database
+from yiku.store.every_table import metadata
 from yiku.store.vault import Vault
 from yiku.tools.mcp.connect import Limits
 from yiku.tools.mcp.pool import Pool
@@ -38,9 +40,18 @@ async def opened(
     await database.close()
 
 
+ON_BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
+"""What is stored is asked of both databases; what sessions do, of the one that is there at once."""
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue(f"{request.param}_with_tables")
+
+
 @pytest.fixture
-async def servers(sqlite_with_tables: str, tmp_path: Path) -> AsyncIterator[McpServers]:
-    async with opened(sqlite_with_tables, tmp_path) as found:
+async def servers(database_url: str, tmp_path: Path) -> AsyncIterator[McpServers]:
+    async with opened(database_url, tmp_path) as found:
         yield found
 
 
@@ -61,6 +72,7 @@ async def call(servers: McpServers, server: McpServer, name: str, **arguments: A
     return await servers.run(LOCAL_ACTOR, server.id, tool.id, arguments)
 
 
+@ON_BOTH
 async def test_servers_from_the_registries_lend_their_tools(servers: McpServers) -> None:
     clock = await added(servers, CLOCK, "clock")
     asked = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Shanghai"}
@@ -138,10 +150,10 @@ async def test_a_program_that_dies_is_told_of_and_started_again(servers: McpServ
     assert third not in (first, second)
 
 
-async def test_a_call_that_hangs_ends(sqlite_with_tables: str, tmp_path: Path) -> None:
-    async with opened(sqlite_with_tables, tmp_path) as servers:
+async def test_a_call_that_hangs_ends(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as servers:
         server = await added(servers, program())
-    async with opened(sqlite_with_tables, tmp_path, Limits(timeout_s=6)) as servers:
+    async with opened(database_url, tmp_path, Limits(timeout_s=6)) as servers:
         await call(servers, server, "pid")
         with pytest.raises(McpUnavailable) as late:
             await call(servers, server, "hang")
@@ -175,6 +187,7 @@ async def test_what_a_tool_says_of_itself_is_its_answer(servers: McpServers) -> 
     assert (await call(servers, server, "picture")).text == "[image: image/png, 6 bytes]"
 
 
+@ON_BOTH
 async def test_a_server_that_is_not_there_is_kept_with_the_problem(
     servers: McpServers, free_port: int
 ) -> None:
@@ -207,6 +220,7 @@ def listed(*tools: dict[str, Any]) -> str:
     return json.dumps([{"inputSchema": {"type": "object"}, **one} for one in tools])
 
 
+@ON_BOTH
 async def test_a_refresh_follows_the_servers_list(servers: McpServers, tmp_path: Path) -> None:
     file = tmp_path / "tools.json"
     file.write_text(listed({"name": "a", "description": "1"}, {"name": "b"}, {"name": "c"}))
@@ -235,6 +249,44 @@ async def test_a_refresh_follows_the_servers_list(servers: McpServers, tmp_path:
     assert (await servers.get(LOCAL_ACTOR, server.id)).problem is not None
 
 
+@pytest.mark.parametrize("kind", ["old", "stdio", "sse", "http"])
+async def test_tools_are_read_again_when_the_server_says_so(
+    servers: McpServers, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, however often it says so at once; by the protocol's old way and by its new one."""
+    file = tmp_path / "tools.json"
+    monkeypatch.setenv("MCP_TOOLS", str(file))
+    file.write_text(listed({"name": "tell"}, {"name": "before"}))
+
+    async def tried(connection: Connection) -> None:
+        server = await added(servers, connection)
+        kept = (await by_name(servers, server))["tell"].id
+        file.write_text(listed({"name": "tell"}, {"name": "after"}))
+        mcp_tools.listings.clear()
+        for _ in range(5):
+            assert (await call(servers, server, "tell")).text == "told"
+
+        async def read_again() -> bool:
+            return "after" in await by_name(servers, server)
+
+        async with asyncio.timeout(30):
+            while not await read_again():  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.05)
+        there = await by_name(servers, server)
+        assert there.keys() == {"tell", "after"}
+        assert there["tell"].id == kept
+        await servers.pool.close()
+
+    if kind in ("old", "stdio"):
+        begun = old_program if kind == "old" else program
+        await tried(begun(MCP_TOOLS=str(file)))
+        return
+    async with serving_tools(kind) as address:
+        await tried(address)
+    assert len(mcp_tools.listings) == 1
+
+
+@ON_BOTH
 async def test_names_that_are_taken_or_no_names_are_changed(
     servers: McpServers, tmp_path: Path
 ) -> None:
@@ -255,6 +307,7 @@ async def test_names_that_are_taken_or_no_names_are_changed(
     assert list(there) == ["the_other_search"]
 
 
+@ON_BOTH
 async def test_a_schema_that_is_none_is_mended_and_told_of(
     servers: McpServers, tmp_path: Path
 ) -> None:
@@ -272,8 +325,9 @@ async def test_a_schema_that_is_none_is_mended_and_told_of(
     assert one.tool.metadata["mcp"]["schema_problems"] == list(one.of.problems)
 
 
+@ON_BOTH
 async def test_programs_are_for_admins_where_they_are_allowed(
-    servers: McpServers, sqlite_with_tables: str, tmp_path: Path
+    servers: McpServers, database_url: str, tmp_path: Path
 ) -> None:
     writer = replace(LOCAL_ACTOR, scope=Scope.WRITE)
     with pytest.raises(NotAllowed, match="scope admin"):
@@ -291,15 +345,16 @@ async def test_programs_are_for_admins_where_they_are_allowed(
     assert isinstance(shown, Stdio)
     assert shown.env == {"KEY": ""}
 
-    async with opened(sqlite_with_tables, tmp_path, stdio=False) as careful:
+    async with opened(database_url, tmp_path, stdio=False) as careful:
         with pytest.raises(NotAllowed, match="YIKU_MCP_STDIO=true"):
             await careful.create(LOCAL_ACTOR, "x", program())
         with pytest.raises(NotAllowed, match="YIKU_MCP_STDIO=true"):
             await call(careful, server, "pid")
 
 
+@ON_BOTH
 async def test_secrets_are_not_in_the_database(
-    servers: McpServers, sqlite_with_tables: str, tmp_path: Path
+    servers: McpServers, database_url: str, tmp_path: Path
 ) -> None:
     remote = Remote(
         transport=Transport.HTTP,
@@ -316,14 +371,13 @@ async def test_secrets_are_not_in_the_database(
         auth_token="",
         headers={"X-Key": ""},
     )
-    path = Path(sqlite_with_tables.removeprefix("sqlite:///"))
-    stored = b"".join(one.read_bytes() for one in path.parent.glob("yiku.db*") if one.is_file())
+    stored = await all_that_is_stored(servers)
     for secret in (b"pa55word", b"qu3ry", b"t0ken", b"h3ader"):
         assert secret not in stored
     assert b"remote" in stored
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
 
-    async with opened(sqlite_with_tables, tmp_path, key="another key " * 3) as foreign:
+    async with opened(database_url, tmp_path, key="another key " * 3) as foreign:
         assert foreign.shown(LOCAL_ACTOR, server) == reader
         with pytest.raises(SecretUnreadable, match="another key than this server's"):
             await foreign.refresh(LOCAL_ACTOR, server.id)
@@ -334,3 +388,20 @@ async def test_secrets_are_not_in_the_database(
         assert isinstance(told, Remote)
         assert told.auth_token == "new"
     assert server.organization_id == LOCAL_ORGANIZATION
+
+
+async def all_that_is_stored(servers: McpServers) -> bytes:
+    """SQLite's files, byte by byte; every row that Postgres has."""
+    url = servers.database.url
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        return b"".join(one.read_bytes() for one in path.parent.glob("yiku.db*") if one.is_file())
+
+    def rows(tx: Tx) -> str:
+        every = [
+            tx.connection.exec_driver_sql(f'SELECT one::text FROM "{name}" one').scalars().all()
+            for name in metadata.tables
+        ]
+        return str(every)
+
+    return (await servers.database.read(LOCAL_ACTOR, rows)).encode()

@@ -1,14 +1,14 @@
 """A process that reads a file is killed: the next one goes on, and no chunk is there twice."""
 
 import asyncio
-import sys
-from asyncio.subprocess import Process
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from tests.servers.warm import Started, Warm
 from yiku.app import App
 from yiku.core.file import File, FileStatus, FolderContent
 from yiku.core.tenant import LOCAL_ACTOR
@@ -17,18 +17,13 @@ from yiku.store import file_text, files, folders, passages
 from yiku.store.database import Tx
 from yiku.store.file_tables import file_chunk
 
+READING = Path(__file__).parents[2] / "servers/reading.py"
 LINES = 4_000
 TEXT = "".join(f"Line {n} tells of parcel {n * 7} and its way to Shanghai.\n" for n in range(LINES))
 
 
 async def whole(text: str) -> AsyncIterator[bytes]:
     yield text.encode()
-
-
-async def begun(home: Path, database_url: str) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.servers.reading", str(home), database_url
-    )
 
 
 async def until(app: App, one: File, test: Callable[[File], bool]) -> File:
@@ -46,8 +41,13 @@ async def until(app: App, one: File, test: Callable[[File], bool]) -> File:
 
 @pytest.mark.timeout(300)
 async def test_no_chunk_is_lost_or_doubled_by_kills(
-    app: App, yiku_home: Path, database_url: str
+    *, app: App, yiku_home: Path, database_url: str, warm: Warm, tmp_path: Path
 ) -> None:
+    def begun() -> Started:
+        words = [str(yiku_home), database_url]
+        errors = tmp_path / "errors"
+        return warm.start(words, cwd=tmp_path, env=os.environ, errors=errors, program=READING)
+
     folder = await app.database.write(
         LOCAL_ACTOR, lambda tx: folders.add(tx, FolderContent(name="f"))
     )
@@ -60,15 +60,15 @@ async def test_no_chunk_is_lost_or_doubled_by_kills(
         lambda now: now.embedded_count > seen.embedded_count,
     ]
     for moment in kills:
-        process = await begun(yiku_home, database_url)
+        process = begun()
         seen = await until(app, one, moment)
         process.kill()
-        await process.wait()
+        process.communicate()
         assert not seen.status.ended
-    process = await begun(yiku_home, database_url)
+    process = begun()
     done = await until(app, one, lambda now: now.status.ended)
     process.kill()
-    await process.wait()
+    process.communicate()
 
     assert (done.status, done.line_count) == (FileStatus.COMPLETED, LINES)
     assert done.chunk_count == done.embedded_count > 150

@@ -18,7 +18,12 @@ from yiku.cli.programs import tell_rest
 from yiku.cli.progress import Bar
 from yiku.cli.running import with_memory
 from yiku.client.memory import MemoryClient
+from yiku.server.v1.wire_agents import AgentOut
 from yiku.server.wire_transfer import ImportOut
+
+Rest = dict[str, int]
+"""What is left out, and how often it is there."""
+MANY = 10_000
 
 
 @click.command("export", cls=Command)
@@ -40,31 +45,49 @@ def export_agent(
 ) -> None:
     """Write an agent with all it has to a file, for `yiku agent import` here or elsewhere.
 
-    The values of its secrets are not in it.
+    The values of its secrets are not in it, nor are its schedules; what is left out is told.
     """
 
-    async def work(memory: MemoryClient, write: Callable[[bytes], Any]) -> str:
+    async def work(memory: MemoryClient, write: Callable[[bytes], Any]) -> tuple[AgentOut, Rest]:
         one = await named_agent(memory.agents, named)
         pieces = memory.transfer.export_agent(
             one.id, scrub_messages=no_messages, legacy=legacy, conversation_id=conversation
         )
         async for piece in pieces:
             write(piece)
-        return one.name
+        return one, await rest_of(memory, one, legacy=legacy)
 
     if target is None:
         stdout = sys.stdout.buffer
-        with_memory(asked, lambda memory: work(memory, stdout.write))
+        _, rest = with_memory(asked, lambda memory: work(memory, stdout.write))
         stdout.flush()
+        tell_left(rest)
         return
     with whole_file(target, replace=force) as file:
-        name = with_memory(asked, lambda memory: work(memory, file.buffer.write))
+        one, rest = with_memory(asked, lambda memory: work(memory, file.buffer.write))
         size = file.buffer.tell()
     if asked.as_json:
-        output.print_json({"agent": name, "path": str(target), "bytes": size})
-    else:
-        words = f"{output.visible(name)}  {size:,} bytes  {target}"
-        click.echo(f"{click.style('exported', fg='green')}  {words}")
+        told = {"agent": one.name, "path": str(target), "bytes": size, "left_out": rest}
+        output.print_json(told)
+        return
+    words = f"{output.visible(one.name)}  {size:,} bytes  {target}"
+    click.echo(f"{click.style('exported', fg='green')}  {words}")
+    tell_left(rest)
+
+
+async def rest_of(memory: MemoryClient, one: AgentOut, *, legacy: bool) -> Rest:
+    """What an agent has that its file hasn't, but for what somebody wanted to be left out."""
+    left = {"schedule": len(await memory.schedules.list(one.id))}
+    if legacy:
+        talks = await memory.conversations.list(one.id, archive_status="all", limit=MANY)
+        left |= {"conversation": len(talks), "folder": len(one.sources)}
+    return {what: times for what, times in left.items() if times}
+
+
+def tell_left(rest: Rest) -> None:
+    if rest:
+        parts = ", ".join(counted(times, what) for what, times in rest.items())
+        output.note(f"not in the file: {parts}")
 
 
 @click.command("import", cls=Command)

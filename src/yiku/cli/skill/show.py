@@ -165,7 +165,7 @@ def print_jobs(jobs: Sequence[SkillJobOut]) -> None:
         output.note(f"waits to be done: {waiting}")
     for one in jobs:
         if one.problem is not None:
-            words = f"{one.kind} of {one.key} failed {one.tries} times: {one.problem}"
+            words = f"{one.kind} of {one.key.rstrip('/')} failed {one.tries} times: {one.problem}"
             click.secho(output.visible(words), fg="yellow", err=True)
 
 

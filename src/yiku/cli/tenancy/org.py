@@ -1,6 +1,9 @@
-"""`yiku org add | list | rename`: organizations, for administrators of the server."""
+"""`yiku org add | list | rename | delete`: organizations, for administrators of the server."""
 
 from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +11,14 @@ from yiku.cli import output
 from yiku.cli.options import Asked, Group
 from yiku.cli.tenancy.shared import administered, after_option, done, limit_option, more
 
+if TYPE_CHECKING:
+    from yiku.client.admin import AdminClient
+    from yiku.server.wire_admin import OrganizationOut
+
 
 @click.group(cls=Group)
 def org() -> None:
-    """Make, list and rename organizations: whose agents and memories are apart."""
+    """Make, list, rename and delete organizations: whose agents and memories are apart."""
 
 
 @org.command()
@@ -46,3 +53,37 @@ def rename(asked: Asked, organization_id: str, name: str) -> None:
     """Call the organization of this id NAME."""
     changed = administered(asked, lambda admin: admin.rename_organization(organization_id, name))
     done(asked, "renamed", changed, f"{changed.name}  {changed.id}")
+
+
+@org.command()
+@click.argument("organization_id")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def delete(asked: Asked, organization_id: str, yes: bool) -> None:
+    """Delete the organization of this id, and erase all that belongs to it, for good.
+
+    Its keys are refused at once; the rest goes in the background, while a server or a worker runs.
+    """
+
+    async def work(admin: AdminClient) -> OrganizationOut:
+        if not yes:
+            confirm_name((await admin.organization(organization_id)).name)
+        return await admin.delete_organization(organization_id)
+
+    gone = administered(asked, work)
+    done(asked, "deleted", gone, f"{gone.name}  {gone.id}")
+
+
+def confirm_name(name: str) -> None:
+    """Raises: UsageError where nobody can be asked, ClickException where it isn't typed."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "Nobody is there to be asked: give --yes", click.get_current_context()
+        )
+    told = click.prompt(
+        f"All agents, memories, files, users and keys of {output.visible(name)} go, for good."
+        " Its name, to do so",
+        err=True,
+    )
+    if told.strip() != name:
+        raise click.ClickException("That isn't its name. Nothing was deleted.")

@@ -47,9 +47,10 @@ def pdf(path: Path) -> Iterator[str]:
     except PyPdfError as error:
         raise Unreadable(f"It is no whole PDF: {error}.") from error
     if not said:
+        pages = "page has" if count == 1 else f"{count} pages have"
         raise Unreadable(
-            f"Its {count} pages have no text; they may be pictures of it. Make a PDF with text of"
-            " it by OCR, and upload that."
+            f"Its {pages} no text, and may show a picture of it. Make a PDF with text of it by OCR,"
+            " and upload that."
             if count
             else "It has no pages."
         )

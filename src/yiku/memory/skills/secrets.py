@@ -79,7 +79,12 @@ def guard(text: str, policy: Policy) -> Guarded:
 
 
 def mask(kind: SecretKind, language: Language) -> str:
-    return f"[{ZH[kind]}已隐去]" if language == "zh" else f"[{kind.value} removed]"
+    what = named(kind, language)
+    return f"[{what}已隐去]" if language == "zh" else f"[{what} removed]"
+
+
+def named(kind: SecretKind, language: str) -> str:
+    return ZH[kind] if language == "zh" else kind.value
 
 
 MASKED = re.compile(

@@ -2,32 +2,11 @@
 
 from alembic import context
 
-from yiku.store import (
-    admin_tables,
-    agent_tables,
-    block_tables,
-    file_tables,
-    place_tables,
-    role_tables,
-    skill_tables,
-    tool_tables,
-)
-
-MODULES = (
-    admin_tables,
-    agent_tables,
-    block_tables,
-    file_tables,
-    place_tables,
-    role_tables,
-    skill_tables,
-    tool_tables,
-)
-"""Each adds its tables, when it is imported, to the metadata that all share."""
+from yiku.store.every_table import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=MODULES[0].metadata,
+    target_metadata=metadata,
     render_as_batch=True,
     transactional_ddl=False,  # the caller's transaction is the one
 )

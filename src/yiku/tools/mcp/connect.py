@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from yiku.core.mcp import Connection, Remote, Stdio, Transport
+from yiku.tools.mcp.changes import listening, only_tools
 from yiku.tools.mcp.program import Tail, running
 
 if TYPE_CHECKING:
@@ -32,9 +33,14 @@ class TooLarge(Exception):
 
 @asynccontextmanager
 async def session(
-    connection: Connection, limits: Limits, tail: Tail, on_end: Callable[[], None]
+    connection: Connection,
+    limits: Limits,
+    tail: Tail,
+    on_end: Callable[[], None],
+    on_change: Callable[[], None],
 ) -> AsyncGenerator[Client]:
-    """A session, while it is open. `on_end` is called when the server has left it.
+    """A session, while it is open. `on_end` is called when the server has left it, `on_change` when
+    it says that its tools have changed.
 
     Raises: what the system, HTTP and the protocol raise.
     """
@@ -43,7 +49,11 @@ async def session(
 
     info = Implementation(name="yiku", version=version("yiku"))
     transport = transport_of(connection, limits, tail, on_end)
-    async with Client(transport, client_info=info, cache=None) as client:
+    heard = only_tools(on_change)
+    async with (
+        Client(transport, client_info=info, cache=None, message_handler=heard) as client,
+        listening(client, on_change),
+    ):
         yield client
 
 

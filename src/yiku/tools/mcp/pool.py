@@ -7,13 +7,14 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from yiku.core.errors import McpUnavailable
 from yiku.core.ids import McpServerId
 from yiku.core.mcp import Connection, Stdio, taken_apart
+from yiku.tools.mcp.changes import Changes
 from yiku.tools.mcp.connect import Limits, session
 from yiku.tools.mcp.program import Tail
 
@@ -30,7 +31,10 @@ class Held:
     """A session, and the task that it is opened, kept and closed in: the SDK's scopes belong to
     one task, and calls come from many."""
 
-    def __init__(self, connection: Connection, limits: Limits) -> None:
+    def __init__(
+        self, connection: Connection, limits: Limits, on_change: Callable[[], None]
+    ) -> None:
+        """`on_change`: the server has said that its tools have changed."""
         self.tail = Tail()
         self.users = 0
         self.used_at = time.monotonic()
@@ -39,6 +43,7 @@ class Held:
         self.ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._connection = connection
         self._limits = limits
+        self._on_change = on_change
         self.task = asyncio.create_task(self._hold(), name="yiku-mcp")
 
     async def _hold(self) -> None:
@@ -46,7 +51,9 @@ class Held:
         try:
             async with (
                 asyncio.timeout(limits.timeout_s) as opening,
-                session(self._connection, limits, self.tail, self.ended.set) as client,
+                session(
+                    self._connection, limits, self.tail, self.ended.set, self._on_change
+                ) as client,
             ):
                 opening.reschedule(None)
                 self.ready.set_result(client)
@@ -98,6 +105,7 @@ class Pool:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.changes = Changes()
         self._held: dict[tuple[McpServerId, str], Held] = {}
 
     @asynccontextmanager
@@ -109,7 +117,9 @@ class Pool:
         held = self._held.get(key)
         if held is None or held.ended.is_set():
             self._make_room()
-            held = self._held[key] = Held(connection, self.limits)
+            held = self._held[key] = Held(
+                connection, self.limits, lambda: self.changes.note(server_id, connection)
+            )
             held.task.add_done_callback(lambda _: self._forget(key, held))
         held.users += 1
         try:
@@ -126,6 +136,7 @@ class Pool:
                 held.ended.set()
 
     async def close(self) -> None:
+        await self.changes.close()
         tasks = [held.task for held in self._held.values()]
         for held in self._held.values():
             held.ended.set()

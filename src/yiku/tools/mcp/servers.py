@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from yiku.core.audit import Act
-from yiku.core.errors import InvalidMcpServer, McpUnavailable, NotAllowed, SecretUnreadable, checked
+from yiku.core.errors import (
+    InvalidMcpServer,
+    McpUnavailable,
+    NotAllowed,
+    SecretUnreadable,
+    YikuError,
+    checked,
+)
 from yiku.core.ids import McpServerId, ToolId, new_id
 from yiku.core.mcp import (
     Answered,
@@ -26,7 +34,7 @@ from yiku.core.mcp import (
     put_together,
     taken_apart,
 )
-from yiku.core.tenant import Actor, Scope
+from yiku.core.tenant import LOCAL_ACTOR, Actor, Scope
 from yiku.core.tool import Tool
 from yiku.store import audit
 from yiku.store import mcp_servers as store
@@ -37,6 +45,8 @@ from yiku.tools.mcp import ask
 from yiku.tools.mcp.check import check
 from yiku.tools.mcp.pool import Pool
 from yiku.tools.mcp.sync import sync
+
+logger = logging.getLogger(__name__)
 
 NO_VARIABLES: Mapping[str, str] = {}
 
@@ -50,6 +60,9 @@ class McpServers:
     pool: Pool
     stdio: bool = False
     """Whether programs are started on this machine."""
+
+    def __post_init__(self) -> None:
+        self.pool.changes.look = self._follow
 
     async def create(self, actor: Actor, name: str, connection: Connection) -> McpServer:
         """Store it, and read its tools. Where that fails it is stored all the same, with the
@@ -156,6 +169,21 @@ class McpServers:
             await self.database.write(actor, lambda tx: note(tx, server_id, problem))
             raise
         return await self.database.write(actor, lambda tx: sync(tx, server, found))
+
+    async def _follow(self, server_id: McpServerId, connection: Connection) -> None:
+        """Read the tools again of a server that says they have changed, for who has set it."""
+        server = await self.database.read(LOCAL_ACTOR, lambda tx: store.anyones(tx, server_id))
+        if server is None:
+            return
+        actor = Actor(organization_id=server.organization_id, user_id=server.updated_by)
+        try:
+            found = await ask.tools(self.pool, server_id, connection)
+            synced = await self.database.write(actor, lambda tx: sync(tx, server, found))
+        except YikuError as error:  # they stay as they were; the next call, or refresh, tells
+            logger.warning("tools were not read again", extra={"why": type(error).__name__})
+            return
+        counts = {name: len(getattr(synced, name)) for name in ("added", "updated", "deleted")}
+        logger.info("an MCP server's tools changed", extra={"server": server_id, **counts})
 
     async def listing(
         self, actor: Actor, server: McpServer, variables: Mapping[str, str] = NO_VARIABLES

@@ -1,4 +1,4 @@
-"""What came of callbacks; the usage of a day in several rows."""
+"""What came of callbacks; organizations that are deleted; the usage of a day in several rows."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("callback_sent_at", MOMENT, nullable=True))
         op.add_column(table, sa.Column("callback_status_code", sa.Integer(), nullable=True))
         op.add_column(table, sa.Column("callback_error", sa.Text(), nullable=True))
+    op.add_column("organization", sa.Column("deleted_at", MOMENT, nullable=True))
     several_rows_a_day()
 
 
