@@ -203,6 +203,8 @@ async def test_a_bad_conversation_is_refused_with_its_place(here: Driver) -> Non
     good = {"id": "c", "messages": [said]}
     for bad, words in (
         (file(3), "agents[0].conversations[0]: an object"),
+        ({"agents": [{"id": "x" * 300}]}, "agents[0].id: an id has 200 characters at most"),
+        ({**file(), "archives": [{"id": "x" * 300}]}, "archives[0].id: an id has 200"),
         (file(good, good), "agents[0].conversations[1]: the id 'c' is there twice"),
         (file({"summary": 3}), "agents[0].conversations[0].summary"),
         (file({"model": "none"}), "agents[0].conversations[0], model"),
@@ -391,6 +393,11 @@ async def test_an_import_of_files_that_broke_off_is_gone_on_with(
             {"source_id": "s", "file_name": "none.pdf", "content": None},
         ],
     }
+
+    would = await transfer.import_agents(bytes_of(file), dry_run=True)
+    assert would.notes == [
+        "The text of 1 of the files is not in the file; upload them again: none.pdf."
+    ]
 
     def stop(done: int, _: int) -> None:
         if done >= 64:

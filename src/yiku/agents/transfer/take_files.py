@@ -62,7 +62,7 @@ def take_folders(tx: Tx, carried: Carried, agent_ids: Mapping[str, AgentId]) -> 
     if bare:
         names = ", ".join(bare[:NAMED]) + (" …" if len(bare) > NAMED else "")
         notes.append(
-            f"{len(bare)} of the files have no text in the file; upload them again: {names}."
+            f"The text of {len(bare)} of the files is not in the file; upload them again: {names}."
         )
     for one in carried.agents:
         wanted = [ids[key] for key in one.folder_keys]

@@ -29,7 +29,7 @@ from yiku.server.v1.portable import agents, legacy, messages, passages
 from yiku.server.v1.portable.conversations import in_context, summary_of, threads_of
 from yiku.server.v1.portable.folders import files_of, folder_of
 from yiku.server.v1.portable.groups import groups_of
-from yiku.server.v1.portable.reading import Json, Notes, as_object, keyed, list_of
+from yiku.server.v1.portable.reading import Json, Notes, as_object, key_of, keyed, list_of
 from yiku.server.v1.portable.servers import servers_of
 from yiku.server.v1.portable.skills import skills_of
 
@@ -320,7 +320,7 @@ def agent_of(
         for t in range(len(list_of(fields, "conversations")))
     ]
     return CarriedAgent(
-        key=str(fields.get("id") or f"agent-{n}"),
+        key=key_of(fields, place, f"agent-{n}"),
         given=agents.agent_fields(fields, place, notes),
         block_keys=keys[0],
         tool_keys=keys[1],

@@ -12,6 +12,7 @@ from yiku.core.errors import InvalidImport
 
 Json = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
+LONGEST_KEY = 200
 
 
 @dataclass(slots=True)
@@ -54,11 +55,20 @@ def keyed(values: Sequence[Any], place: str, of: Callable[[Any, str], Any]) -> d
     """What a list of the file holds, by the ids there. Raises: InvalidImport."""
     found: dict[str, Any] = {}
     for n, one in enumerate(values):
-        key = as_object(one, f"{place}[{n}]").get("id") or f"{place}-{n}"
+        key = key_of(as_object(one, f"{place}[{n}]"), f"{place}[{n}]", f"{place}-{n}")
         if key in found:
             raise InvalidImport(f"{place}[{n}]: the id {key!r} is there twice")
-        found[str(key)] = of(one, f"{place}[{n}]")
+        found[key] = of(one, f"{place}[{n}]")
     return found
+
+
+def key_of(value: Mapping[str, Any], place: str, otherwise: str) -> str:
+    """What a thing of the file is called there. Raises: InvalidImport."""
+    key = str(value.get("id") or otherwise)
+    if len(key) > LONGEST_KEY:
+        words = f"an id has {LONGEST_KEY} characters at most, not {len(key):,}"
+        raise InvalidImport(f"{place}.id: {words}", place=f"{place}.id")
+    return key
 
 
 def list_of(value: Mapping[str, Any], name: str) -> list[Any]:
