@@ -29,6 +29,7 @@ from yiku.core.tokens import estimated_tokens
 from yiku.providers.offline_hits import recalled
 from yiku.providers.offline_reading import (
     ASKS_FOR_NAME,
+    asks_to_forget,
     courtesy,
     is_question,
     name_told,
@@ -154,7 +155,7 @@ def deeds(
 def wished(turn: Turn, tools: Mapping[str, ToolSpec]) -> list[tuple[str, Mapping[str, Any]]]:
     """What the user's words ask for, as far as there are tools and it isn't done yet."""
     text = turn.text
-    if not text or courtesy(text) is not None:
+    if not text or courtesy(text) is not None or asks_to_forget(text):
         return []
     done = {one.name for one in turn.calls}
     if is_question(text):
@@ -249,6 +250,8 @@ def answered(turn: Turn, able: Able, words: Words) -> str:
     if kind is not None:
         both = able.keeps and able.finds and kind in ("hello", "fine")
         return " ".join((words.small_talk[kind], *([words.invitation] if both else [])))
+    if asks_to_forget(turn.text):
+        return words.not_forgotten
     return words.not_searched if is_question(turn.text) else words.not_kept
 
 

@@ -63,6 +63,12 @@ QUESTION_ZH = re.compile(
     r"什么|谁|哪|几[个点号月天岁次时]|多少|怎么|怎样|如何|为什么|为何|是否|有没有|是不是|能不能|记不记得|记得.*吗|"
     r"吗\s*$|呢\s*$|^(查|找|搜索|回忆|告诉我)"
 )
+FORGETTING = re.compile(
+    r"\s*(please |now |just )*(forget|delete|erase|remove)"
+    r" (that|this|it|what|about|my|me|everything|all|the)\b"
+    r"|\s*(请|麻烦|帮我|现在)*(把.{1,40}(忘|删|抹)|(忘掉|删掉|删除|抹掉)|(忘了|忘记)(我|它|这|那|刚才))",
+    re.IGNORECASE,
+)
 NAME = r"([^\W\d_][\w'’-]*(?: (?!I\b)[A-Z][\w'’-]*){0,2})"
 NAMES: Mapping[Language, tuple[re.Pattern[str], ...]] = {
     "en": (
@@ -117,6 +123,10 @@ def is_question(text: str) -> bool:
         or QUESTION_EN.match(text) is not None
         or QUESTION_ZH.search(text) is not None
     )
+
+
+def asks_to_forget(text: str) -> bool:
+    return FORGETTING.match(text) is not None
 
 
 def name_told(text: str) -> str | None:

@@ -28,6 +28,8 @@ class Words:
     noted: str
     """{text}"""
     not_kept: str
+    not_forgotten: str
+    """To who asks to forget: it was neither done nor stored."""
     not_searched: str
     found: str
     nothing: str
@@ -67,6 +69,10 @@ WORDS: Mapping[Language, Words] = {
         remembered="I'll remember that: “{text}”",
         noted="Noted, and always in sight from now on: “{text}”",
         not_kept="I haven't stored that: this agent has no tool for it.",
+        not_forgotten=(
+            "I can't tell what to forget, so I have forgotten nothing."
+            " `yiku forget` hides memories, `yiku delete` erases them."
+        ),
         not_searched="I can't look that up: this agent has no tool to search with.",
         found="This is what I remember of it:",
         nothing="I remember nothing about that.",
@@ -98,6 +104,10 @@ WORDS: Mapping[Language, Words] = {
         remembered="我记住了：“{text}”",
         noted="已写入核心记忆：“{text}”",
         not_kept="我没有把它存下来：这个智能体没有可用的记忆工具。",
+        not_forgotten=(
+            "我判断不了该忘掉什么，所以什么都没有忘。"
+            "`yiku forget` 可以隐藏记忆，`yiku delete` 可以彻底删除。"
+        ),
         not_searched="我查不了：这个智能体没有可用的搜索工具。",
         found="我记得这些：",
         nothing="关于这件事，我没有记忆。",

@@ -228,6 +228,20 @@ def test_words_wrapped_for_legacy_agents_are_unwrapped() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["忘掉我的过敏", "请把我的电话删了", "Forget my allergy.", "delete that"]
+)
+def test_who_asks_to_forget_is_told_that_nothing_was(text: str) -> None:
+    answer = respond(prompt(text))
+    assert not calls(answer)
+    assert "yiku forget" in answer.text
+
+
+@pytest.mark.parametrize("text", ["我忘了带伞", "忘记带钥匙是常事", "Forgetting names is normal."])
+def test_telling_of_forgetting_is_stored(text: str) -> None:
+    assert calls(respond(prompt(text))) == [("archival_memory_insert", {"content": text})]
+
+
+@pytest.mark.parametrize(
     ("text", "told", "never"),
     [
         ("I like tea.", "I haven't stored that", "remember it"),
