@@ -32,6 +32,13 @@ def test_a_program_is_added_called_and_removed(cli: Cli, monkeypatch: pytest.Mon
 
     ran = cli("mcp", "run", "ours", "variable", "--args", '{"text": "TEAM"}')
     assert ran.out.strip() == "tea"
+    changed = cli("mcp", "update", "ours", "--name", "mine", "--env", "MORE=x", "--json").json
+    assert (changed["name"], changed["id"]) == ("mine", added["id"])
+    shown = cli("mcp", "show", "mine", "--json").json
+    assert (shown["given"], "echo" in shown["tools"]) == (["MORE", "TEAM"], True)
+    assert "tea" not in cli("mcp", "show", "mine").out
+    cli("mcp", "update", "mine", "--token", "x", code=2)
+    cli("mcp", "update", "mine", "--name", "ours")
     assert "no such luck" in cli("mcp", "run", "ours", "fail", code=1).err
     assert "memory is full" in cli("mcp", "run", "ours", "die", code=5).err
     assert "it has echo" in cli("mcp", "run", "ours", "sing", code=3).err
@@ -47,5 +54,7 @@ def test_an_address_where_nobody_is_is_added_with_the_problem(cli: Cli) -> None:
     assert made["where"] == "http://127.0.0.1:9/mcp"
     assert "can't be reached" in made["problem"]
     cli("mcp", "test", "nobody", code=5)
+    moved = cli("mcp", "update", "nobody", "--server", "http://127.0.0.1:8/", "--json", code=1).json
+    assert moved["where"] == "http://127.0.0.1:8/"
     cli("mcp", "add", "nobody", "--server", "http://127.0.0.1:9/", code=4)
     cli("mcp", "add", "both", "--server", "http://127.0.0.1:9/", "--", "true", code=2)

@@ -1,4 +1,6 @@
-"""`yiku mcp add | list | tools | refresh | test | run | remove`: of this machine's database."""
+"""`yiku mcp add | list | show | update | tools | refresh | test | run | remove`.
+
+They are of this machine's database."""
 
 from __future__ import annotations
 
@@ -78,15 +80,84 @@ def add(
         made = await servers.create(LOCAL_ACTOR, name, connection)
         return made, await servers.tools(LOCAL_ACTOR, made.id)
 
-    made, found = with_servers(asked, work)
+    return tell(asked, "added", *with_servers(asked, work))
+
+
+@mcp.command()
+@click.argument("name")
+@click.argument("command", nargs=-1)
+@click.option("--name", "new_name", metavar="NAME", help="Another name.")
+@click.option("--server", "address", metavar="URL", help="Another address.")
+@click.option("--transport", type=click.Choice(list(FORMS)), help="What is spoken at the address.")
+@click.option("--token", help="Sent as `Authorization: Bearer …`; `-`: read from standard input.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.pass_obj
+def update(
+    asked: Asked,
+    name: str,
+    command: Sequence[str],
+    new_name: str | None,
+    address: str | None,
+    transport: str | None,
+    token: str | None,
+    headers: Sequence[str],
+    variables: Sequence[str],
+) -> int:
+    """Change what is given of the MCP server NAME, and read its tools again; the rest stays, its
+    secrets too."""
+    if command and (address or transport):
+        raise click.UsageError("Give either a command after `--`, or --server with an address")
+    if token == "-":
+        token = sys.stdin.readline().strip()
+
+    async def work(servers: McpServers) -> tuple[McpServer, list[Lent]]:
+        there = await servers.named(LOCAL_ACTOR, name)
+        seen = servers.shown(LOCAL_ACTOR, there)
+        given: dict[str, Any] = {}
+        if variables:
+            given["env"] = {**getattr(seen, "env", {}), **dict(map(variable_of, variables))}
+        if headers:
+            given["headers"] = {**getattr(seen, "headers", {}), **dict(map(variable_of, headers))}
+        if command:
+            given |= {"command": found_from_here(command[0]), "args": tuple(command[1:])}
+        if address is not None:
+            given["url"] = address
+        if token is not None:
+            given["auth_token"] = token
+        to = spoken(there.transport, command, address, transport)
+        foreign = {"env"} if to is not Transport.STDIO else {"headers", "auth_token"}
+        if wrong := sorted(foreign & given.keys()):
+            raise click.UsageError(
+                f"A server of the transport {to} has no {' and no '.join(wrong)}"
+            )
+        put = await servers.update(LOCAL_ACTOR, there.id, new_name, to, given)
+        return put, await servers.tools(LOCAL_ACTOR, put.id)
+
+    return tell(asked, "updated", *with_servers(asked, work))
+
+
+def spoken(
+    now: Transport, command: Sequence[str], address: str | None, transport: str | None
+) -> Transport:
+    """By a server that is changed."""
+    if command:
+        return Transport.STDIO
+    if transport is not None:
+        return FORMS[transport]
+    return Transport.HTTP if address is not None and now is Transport.STDIO else now
+
+
+def tell(asked: Asked, deed: str, one: McpServer, found: Sequence[Lent]) -> int:
+    """Returns the exit code."""
     if asked.as_json:
-        output.print_json({**public(made), "tools": [one.tool.name for one in found]})
+        output.print_json({**public(one), "tools": [each.tool.name for each in found]})
     else:
-        click.echo(f"{click.style('added', fg='green')}  {made.name}  {made.id}")
+        click.echo(f"{click.style(deed, fg='green')}  {one.name}  {one.id}")
         tell_tools(found)
-    if made.problem is not None and not asked.as_json:
-        click.secho(f"its tools can't be read: {made.problem}", fg="yellow", err=True)
-    return 0 if made.problem is None else 1
+    if one.problem is not None and not asked.as_json:
+        click.secho(f"its tools can't be read: {one.problem}", fg="yellow", err=True)
+    return 0 if one.problem is None else 1
 
 
 def found_from_here(command: str) -> str:
@@ -115,6 +186,34 @@ def list_servers(asked: Asked) -> None:
             for one in found
         ),
     )
+
+
+@mcp.command()
+@click.argument("name")
+@click.pass_obj
+def show(asked: Asked, name: str) -> None:
+    """Show the MCP server NAME, or of this id: where it is, its state, and what it is given, by
+    name alone where that is secret."""
+
+    async def work(servers: McpServers) -> tuple[McpServer, list[Lent]]:
+        there = await servers.named(LOCAL_ACTOR, name)
+        return there, await servers.tools(LOCAL_ACTOR, there.id)
+
+    one, found = with_servers(asked, work)
+    given = sorted(one.config["names"])
+    if asked.as_json:
+        names = [each.tool.name for each in found]
+        output.print_json({**public(one), "given": given, "tools": names})
+        return
+    click.echo(f"{one.name}  {one.transport.value}  {one.id}")
+    click.echo(where(one))
+    if given:
+        click.echo(f"given: {', '.join(given)}")
+    if one.problem is None:
+        click.echo("ready")
+    else:
+        click.secho(output.visible(one.problem), fg="yellow")
+    tell_tools(found)
 
 
 @mcp.command()
