@@ -230,6 +230,8 @@ async def test_what_ends_a_key_ends_it_on_every_server_at_once(admin: Admin) -> 
     assert again["revoked_at"] == revoked["revoked_at"]
     acts = await admin.acts(organization_id=org, target=user["id"])
     assert acts == ["user.enable", "user.disable", "user.create"]
+    own = await admin.post("/admin/keys", boss, name="6", scope="admin", user_id=user["id"])
+    await admin.call("PATCH", where, own["key"], disabled=True, status=409)
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
     await admin.post("/admin/keys", boss, name="5", expires_at=past, status=422)
 
@@ -316,7 +318,7 @@ async def test_tokens_of_a_day_end_a_run_and_refuse_the_next(
 
 async def test_what_administrators_do_is_on_record_and_no_text_is(admin: Admin) -> None:
     _, key = await admin.organization("Tea house")
-    text = "The vault code is 7391."
+    text = "The vault code is 7391-amber-lantern."
     archive = (await admin.post("/memory/passages", key, text=text))["passage"]["archive_id"]
     headers = {"Authorization": f"Bearer {key}"}
     exported = await admin.http.get(f"/memory/export?archive_id={archive}", headers=headers)
@@ -337,7 +339,7 @@ async def test_what_administrators_do_is_on_record_and_no_text_is(admin: Admin) 
     imported = await admin.http.post("/v1/agents/import", files=sent, headers=headers)
     assert imported.status_code == 200, imported.text
     server = {"mcp_server_type": "streamable_http", "server_url": "http://127.0.0.1:9/mcp"}
-    told = {"server_name": "tea", "config": {**server, "auth_token": "7391"}}
+    told = {"server_name": "tea", "config": {**server, "auth_token": "7391-amber-lantern"}}
     mcp = (await admin.post("/v1/mcp-servers/", key, **told, status=200))["id"]
     await admin.call("DELETE", f"/v1/mcp-servers/{mcp}", key)
     await admin.call("DELETE", f"/v1/agents/{agent}", key)
@@ -362,7 +364,7 @@ async def test_what_administrators_do_is_on_record_and_no_text_is(admin: Admin) 
         "organization.create",
     ]
     assert found["next"] is None
-    assert "7391" not in str(found)
+    assert "amber-lantern" not in str(found)
     assert found["events"][0]["facts"] == {"name": "default", "passages": 3}
     by_act = {one["action"]: one for one in found["events"]}
     assert by_act["memories.import"]["target"] == "tea.jsonl"

@@ -62,7 +62,7 @@ def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> 
 def test_an_organization_is_deleted_by_typing_its_name(cli: Cli) -> None:
     org = cli("org", "add", "Tea house", "--json").json["id"]
     for typed, code, told in (("yes\n", 1, "isn't its name"), ("Tea house\n", 0, "deleted")):
-        with Terminal(cli.command("org", "delete", org), cli.folder) as shown:
+        with Terminal(cli, "org", "delete", org) as shown:
             shown.expect("Its name, to do so")
             shown.type(typed)
             shown.expect(told)

@@ -274,7 +274,11 @@ def show(asked: Asked, source: Path, done: Outcome) -> None:
     parts += [f"{done.known:,} known already"] if done.known else []
     parts += [f"{done.skipped:,} stored by an earlier run"] if done.skipped else []
     parts += [f"{done.rejected:,} left out"] if done.rejected else []
-    parts += [f"{done.seconds:.1f} s", f"{rate:,.0f}/s"] if done.added + done.known else []
+    parts += (
+        [f"{done.seconds:.1f} s", f"{rate:,.{0 if rate >= 10 else 1}f}/s"]
+        if done.added + done.known
+        else []
+    )
     state: Literal["imported", "nothing new"] = (
         "imported" if done.added + done.known else "nothing new"
     )

@@ -111,10 +111,15 @@ def rename_user(tx: Tx, user_id: UserId, name: str) -> User:
 
 
 def switch_user(tx: Tx, user_id: UserId, *, disabled: bool) -> User:
-    """Refuse all keys of a user from now on, or take them again. Raises: UserNotFound."""
+    """Refuse all keys of a user from now on, or take them again.
+
+    Raises: UserNotFound; Conflict where who asks would lock himself out.
+    """
     before = tenants.get_user(tx, user_id)
     if (before.disabled_at is not None) == disabled:
         return before
+    if disabled and user_id == tx.actor.user_id:
+        raise Conflict("Nobody disables himself; another administrator can do it.", user_id=user_id)
     changed = tenants.change_user(tx, user_id, {"disabled_at": tx.now if disabled else None})
     audit.note(tx, Act.USER_DISABLE if disabled else Act.USER_ENABLE, user_id, name=before.name)
     return changed

@@ -33,6 +33,11 @@ def memory_of(value: Any, place: str, left_out: Counter[str]) -> tuple[str, Draf
     if not text.strip():
         left_out["empty memories"] += 1
         return None
+    for name in ("created_at", "updated_at", "expiration_date"):
+        if one.get(name) is not None and moment(one[name]) is None:
+            left_out["dates that can't be read"] += 1
+    if not isinstance(one.get("metadata") or {}, dict):
+        left_out["metadata that are no object"] += 1
     key = str(one.get("id") or sha256(text.encode("utf-8", "replace")).hexdigest())
     at = moment(one.get("updated_at")) or moment(one.get("created_at"))
     return key, Draft(
