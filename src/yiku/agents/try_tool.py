@@ -15,10 +15,11 @@ from yiku.core.errors import InvalidTool
 from yiku.core.ids import AgentId, RunId, StepId, new_id
 from yiku.core.message import ToolCall, ToolReturn
 from yiku.core.tenant import Actor, Scope
-from yiku.core.tool import Ran, ToolType
+from yiku.core.tool import Ran, Tool, ToolType
 from yiku.store import agents as store
 from yiku.store.database import demand, now_utc
 from yiku.tools import executor
+from yiku.tools.arguments import read
 from yiku.tools.desk import Desk
 
 
@@ -44,8 +45,8 @@ async def call(
         raise no_tool(state, name)
     desk = desk_of(agents, actor, state)
     if tool.tool_type is ToolType.CUSTOM:
-        ran = await agents.tools.run(actor, tool, arguments, desk.environment, agent=state)
-        return Tried(ran)
+        fitting = fitted(tool, arguments, desk)
+        return Tried(await agents.tools.run(actor, tool, fitting, desk.environment, agent=state))
     asked = ToolCall(id=desk.call_id, name=name, arguments=json.dumps(arguments))
     planned = executor.plan(state, (), asked, desk.language)
     match planned:
@@ -61,6 +62,15 @@ async def call(
         case executor.Waits():
             raise InvalidTool(f"`{name}` has no code here: the client runs it.")
     return Tried(done)
+
+
+def fitted(tool: Tool, arguments: Mapping[str, Any], desk: Desk) -> Mapping[str, Any]:
+    """As a model's arguments would reach it. Raises: InvalidTool."""
+    parameters = tool.json_schema.get("parameters", {})
+    try:
+        return read(tool.name, json.dumps(arguments), parameters, desk.language)
+    except InvalidTool as error:
+        raise InvalidTool(error.message, field="args") from error
 
 
 def desk_of(agents: Agents, actor: Actor, state: AgentState) -> Desk:

@@ -80,7 +80,7 @@ async def resolved(asked: httpx.URL, allowed: Callable[[Address], bool]) -> Addr
 def refused(asked: httpx.URL) -> Invalid:
     return Invalid(
         f"{asked.host!r} is not reached: it is an address of this machine or its network, and"
-        " only public ones are.",
+        " only public ones are reached.",
         zh=f"不访问 {asked.host!r}：那是本机或内网的地址，只能访问公网地址。",
     )
 

@@ -27,7 +27,18 @@ from yiku.core.message import Summary
 from yiku.core.rule import ChildRule, InitRule, TerminalRule
 from yiku.core.run import StopReason
 from yiku.core.tenant import LOCAL_USER
-from yiku.store import agents, archives, blocks, leases, messages, runs, steps, tools, verify
+from yiku.store import (
+    agent_lists,
+    agents,
+    archives,
+    blocks,
+    leases,
+    messages,
+    runs,
+    steps,
+    tools,
+    verify,
+)
 from yiku.store.agent_tables import agent as agent_table
 from yiku.store.agent_tables import (
     agent_archive,
@@ -386,7 +397,8 @@ async def test_states_of_many_are_as_those_of_each(store: Store) -> None:
     want = [await store.do(agents.state, one.id) for one in made]
     ids = [one.id for one in made]
     assert await store.do(agents.states, ids[::-1]) == want[::-1]
-    assert await store.do(agents.page_of_states, AgentFilter(), AgentPage()) == want[::-1]
+    seqs = await store.do(agent_lists.page_seqs, AgentFilter(), AgentPage())
+    assert await store.do(agents.states_at, seqs) == want[::-1]
     assert await store.do(agents.states, []) == []
     with pytest.raises(errors.AgentNotFound):
         await store.do(agents.states, [*ids, AgentId("agent-x")])

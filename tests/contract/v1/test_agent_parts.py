@@ -152,7 +152,7 @@ async def test_an_agents_tools_are_attached_listed_and_run(letta: Driver) -> Non
         ),
     ):
         await letta.fails(letta_client.NotFoundError, method)
-    for args in ({}, {"name": "x", "colour": "red"}):
+    for args in ({}, {"name": "x", "colour": "red"}, {"name": ["x"]}):
         await letta.fails(
             letta_client.UnprocessableEntityError,
             lambda c, a=args: c.agents.tools.run("greet", agent_id=made.id, args=a),
