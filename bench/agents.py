@@ -36,6 +36,8 @@ PERSONA = "I am a patient assistant with a long memory."
 EPISODE = 25
 """Rounds that one agent is spoken to; then comes a new one. How a long talk grows is measured
 apart."""
+BURST = 5
+"""Calls in a row of what is no message; how the first of them fares is told apart."""
 CROWD = 16
 LISTED = 1000
 COMMIT_COUNT = 20
@@ -134,10 +136,14 @@ def rounds(bench: Bench) -> None:
             span = bench.send(agent, said(number) + (f" {INSERT}" if kind != "message" else ""))
             seconds[kind].append(own_s(span, bench.model.asked()))
         else:
-            seconds[kind].append(timed(call(bench, kind, agent, number)))
+            calls = range(number * BURST, (number + 1) * BURST)
+            seconds[kind] += [timed(call(bench, kind, agent, one)) for one in calls]
     named = {**seconds, "first_token": after, "first_token_all": seconds["stream"]}
+    named["fetch_first"] = named["fetch"][::BURST]
     del named["stream"]
-    bench.figures += [bench.desk.many(n, v[bench.plan.warm_up :]) for n, v in named.items()]
+    for name, took in named.items():
+        calls_each = len(took) // (bench.plan.warm_up + bench.plan.rounds)
+        bench.figures.append(bench.desk.many(name, took[bench.plan.warm_up * calls_each :]))
 
 
 def call(bench: Bench, kind: str, agent: str, number: int) -> Callable[[], object]:
