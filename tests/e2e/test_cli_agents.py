@@ -88,6 +88,9 @@ def test_messages_context_and_runs_are_told(cli: Cli, monkeypatch: pytest.Monkey
     places = [told.index(text) for text in ("我叫小明", "memory_insert(", "→", "你好，小明。")]
     assert places == sorted(places)
     found = cli("agent", "messages", "ann", "--json").json["messages"]
+    last = found[-1]["id"]
+    before = cli("agent", "messages", "ann", "--before", last, "--json").json["messages"]
+    assert before == [one for one in found if one["id"] != last]
     assert [one["message_type"] for one in found if one["message_type"] != "system_message"] == [
         "user_message",
         "reasoning_message",

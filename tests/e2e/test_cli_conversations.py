@@ -20,7 +20,11 @@ def test_conversations_are_listed_shown_forked_and_deleted(cli: Cli) -> None:
     assert "The trip to Oslo" in cli("conversation", "list").out
     shown = cli("conversation", "show", trip.id).out
     assert "We leave on 3 March." in shown
-    assert cli("conversation", "show", trip.id, "--json").json["conversation"]["agent_id"] == ann
+    whole = cli("conversation", "show", trip.id, "--json").json
+    assert whole["conversation"]["agent_id"] == ann
+    last = whole["messages"][-1]["id"]
+    earlier = cli("conversation", "show", trip.id, "--before", last, "--json").json["messages"]
+    assert earlier == [one for one in whole["messages"] if one["id"] != last]
 
     assert "not in the file" not in cli("agent", "export", "ann", "-o", "all.af").err
     cli("schedule", "create", "ann", "Pack.", "--in", "1d")

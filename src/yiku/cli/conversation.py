@@ -65,13 +65,16 @@ def list_conversations(
 @conversation.command()
 @click.argument("conversation_id")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--before", metavar="ID", help="Only messages before this one.")
 @click.pass_obj
-def show(asked: Asked, conversation_id: str, limit: int) -> None:
+def show(asked: Asked, conversation_id: str, limit: int, before: str | None) -> None:
     """Show a conversation and its last messages, the oldest first."""
 
     async def work(memory: MemoryClient) -> tuple[ConversationOut, Sequence[AnyMessageOut]]:
         one = await memory.conversations.get(conversation_id)
-        return one, await memory.conversations.messages(conversation_id, limit=limit)
+        read = memory.conversations.messages
+        # Of the newest first, the older ones come after.
+        return one, await read(conversation_id, limit=limit, after=before)
 
     one, messages = with_memory(asked, work)
     if asked.as_json:

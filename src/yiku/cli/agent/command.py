@@ -250,7 +250,8 @@ def messages(asked: Asked, named: str, limit: int, before: str | None) -> None:
 
     async def work(memory: MemoryClient) -> Sequence[Any]:
         one = await named_agent(memory.agents, named)
-        found = await memory.agents.messages(one.id, limit=limit, before=before)
+        # Of the newest first, the older ones come after.
+        found = await memory.agents.messages(one.id, limit=limit, after=before)
         return found[::-1]
 
     found = with_memory(asked, work)
