@@ -235,6 +235,7 @@ def tools(asked: Asked, name: str) -> None:
             [one.tool.name, output.one_line(one.tool.description, WIDTH), one.tool.id]
             for one in found
         ),
+        whole=["name"],
     )
     for one in found:
         for problem in one.of.problems:

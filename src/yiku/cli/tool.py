@@ -76,6 +76,7 @@ def list_tools(asked: Asked, search: str | None, limit: int) -> None:
             [one.name, output.one_line(one.description, WIDTH), one.tool_type.value, one.id]
             for one in found
         ),
+        whole=["name"],  # it is what agents call it
     )
 
 

@@ -305,7 +305,11 @@ async def by_id(
         found = passages.get(tx, id)
         archives = [search.archive_at(tx, place) for place in places]
         if found.archive_id not in {one.id for one in archives if one is not None}:
-            raise PassageNotFound(f"There is no passage {id} among these memories.", passage_id=id)
+            raise PassageNotFound(
+                f"There is no passage {id} among these memories: name whose they are, as when they"
+                " were stored.",
+                passage_id=id,
+            )
         return found
 
     return await skills.database.read(actor, unit)
