@@ -27,9 +27,11 @@ def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> 
     assert "agents: 3, used 0" in cli("quota", "set", "agents", "3", "--org", org, **env).out
     shown = cli("quota", "show", "--org", org, "--json", **env).json["quotas"]
     assert (shown[0]["resource"], shown[0]["most"]) == ("agents", 3)
-    cli("user", "disable", user, "--org", org, **env)
-    cli("key", "revoke", key["id"], "--org", org, **env)
+    assert user in cli("user", "disable", "ann", "--org", "Tea house", **env).out
+    cli("user", "disable", "bob", "--org", org, code=3, **env)
+    cli("key", "revoke", key["id"], "--org", "Tea house", **env)
     assert "revoked" in cli("key", "list", "--org", org, **env).out
+    assert "nowhere" in cli("key", "list", "--org", "nowhere", code=3, **env).err
     cli("project", "delete", project["id"], "--org", org, **env)
 
     events = cli("audit", "--org", org, "--json", **env).json["events"]
@@ -62,7 +64,7 @@ def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> 
 def test_an_organization_is_deleted_by_typing_its_name(cli: Cli) -> None:
     org = cli("org", "add", "Tea house", "--json").json["id"]
     for typed, code, told in (("yes\n", 1, "isn't its name"), ("Tea house\n", 0, "deleted")):
-        with Terminal(cli, "org", "delete", org) as shown:
+        with Terminal(cli, "org", "delete", "Tea house") as shown:
             shown.expect("Its name, to do so")
             shown.type(typed)
             shown.expect(told)

@@ -14,7 +14,7 @@ from yiku.cli.running import is_remote, with_database
 from yiku.cli.tenancy.shared import administered, org_option
 from yiku.core.ids import ApiKeyId, OrganizationId
 from yiku.core.tenant import LOCAL_ACTOR, Scope
-from yiku.store import keys
+from yiku.store import keys, tenants
 from yiku.store.database import Tx, Unit
 from yiku.tenancy import people
 from yiku.tenancy.reach import inside
@@ -68,7 +68,8 @@ def create(
 def created_there(asked: Asked, new: people.NewKey, org: str | None) -> NewKeyOut:
     return administered(
         asked,
-        lambda admin: admin.add_key(
+        org,
+        lambda admin, org: admin.add_key(
             new.name,
             scope=new.scope.value,
             user=new.user_name,
@@ -110,7 +111,7 @@ def list_keys(asked: Asked, org: str | None) -> None:
 
 
 def listed_there(asked: Asked, org: str | None) -> list[KeyOut]:
-    async def all_of(admin: AdminClient) -> list[KeyOut]:
+    async def all_of(admin: AdminClient, org: str | None) -> list[KeyOut]:
         page = await admin.keys(limit=PAGE, organization_id=org)
         found = page.keys
         while page.next is not None:
@@ -118,7 +119,7 @@ def listed_there(asked: Asked, org: str | None) -> list[KeyOut]:
             found += page.keys
         return found
 
-    return administered(asked, all_of)
+    return administered(asked, org, all_of)
 
 
 def listed_here(asked: Asked, org: str | None) -> list[KeyOut]:
@@ -134,7 +135,7 @@ def listed_here(asked: Asked, org: str | None) -> list[KeyOut]:
 def revoke(asked: Asked, key_id: str, org: str | None) -> None:
     """Refuse the key of this id from now on."""
     if is_remote(asked):
-        administered(asked, lambda admin: admin.revoke_key(key_id, organization_id=org))
+        administered(asked, org, lambda admin, org: admin.revoke_key(key_id, organization_id=org))
     else:
         write(asked, org, lambda tx: people.revoke_key(tx, ApiKeyId(key_id)))
     if asked.as_json:
@@ -145,10 +146,12 @@ def revoke(asked: Asked, key_id: str, org: str | None) -> None:
 
 def write(asked: Asked, org: str | None, unit: Unit[T]) -> T:
     """On the database itself, which needs no models."""
-    where = None if org is None else OrganizationId(org)
 
     def there(tx: Tx) -> T:
-        return unit(inside(tx, where))
+        if org is None:
+            return unit(inside(tx, None))
+        named = tenants.find_organization(tx, org)
+        return unit(inside(tx, OrganizationId(org) if named is None else named.id))
 
     return with_database(asked, lambda database: database.write(LOCAL_ACTOR, there))
 

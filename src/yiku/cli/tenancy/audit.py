@@ -40,7 +40,8 @@ def audit(
     """Show who did what to keys, users, limits, skills, agents and archives, the newest first."""
     found = administered(
         asked,
-        lambda admin: admin.audit(
+        org,
+        lambda admin, org: admin.audit(
             action=action,
             user_id=user_id,
             key_id=key_id,

@@ -9,7 +9,14 @@ import click
 
 from yiku.cli import output
 from yiku.cli.options import Asked, Group
-from yiku.cli.tenancy.shared import administered, after_option, done, limit_option, more
+from yiku.cli.tenancy.shared import (
+    administered,
+    after_option,
+    done,
+    limit_option,
+    more,
+    organization_id,
+)
 
 if TYPE_CHECKING:
     from yiku.client.admin import AdminClient
@@ -26,7 +33,7 @@ def org() -> None:
 @click.pass_obj
 def add(asked: Asked, name: str) -> None:
     """Make an organization called NAME."""
-    made = administered(asked, lambda admin: admin.add_organization(name))
+    made = administered(asked, None, lambda admin, _: admin.add_organization(name))
     done(asked, "added", made, f"{made.name}  {made.id}")
 
 
@@ -36,7 +43,9 @@ def add(asked: Asked, name: str) -> None:
 @click.pass_obj
 def list_organizations(asked: Asked, limit: int, after: str | None) -> None:
     """Show the organizations there are, the oldest first."""
-    found = administered(asked, lambda admin: admin.organizations(limit=limit, after=after))
+    found = administered(
+        asked, None, lambda admin, _: admin.organizations(limit=limit, after=after)
+    )
     if asked.as_json:
         output.print_model(found)
         return
@@ -46,31 +55,36 @@ def list_organizations(asked: Asked, limit: int, after: str | None) -> None:
 
 
 @org.command()
-@click.argument("organization_id")
+@click.argument("named", metavar="ORG")
 @click.argument("name")
 @click.pass_obj
-def rename(asked: Asked, organization_id: str, name: str) -> None:
-    """Call the organization of this id NAME."""
-    changed = administered(asked, lambda admin: admin.rename_organization(organization_id, name))
+def rename(asked: Asked, named: str, name: str) -> None:
+    """Call the organization of this id or name NAME."""
+
+    async def work(admin: AdminClient, _: str | None) -> OrganizationOut:
+        return await admin.rename_organization(await organization_id(admin, named), name)
+
+    changed = administered(asked, None, work)
     done(asked, "renamed", changed, f"{changed.name}  {changed.id}")
 
 
 @org.command()
-@click.argument("organization_id")
+@click.argument("named", metavar="ORG")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
-def delete(asked: Asked, organization_id: str, yes: bool) -> None:
-    """Delete the organization of this id, and erase all that belongs to it, for good.
+def delete(asked: Asked, named: str, yes: bool) -> None:
+    """Delete the organization of this id or name, and erase all that belongs to it, for good.
 
     Its keys are refused at once; the rest goes in the background, while a server or a worker runs.
     """
 
-    async def work(admin: AdminClient) -> OrganizationOut:
+    async def work(admin: AdminClient, _: str | None) -> OrganizationOut:
+        one = await organization_id(admin, named)
         if not yes:
-            confirm_name((await admin.organization(organization_id)).name)
-        return await admin.delete_organization(organization_id)
+            confirm_name((await admin.organization(one)).name)
+        return await admin.delete_organization(one)
 
-    gone = administered(asked, work)
+    gone = administered(asked, None, work)
     done(asked, "deleted", gone, f"{gone.name}  {gone.id}")
 
 

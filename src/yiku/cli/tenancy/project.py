@@ -33,7 +33,8 @@ def add(asked: Asked, name: str, slug: str | None, description: str, org: str | 
     """Make a project called NAME."""
     made = administered(
         asked,
-        lambda admin: admin.add_project(
+        org,
+        lambda admin, org: admin.add_project(
             name, slug=slug, description=description, organization_id=org
         ),
     )
@@ -48,7 +49,7 @@ def add(asked: Asked, name: str, slug: str | None, description: str, org: str | 
 def list_projects(asked: Asked, limit: int, after: str | None, org: str | None) -> None:
     """Show the projects there are, the oldest first."""
     found = administered(
-        asked, lambda admin: admin.projects(limit=limit, after=after, organization_id=org)
+        asked, org, lambda admin, org: admin.projects(limit=limit, after=after, organization_id=org)
     )
     if asked.as_json:
         output.print_model(found)
@@ -67,7 +68,9 @@ def list_projects(asked: Asked, limit: int, after: str | None, org: str | None) 
 @click.pass_obj
 def delete(asked: Asked, project_id: str, org: str | None) -> None:
     """Delete the project of this id; the agents that were filed under it stay."""
-    administered(asked, lambda admin: admin.delete_project(project_id, organization_id=org))
+    administered(
+        asked, org, lambda admin, org: admin.delete_project(project_id, organization_id=org)
+    )
     if asked.as_json:
         output.print_json({"deleted": project_id})
     else:

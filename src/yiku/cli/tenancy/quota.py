@@ -27,7 +27,7 @@ def quota() -> None:
 @click.pass_obj
 def show(asked: Asked, org: str | None) -> None:
     """Show every limit, and what is used of it."""
-    found = administered(asked, lambda admin: admin.quotas(organization_id=org))
+    found = administered(asked, org, lambda admin, org: admin.quotas(organization_id=org))
     if asked.as_json:
         output.print_json({"quotas": [one.model_dump(mode="json") for one in found]})
         return
@@ -51,7 +51,9 @@ def show(asked: Asked, org: str | None) -> None:
 @click.pass_obj
 def set_quota(asked: Asked, resource: str, most: int, org: str | None) -> None:
     """Let an organization have MOST of a RESOURCE; 0: no limit."""
-    found = administered(asked, lambda admin: admin.set_quota(resource, most, organization_id=org))
+    found = administered(
+        asked, org, lambda admin, org: admin.set_quota(resource, most, organization_id=org)
+    )
     done(asked, "set", found, f"{found.resource}: {limit_of(found)}, used {found.used:,}")
 
 
@@ -61,7 +63,9 @@ def set_quota(asked: Asked, resource: str, most: int, org: str | None) -> None:
 @click.pass_obj
 def clear(asked: Asked, resource: str, org: str | None) -> None:
     """Let the server's default hold again for a RESOURCE."""
-    found = administered(asked, lambda admin: admin.clear_quota(resource, organization_id=org))
+    found = administered(
+        asked, org, lambda admin, org: admin.clear_quota(resource, organization_id=org)
+    )
     done(asked, "cleared", found, f"{found.resource}: {limit_of(found)}, used {found.used:,}")
 
 

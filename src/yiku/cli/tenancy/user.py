@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from yiku.cli import output
@@ -14,7 +16,12 @@ from yiku.cli.tenancy.shared import (
     moment,
     more,
     org_option,
+    user_id,
 )
+
+if TYPE_CHECKING:
+    from yiku.client.admin import AdminClient
+    from yiku.server.wire_admin import UserOut
 
 
 @click.group(cls=Group)
@@ -28,7 +35,7 @@ def user() -> None:
 @click.pass_obj
 def add(asked: Asked, name: str, org: str | None) -> None:
     """Make a user called NAME."""
-    made = administered(asked, lambda admin: admin.add_user(name, organization_id=org))
+    made = administered(asked, org, lambda admin, org: admin.add_user(name, organization_id=org))
     done(asked, "added", made, f"{made.name}  {made.id}")
 
 
@@ -40,7 +47,7 @@ def add(asked: Asked, name: str, org: str | None) -> None:
 def list_users(asked: Asked, limit: int, after: str | None, org: str | None) -> None:
     """Show the users there are, the oldest first."""
     found = administered(
-        asked, lambda admin: admin.users(limit=limit, after=after, organization_id=org)
+        asked, org, lambda admin, org: admin.users(limit=limit, after=after, organization_id=org)
     )
     if asked.as_json:
         output.print_model(found)
@@ -54,37 +61,46 @@ def list_users(asked: Asked, limit: int, after: str | None, org: str | None) -> 
 
 
 @user.command()
-@click.argument("user_id")
+@click.argument("named", metavar="USER")
 @click.argument("name")
 @org_option
 @click.pass_obj
-def rename(asked: Asked, user_id: str, name: str, org: str | None) -> None:
-    """Call the user of this id NAME."""
-    changed = administered(
-        asked, lambda admin: admin.change_user(user_id, name=name, organization_id=org)
-    )
+def rename(asked: Asked, named: str, name: str, org: str | None) -> None:
+    """Call the user of this id or name NAME."""
+
+    async def work(admin: AdminClient, org: str | None) -> UserOut:
+        one = await user_id(admin, named, org)
+        return await admin.change_user(one, name=name, organization_id=org)
+
+    changed = administered(asked, org, work)
     done(asked, "renamed", changed, f"{changed.name}  {changed.id}")
 
 
 @user.command()
-@click.argument("user_id")
+@click.argument("named", metavar="USER")
 @org_option
 @click.pass_obj
-def disable(asked: Asked, user_id: str, org: str | None) -> None:
-    """Refuse all keys of the user of this id, from now on."""
-    changed = administered(
-        asked, lambda admin: admin.change_user(user_id, disabled=True, organization_id=org)
-    )
+def disable(asked: Asked, named: str, org: str | None) -> None:
+    """Refuse all keys of the user of this id or name, from now on."""
+
+    async def work(admin: AdminClient, org: str | None) -> UserOut:
+        one = await user_id(admin, named, org)
+        return await admin.change_user(one, disabled=True, organization_id=org)
+
+    changed = administered(asked, org, work)
     done(asked, "disabled", changed, f"{changed.name}  {changed.id}")
 
 
 @user.command()
-@click.argument("user_id")
+@click.argument("named", metavar="USER")
 @org_option
 @click.pass_obj
-def enable(asked: Asked, user_id: str, org: str | None) -> None:
-    """Take the user's keys again that aren't revoked or expired."""
-    changed = administered(
-        asked, lambda admin: admin.change_user(user_id, disabled=False, organization_id=org)
-    )
+def enable(asked: Asked, named: str, org: str | None) -> None:
+    """Take the keys of the user of this id or name again that aren't revoked or expired."""
+
+    async def work(admin: AdminClient, org: str | None) -> UserOut:
+        one = await user_id(admin, named, org)
+        return await admin.change_user(one, disabled=False, organization_id=org)
+
+    changed = administered(asked, org, work)
     done(asked, "enabled", changed, f"{changed.name}  {changed.id}")
