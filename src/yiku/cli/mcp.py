@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,30 @@ WIDTH = 70
 FORMS = {"http": Transport.HTTP, "sse": Transport.SSE}
 
 
+CONNECTION = (
+    click.option("--server", "address", metavar="URL", help="An address, in place of a COMMAND."),
+    click.option(
+        "--transport",
+        type=click.Choice(list(FORMS)),
+        help="What is spoken at the address; default: http.",
+    ),
+    click.option(
+        "--token", help="Sent as `Authorization: Bearer …`; `-`: read from standard input."
+    ),
+    click.option(
+        "--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated."
+    ),
+    click.option(
+        "--env", "variables", multiple=True, metavar="NAME=VALUE", help="May be repeated."
+    ),
+)
+
+
+def connection_options(command: Callable[..., int]) -> Callable[..., int]:
+    """How a server is reached."""
+    return reduce(lambda done, option: option(done), reversed(CONNECTION), command)
+
+
 @click.group(cls=Group)
 def mcp() -> None:
     """Add, list, try and remove MCP servers of the local database: their tools are for agents."""
@@ -36,24 +61,14 @@ def mcp() -> None:
 @mcp.command()
 @click.argument("name")
 @click.argument("command", nargs=-1)
-@click.option("--server", "address", metavar="URL", help="An address, in place of a COMMAND.")
-@click.option(
-    "--transport",
-    type=click.Choice(list(FORMS)),
-    default="http",
-    show_default=True,
-    help="What is spoken at the address.",
-)
-@click.option("--token", help="Sent as `Authorization: Bearer …`; `-`: read from standard input.")
-@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
-@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@connection_options
 @click.pass_obj
 def add(
     asked: Asked,
     name: str,
     command: Sequence[str],
     address: str | None,
-    transport: str,
+    transport: str | None,
     token: str | None,
     headers: Sequence[str],
     variables: Sequence[str],
@@ -70,7 +85,7 @@ def add(
         connection = Stdio(command=found_from_here(command[0]), args=tuple(command[1:]), env=env)
     else:
         connection = Remote(
-            transport=FORMS[transport],
+            transport=FORMS[transport or "http"],
             url=address,
             auth_token=token,
             headers=dict(variable_of(one) for one in headers),
@@ -87,11 +102,7 @@ def add(
 @click.argument("name")
 @click.argument("command", nargs=-1)
 @click.option("--name", "new_name", metavar="NAME", help="Another name.")
-@click.option("--server", "address", metavar="URL", help="Another address.")
-@click.option("--transport", type=click.Choice(list(FORMS)), help="What is spoken at the address.")
-@click.option("--token", help="Sent as `Authorization: Bearer …`; `-`: read from standard input.")
-@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
-@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@connection_options
 @click.pass_obj
 def update(
     asked: Asked,
