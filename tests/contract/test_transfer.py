@@ -79,7 +79,7 @@ MEM0 = {
          "created_at": "2025-05-01T08:00:00-07:00", "updated_at": None, "metadata": {"k": 1}},
         {"id": "m2", "memory": "Arjun prefers morning meetings", "created_at": "2025-06-01"},
         {"id": "m3", "memory": "gone", "is_deleted": True},
-        {"id": "m4", "memory": "plays the violin", "created_at": "last spring", "metadata": "x"},
+        {"id": "m4", "memory": "likes tea", "created_at": "last spring", "metadata": "x"},
     ]
 }  # fmt: skip
 
@@ -168,7 +168,7 @@ async def test_claudes_and_mem0s_exports_are_taken(
         "Rotate the deploy key.\n\n[a.txt]\nkey-7",
         "Done.",
     ]
-    for new in (3, 0):
+    for new in (2, 0):  # that she likes tea is known from Claude
         done = await transfer.import_into(ann, "mem0", file_of(MEM0))
         assert (done.passages, done.new_passages, done.repeated) == (3, new, new == 0)
         assert done.left_out == {
@@ -186,7 +186,7 @@ async def test_claudes_and_mem0s_exports_are_taken(
     assert (one.text, one.language, one.tags) == ("小明对花生过敏", "zh", ("health",))
     assert one.at.isoformat() == "2025-05-01T15:00:00+00:00"
     assert one.metadata == {"k": 1, "user_id": "xm", "source": "mem0"}
-    assert len(kept) == 5
+    assert len(kept) == 4
     noted = [facts["source"] for _, _, facts in await on_record(talking)]
     assert noted == ["claude", "mem0", "mem0"], "one that brings nothing new is on record, too"
 

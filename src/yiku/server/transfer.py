@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import Annotated, Any, BinaryIO, cast
 
 from fastapi import Query, Request
@@ -59,15 +59,13 @@ async def import_file(
     if (query.source == "agent-file") is (query.agent_id is not None):
         words = "brings its own agents" if query.agent_id else "goes into an agent's memory"
         raise Invalid(f"A file of {query.source} {words}: see `agent_id`.", field="agent_id")
-    file = cast("BinaryIO", tempfile.SpooledTemporaryFile(SPOOLED))  # noqa: SIM115 # closed by `told`
-    try:
+    with ExitStack() as held:
+        file = cast("BinaryIO", held.enter_context(tempfile.SpooledTemporaryFile(SPOOLED)))
         async for block in request.stream():
             await asyncio.to_thread(file.write, block)
         work = import_of(app, actor, query, file)
         would_be = await work(ignored, True)
-    except BaseException:
-        file.close()
-        raise
+        held.pop_all()  # from here on it is `told` who closes it
     lines = told(would_be if query.dry_run else work, file)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 

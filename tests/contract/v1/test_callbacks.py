@@ -13,15 +13,14 @@ from fastapi import FastAPI
 from letta_client.types.agents import LettaResponse
 
 from tests.fixtures.letta import Driver, driver
-from tests.fixtures.talking import MODEL, made
+from tests.fixtures.talking import made
 from tests.servers.scripted_chat import Fails, Says, Script, ScriptedChat
 from tests.servers.served import Asked, Reply, Served
 from yiku import worker as workers
-from yiku.app import App, build
+from yiku.app import App
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION
 from yiku.server.v1.callbacks import JOB, carry_out, handlers
-from yiku.settings import load
 from yiku.store import outbox
 from yiku.store.database import now_utc
 from yiku.worker import working
@@ -58,19 +57,8 @@ def private() -> bool:
 
 
 @pytest.fixture
-async def talking(
-    database_url: str, yiku_home: Path, model: ScriptedChat, private: bool
-) -> AsyncIterator[App]:
-    settings = load(
-        home=yiku_home,
-        database_url=database_url,
-        model=MODEL,
-        model_base_url=model.url,
-        model_api_key="sk-test",
-        fetch_private=private,
-    )
-    async with build(settings) as app:
-        yield app
+def allowed(private: bool) -> dict[str, bool]:
+    return {"fetch_private": private}
 
 
 @pytest.fixture

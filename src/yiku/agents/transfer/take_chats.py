@@ -22,7 +22,7 @@ from yiku.agents.transfer.going import Progress, batches, ignored, threaded
 from yiku.core.audit import Act
 from yiku.core.errors import Invalid, InvalidImport, JobConflict
 from yiku.core.ids import AgentId, ArchiveId, ConversationId, MessageId, new_id, new_ids
-from yiku.core.memory import Draft
+from yiku.core.memory import Draft, Outcome
 from yiku.core.message import Message
 from yiku.core.tenant import Actor
 from yiku.memory import agent_archive, ingest
@@ -240,14 +240,17 @@ async def take_memories(going: Going) -> None:
         drafts = {f"{PASSAGE}:{key}": draft for key, draft in batch}
         known = await going.known(tuple(drafts))
         fresh = {key: one for key, one in drafts.items() if key not in known}
-        going.found.new_memories += len(fresh)
-        if fresh and not going.dry_run:
+        if going.dry_run:
+            going.found.new_memories += len(fresh)
+        elif fresh:
             if home is None:
                 home = await memory.database.write(
                     actor, lambda tx: agent_archive.ensure(tx, going.agent_id)
                 )
             also = keeping(going.agent_id, going.mark, fresh)
-            await ingest.add(memory, actor, home, list(fresh.values()), also=also)
+            added = await ingest.add(memory, actor, home, list(fresh.values()), also=also)
+            # What is remembered already, in other words for the same, is one with it.
+            going.found.new_memories += sum(one.outcome is Outcome.ADDED for one in added)
         going.tell(len(batch))
 
 

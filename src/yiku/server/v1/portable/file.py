@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
@@ -200,16 +201,14 @@ def opened(file: BinaryIO) -> BinaryIO:
             f"An agent file is a JSON object with `agents`; this one {begins}. Conversations of"
             " other programs are taken by `yiku import --from`."
         )
-    inner = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 # closed by `close`
-    try:
+    with ExitStack() as held:
+        inner = cast("BinaryIO", held.enter_context(tempfile.TemporaryFile()))
         for piece in unquoted(file):
             inner.write(piece.encode("utf-8", "replace"))
         inner.seek(0)
         if first_byte(inner) != b"{":
             raise InvalidImport("The file is a JSON string, and there is no agent file in it.")
-    except BaseException:
-        inner.close()
-        raise
+        held.pop_all()  # from here on it is `close` that closes it
     return inner
 
 
