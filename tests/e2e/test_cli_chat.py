@@ -215,6 +215,22 @@ class TestAtATerminal:
         assert at_terminal.end() == 0
         assert at_terminal.seen.count("la ") < 400
 
+    def test_ctrl_c_just_before_a_key_is_waited_for_is_heard(
+        self, model: ScriptedChat, at_terminal: Terminal
+    ) -> None:
+        at_terminal.expect("›")  # what comes next is the wait
+        for _ in range(60):
+            at_terminal.type(CTRL_C)
+            at_terminal.expect("again ends")
+            at_terminal.expect("›")
+            at_terminal.type("\n")
+            at_terminal.expect("›")
+
+        at_terminal.type(CTRL_C)
+        at_terminal.expect("again ends")
+        at_terminal.type(CTRL_C)
+        assert at_terminal.end() == 0
+
     def test_it_asks_before_a_tool_runs(self, cli: Cli, model: ScriptedChat) -> None:
         cli("agent", "create", "ann", "--block", "human=茶", "--ask-before", "memory_replace")
         model.respond = Script(REMEMBERS, "Then not.", REMEMBERS, "Changed.")

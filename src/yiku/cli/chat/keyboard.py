@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -12,6 +17,7 @@ from yiku.cli.options import decoded
 
 PROMPT = "› "
 MORE = "… "
+AGAIN_S = 0.1
 
 
 def piped_lines() -> Iterator[str]:
@@ -50,10 +56,52 @@ def ask(question: str, suggested: str) -> str:
 
 def read(prompt: str) -> str:
     line_editor()
-    if sys.stdout.isatty():
-        return input(prompt)
-    click.echo(prompt, nl=False, err=True)  # stdout is for what the agent says
-    return input()
+    with heard_interrupts():
+        if sys.stdout.isatty():
+            return input(prompt)
+        click.echo(prompt, nl=False, err=True)  # stdout is for what the agent says
+        return input()
+
+
+@contextmanager
+def heard_interrupts() -> Generator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also when it comes just before `input` waits.
+
+    Python sees a signal between two steps of its own. One that comes after the last step before
+    readline waits for a key isn't seen until a key is pressed: it is sent again until it's seen.
+    """
+    main = threading.main_thread()
+    if sys.platform == "win32" or threading.current_thread() is not main:
+        yield  # Windows wakes `input` itself; other threads get no signals
+        return
+    seen = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if not seen.is_set():
+            seen.set()
+            raise KeyboardInterrupt
+
+    def send_again(arrived: socket.socket) -> None:
+        if arrived.recv(1):
+            while not seen.wait(AGAIN_S):
+                signal.pthread_kill(main.ident or 0, signal.SIGINT)
+
+    arrived, arriving = socket.socketpair()
+    arriving.setblocking(False)
+    sender = threading.Thread(target=send_again, args=(arrived,), daemon=True)
+    sender.start()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.set_wakeup_fd(arriving.fileno())
+        signal.signal(signal.SIGINT, on_signal)
+        yield
+    finally:
+        seen.set()
+        signal.set_wakeup_fd(-1)
+        arriving.close()
+        sender.join()
+        arrived.close()
+        signal.signal(signal.SIGINT, before)
 
 
 def line_editor() -> Any:
