@@ -143,7 +143,7 @@ async def test_a_fork_bomb_that_never_stops_is_stopped(run: Run, nothing_left: s
 
 async def test_one_calls_fork_bomb_is_no_other_calls(run: Run, nothing_left: str) -> None:
     bomb = asyncio.create_task(run(BOMB, word=nothing_left))
-    while len(processes_with(nothing_left)) < 20:
+    while len(processes_with(nothing_left)) < 20:  # noqa: ASYNC110 - they tell nobody
         await asyncio.sleep(0.05)
     ran = await run("import subprocess\nreturn subprocess.run(['echo', 'x']).returncode")
     assert value_of(ran) == 0
@@ -472,7 +472,7 @@ async def test_a_cancelled_call_leaves_nothing(run: Run, nothing_left: str) -> N
             word=nothing_left,
         )
     )
-    while not processes_with(nothing_left):
+    while not processes_with(nothing_left):  # noqa: ASYNC110 - it tells nobody that it began
         await asyncio.sleep(0.02)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
