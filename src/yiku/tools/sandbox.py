@@ -43,8 +43,6 @@ FILE_MB = 32
 FOLDER_MB = 64
 PROCESSES = 32
 FILES = 256
-STARTING_S = 5.0
-"""Added to a call's time: for the sandbox itself."""
 READY = b"ready\n"
 
 LENT = ("pydantic", "pydantic_core", "typing_extensions", "annotated_types", "typing_inspection")
