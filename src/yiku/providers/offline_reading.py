@@ -111,8 +111,8 @@ NO_SUBJECT_EN = frozenset(
     " for from get go going had has have here how i if in is it its kind last let like long many me"
     " mine more most much my name new next no not now of old on one or our out please say should so"
     " some someone something sort tell than that the their them then there these they thing this"
-    " those time to today tomorrow too two up us was we were what when where which who whom whose why"
-    " will with would yesterday yet you your day week month year".split()
+    " those time to today tomorrow too two up us was we were what when where which who whom whose"
+    " why will with would yesterday yet you your day week month year".split()
 )
 NO_SUBJECT_ZH = frozenset(
     "我你您他她它们自己的地得了着过吗呢吧啊呀嘛么是在有没不也都很就还要会能可以想该应这那个些什谁"
