@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,8 +23,10 @@ from yiku.store import tools
 from yiku.store.database import Tx, open_database
 from yiku.store.every_table import metadata
 from yiku.store.vault import Vault
+from yiku.tools.mcp import program as programs
 from yiku.tools.mcp.connect import Limits
 from yiku.tools.mcp.pool import Pool
+from yiku.tools.mcp.program import Tail
 from yiku.tools.mcp.servers import McpServers
 
 QUICK = Limits(timeout_s=30, max_bytes=200_000)
@@ -128,6 +131,31 @@ async def test_one_session_serves_many_calls(servers: McpServers) -> None:
     await servers.pool.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_who_is_left_behind_by_a_program_keeps_none_of_our_files_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has left the program's session, and still has its output."""
+    monkeypatch.setattr(programs, "PATIENCE_S", 0.5)
+    pid = tmp_path / "pid"
+    leaves = f"""
+import subprocess, sys
+left = subprocess.Popen(["sleep", "600"], start_new_session=True)
+open({str(pid)!r}, "w").write(str(left.pid))
+print("here", flush=True)
+sys.stdin.read()
+"""
+    tail = Tail()
+    before = len(os.listdir("/dev/fd"))
+    stdio = Stdio(command=sys.executable, args=("-c", leaves))
+    async with programs.running(stdio, tail, 1000, lambda: None):
+        async with asyncio.timeout(60):
+            while str(tail) != "here":  # noqa: ASYNC110 - what isn't a message rings no bell
+                await asyncio.sleep(0.01)
+        assert len(os.listdir("/dev/fd")) > before
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert len(os.listdir("/dev/fd")) == before
 
 
 async def test_a_program_that_dies_is_told_of_and_started_again(servers: McpServers) -> None:

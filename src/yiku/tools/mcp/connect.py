@@ -165,7 +165,9 @@ def streamed(
             return pieces
 
         async def aclose(self) -> None:
-            await pieces.aclose()
-            await close()
+            try:
+                await pieces.aclose()
+            finally:
+                await close()
 
     return Stream()
