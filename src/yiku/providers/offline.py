@@ -363,7 +363,7 @@ def user_text(utterance: Utterance) -> str:
         return text
     try:
         wrapped: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if not isinstance(wrapped, dict) or "type" not in wrapped:
         return text

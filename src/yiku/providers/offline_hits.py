@@ -138,7 +138,7 @@ def quoted(returned: str) -> Iterator[Quoted]:
     """A search's return: numbered entries, or JSON with entries anywhere in it; else none."""
     try:
         found: Any = json.loads(returned)
-    except ValueError:
+    except (ValueError, RecursionError):
         yield from numbered(returned)
         return
     yield from entries(found)
