@@ -8,7 +8,7 @@ be written so that they never end.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -231,17 +231,31 @@ def resolved(schema: Schema, root: Schema, depth: int = 0) -> Schema:
     return resolved(cast(Schema, found), root, depth + 1)
 
 
-def mended(value: Any, schema: Schema, root: Schema) -> Any:
+def mended(value: Any, schema: Any, root: Schema, depth: int = 0) -> Any:
     """What models write beside the type and mean plainly: "5" for 5, 5.0 for 5, "true" for true,
-    a list or an object as its JSON text, one text for a list of texts."""
-    schema = resolved(schema, root)
+    a list or an object as its JSON text, one text for a list of texts; in lists and objects, too."""
+    if depth == DEEPEST or not isinstance(schema, Mapping):
+        return value
+    schema = resolved(cast(Schema, schema), root)
+    value = of_type(value, schema, root)
+    if isinstance(value, list) and (items := schema.get("items")) is not None:
+        found = cast("list[Any]", value)
+        return [mended(one, items, root, depth + 1) for one in found]
+    if isinstance(value, dict):
+        known = properties_of(schema)
+        return {
+            key: mended(one, known[key], root, depth + 1) if key in known else one
+            for key, one in cast("dict[str, Any]", value).items()
+        }
+    return cast("Any", value)
+
+
+def of_type(value: Any, schema: Schema, root: Schema) -> Any:
     names = set(types_of(schema))
     for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         names |= set(types_of(resolved(one, root)))
     if not names or any(is_type(value, name) for name in names):
-        return value
-    if isinstance(value, float) and value.is_integer() and "integer" in names:
-        return int(value)
+        return whole(value, names)
     if not isinstance(value, str):
         return value
     try:
@@ -249,11 +263,17 @@ def mended(value: Any, schema: Schema, root: Schema) -> Any:
     except (ValueError, RecursionError):
         meant = None
     if meant is not None and any(is_type(meant, name) for name in names):
-        return meant
+        return whole(meant, names)
     if "array" in names and isinstance(items := schema.get("items"), Mapping):
         inner = resolved(cast(Schema, items), root)
         return [value] if "string" in types_of(inner) else value
     return value
+
+
+def whole(value: Any, names: Collection[str]) -> Any:
+    """5.0 is an integer to JSON Schema, and none to Python."""
+    wanted = "integer" in names and "number" not in names
+    return int(value) if wanted and isinstance(value, float) and value.is_integer() else value
 
 
 def is_type(value: Any, name: str) -> bool:
