@@ -233,7 +233,7 @@ def resolved(schema: Schema, root: Schema, depth: int = 0) -> Schema:
 
 def mended(value: Any, schema: Any, root: Schema, depth: int = 0) -> Any:
     """What models write beside the type and mean plainly: "5" for 5, 5.0 for 5, "true" for true,
-    a list or an object as its JSON text, one text for a list of texts; in lists and objects, too."""
+    a list or an object as its JSON text, one text for a list of texts; inside of those, too."""
     if depth == DEEPEST or not isinstance(schema, Mapping):
         return value
     schema = resolved(cast(Schema, schema), root)
