@@ -51,6 +51,10 @@ def test_keys_open_the_server_as_far_as_they_go(cli: Cli) -> None:
     url, _ = cli.serve(YIKU_REQUIRE_KEY="always")
 
     cli("--url", url, "search", "tea", code=1)
+    long = urllib.request.Request(url, headers={"A": "a" * 4_000_000})
+    with pytest.raises(OSError) as ended:  # while it is being sent, or with 431 after that
+        urllib.request.urlopen(long)
+    assert getattr(ended.value, "code", 431) == 431
     cli("--url", url, "--api-key", "yk_wrong", "search", "tea", code=1)
     cli("--url", url, "--api-key", writer, "add", "tea")
     read = cli("--url", url, "search", "tea", "--json", YIKU_API_KEY=reader["key"])
