@@ -54,6 +54,7 @@ def test_nothing_is_made_or_changed_by_half(cli: Cli) -> None:
     renamed = ("agent", "update", "ann", "--name", "anna", "--block", "human=Bo")
     assert "no tool 'nope'" in cli(*renamed, "--add-tool", "nope", code=3).err
     assert "no tool 'nope'" in cli(*renamed, "--remove-tool", "nope", code=3).err
+    assert "no tool 'run_code'" in cli(*renamed, "--remove-tool", "run_code", code=3).err
     assert "no tool 'run_code'" in cli(*renamed, "--ask-before", "run_code", code=3).err
     assert cli("agent", "show", made["id"], "--json").json == made
     cli(*renamed, "--add-tool", "run_code", "--ask-before", "run_code")

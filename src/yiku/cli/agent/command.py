@@ -210,9 +210,9 @@ def update(
         if name is not None and name != one.name and not again:
             await demand_free(memory.agents, name)
         # Before anything is changed, so that nothing is changed by half.
-        for tool in (*add_tool, *remove_tool):
+        for tool in add_tool:
             await demand_tool(memory, tool)
-        demand_tools(one, (*ask_before, *dont_ask_before), add_tool)
+        demand_tools(one, (*remove_tool, *ask_before, *dont_ask_before), add_tool)
         if changes:
             await memory.agents.update(one.id, **changes)
         for label, value in blocks:
