@@ -63,12 +63,12 @@ async def until_none_waits(store: Store) -> None:
 
 
 async def until_put_off(store: Store, tries: int) -> Job:
-    """The job that waits, once it was tried so often and is not to be tried again soon."""
+    """The job that was tried so often and is not to be tried again soon, once there is one."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            [job] = await waiting(store)
-            if job.tries == tries and job.due_at > now_utc() + timedelta(seconds=30):
-                return job
+            for job in await waiting(store):
+                if job.tries == tries and job.due_at > now_utc() + timedelta(seconds=30):
+                    return job
             await asyncio.sleep(0.02)
 
 
