@@ -213,6 +213,28 @@ async def test_broken_arguments_stay_as_written_and_go_back_as_json() -> None:
 
 
 @pytest.mark.parametrize("handle", APIS.values(), ids=APIS)
+async def test_what_a_model_wrote_in_a_loop_does_not_keep_it_from_being_asked_again(
+    handle: str,
+) -> None:
+    odd = ("[" * 5_000, '{"zone": NaN}', '{"zone": "\\ud800"}')
+    calls = [ToolCall(id=f"call-{n}", name="get_time", arguments=one) for n, one in enumerate(odd)]
+    returns = [ToolReturn(call_id=c.id, name=c.name, ok=False, text="No.") for c in calls]
+    told = (
+        Utterance(MessageRole.ASSISTANT, tuple(calls)),
+        Utterance(MessageRole.TOOL, tuple(returns)),
+    )
+    prompt = with_tools(asked("", "time?"))
+    with ScriptedChat("It is late.") as server:
+        async with models(server, handle) as made:
+            again = replace(prompt, messages=(*prompt.messages, *told))
+            answer = await made.get().complete(again)
+    assert answer.text == "It is late."
+    sent = str(server.asked[0].body)
+    assert "[" * 5_000 in sent
+    assert "NaN" in sent
+
+
+@pytest.mark.parametrize("handle", APIS.values(), ids=APIS)
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_trouble_that_passes_is_tried_again(handle: str, status: int) -> None:
     with ScriptedChat() as server:

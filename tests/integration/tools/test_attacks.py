@@ -186,6 +186,40 @@ async def test_memory_that_no_limit_counts_is_not_given(run: Run, body: str) -> 
     refused(await run(body), "PermissionError")
 
 
+@pytest.mark.parametrize("folder", ["/work", "/dev/shm"])
+async def test_memory_of_empty_files_counts(folder: str) -> None:
+    """They fill no folder, and are no process's; a child that has ended hides none of them."""
+    box = sandbox("bwrap", Limits(timeout_s=20, memory_mb=64))
+    source = """
+def tool(folder):
+    import os
+    if not os.fork():
+        os._exit(0)
+    for n in range(10_000_000):
+        os.close(os.open(f"{folder}/{n}", os.O_CREAT))
+"""
+    try:
+        ran = await box.run(Code(source=source, function="tool", arguments={"folder": folder}))
+        assert ran.outcome == OutOfMemory(memory_mb=64)
+    finally:
+        box.close()
+
+
+async def test_what_waits_in_sockets_is_bounded(run: Run) -> None:
+    ran = await run(
+        """
+        import socket
+        kept = []
+        while True:
+            kept.append(socket.socketpair())
+        """
+    )
+    assert isinstance(ran.outcome, Raised)
+    assert "Too many open files" in ran.outcome.message
+    ran = await run("import resource as r\nreturn r.getrlimit(r.RLIMIT_NOFILE)")
+    assert value_of(ran) == [64, 64]
+
+
 async def test_endless_output_is_cut_and_ended(run: Run) -> None:
     ran = await run("while True: print('x' * 10_000)")
     assert isinstance(ran.outcome, OutputTooLarge)
@@ -372,6 +406,28 @@ async def test_sockets_of_the_machine_are_not_reached(run: Run) -> None:
         server.listen()
         ran = await run("import socket\nsocket.socket(socket.AF_UNIX).connect('\\0yiku-attack')")
     refused(ran, "ConnectionRefusedError")
+
+
+@pytest.mark.parametrize("family", ["AF_VSOCK", "AF_ALG", "AF_PACKET", "AF_BLUETOOTH", "AF_TIPC"])
+async def test_sockets_that_no_network_namespace_holds_are_not_made(run: Run, family: str) -> None:
+    """By `AF_VSOCK` a virtual machine speaks with the machine it is on."""
+    for kind in ("SOCK_STREAM", "SOCK_SEQPACKET", "SOCK_RAW"):
+        made = f"import socket\nsocket.socket(socket.{family}, socket.{kind})"
+        refused(await run(made), "PermissionError")
+
+
+async def test_sockets_of_its_own_network_are_made(run: Run) -> None:
+    ran = await run(
+        """
+        import socket
+        here, there = socket.socketpair()
+        here.send(b"a")
+        for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+            socket.socket(family, socket.SOCK_DGRAM).close()
+        return there.recv(1).decode()
+        """
+    )
+    assert value_of(ran) == "a"
 
 
 async def test_with_the_network_allowed_loopback_is_reached() -> None:
