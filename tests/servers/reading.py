@@ -12,7 +12,7 @@ from pathlib import Path
 from yiku.app import build
 from yiku.memory.files import job
 from yiku.settings import load
-from yiku.worker import working
+from yiku.worker.work import working
 
 
 async def main(home: str, database_url: str) -> None:

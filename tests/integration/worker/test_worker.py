@@ -12,14 +12,15 @@ import pytest
 
 from tests.fixtures.agents import Store
 from tests.fixtures.agents import store as store
-from yiku import worker as workers
 from yiku.app import App
 from yiku.core.errors import ProviderUnavailable
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_USER, Actor
 from yiku.store import outbox
 from yiku.store.database import Tx, now_utc
-from yiku.worker import Handler, Worker
+from yiku.worker import work as workers
+from yiku.worker.handlers import Handler
+from yiku.worker.work import Worker
 
 Opener = Callable[..., Awaitable[Worker]]
 PATIENCE_S = 60.0
