@@ -29,7 +29,7 @@ from yiku.server.v1.callbacks import handlers
 from yiku.settings import Settings
 from yiku.store import tenants
 from yiku.store.database import now_utc
-from yiku.worker import working
+from yiku.worker.work import working
 
 MORE_S = 5
 """What answers have to be sent in, after the runs they tell of have ended or were parked."""
