@@ -44,6 +44,9 @@ async def actor_of(request: Request) -> Actor:
 
     Raises: KeyRefused, NotAllowed.
     """
+    known: Actor | None = getattr(request.state, "actor", None)
+    if known is not None:
+        return known
     app: App = request.app.state.app
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if secret and scheme.lower() == "bearer":
