@@ -117,6 +117,14 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
     assert "YIKU_REQUIRE_KEY" in answer.json()["message"]
 
 
+@pytest.mark.parametrize(("address", "status"), [("203.0.113.5", 403), ("::1", 200)])
+async def test_whom_a_proxy_asks_for_needs_a_key(asgi: FastAPI, address: str, status: int) -> None:
+    """uvicorn takes a proxy's word for it, where that is on this machine."""
+    transport = httpx.ASGITransport(asgi, client=(address, 0))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        assert (await http.get("/v1/agents/")).status_code == status
+
+
 FOREIGN: tuple[dict[str, str], ...] = (
     {"Origin": "https://evil.example"},
     {"Origin": "null"},  # of a page in a frame that is shut in

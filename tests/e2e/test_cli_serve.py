@@ -28,7 +28,7 @@ def test_a_signal_ends_the_server_in_order(cli: Cli, number: signal.Signals) -> 
     cli("add", "tea", "--url", url)
 
     running.send_signal(number)
-    out, err = running.communicate(timeout=20)
+    out, err = running.communicate()
 
     assert running.poll() == 0
     assert (out, err) == ("", "")

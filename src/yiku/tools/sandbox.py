@@ -44,8 +44,6 @@ FOLDER_MB = 64
 PROCESSES = 32
 FILES = 64
 """Open at once, by each process: what waits in pipes and sockets is the kernel's memory."""
-STARTING_S = 5.0
-"""Added to a call's time: for the sandbox itself."""
 READY = b"ready\n"
 
 LENT = ("pydantic", "pydantic_core", "typing_extensions", "annotated_types", "typing_inspection")

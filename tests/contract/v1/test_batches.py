@@ -37,7 +37,7 @@ async def got(talk: Driver, path: str = "", **query: Any) -> Any:
 
 async def when(talk: Driver, batch_id: str, status: str, **counts: int) -> Any:
     """The batch, when it is so far."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = await got(talk, f"/{batch_id}")
             there = found["metadata"]["requests"]

@@ -127,7 +127,7 @@ def variables(field: str, text: str | None) -> dict[str, str]:
         return {}
     try:
         found: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidImport(f"`{field}` is no JSON: {error}.", field=field) from error
     if not isinstance(found, dict) or not all(
         isinstance(one, str) for one in cast("dict[Any, Any]", found).values()

@@ -174,7 +174,9 @@ def streamed(
             return pieces
 
         async def aclose(self) -> None:
-            await pieces.aclose()
-            await close()
+            try:
+                await pieces.aclose()
+            finally:
+                await close()
 
     return Stream()
