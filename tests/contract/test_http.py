@@ -148,7 +148,9 @@ async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> Non
 
 
 async def test_the_description_is_read_without_a_network(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/docs")).text
+    answer = await http.get("/docs")
+    page = answer.text
+    assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
     parts = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert {part.rsplit(".", 1)[-1] for part in parts} == {"js", "css", "png"}
     for part in parts:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import sys
 from html.parser import HTMLParser
+
+if sys.platform != "win32":
+    import resource
 
 CPU_S = 20
 """Where the server is killed, it ends by itself."""
@@ -115,7 +117,8 @@ class Reader(HTMLParser):
 
 
 def main(kind: str) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     title, text = text_of(kind, sys.stdin.buffer.read())
     sys.stdout.write(json.dumps({"title": title, "text": text}))
 

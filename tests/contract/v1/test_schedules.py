@@ -26,7 +26,7 @@ from yiku.core.tenant import LOCAL_ACTOR
 from yiku.store import agents, outbox, runs
 from yiku.store import schedules as rows
 from yiku.store.database import Tx, now_utc
-from yiku.worker import working
+from yiku.worker.work import working
 
 HOUR_MS = 3_600_000
 MORNING = {"type": "recurring", "cron_expression": "0 9 * * *"}

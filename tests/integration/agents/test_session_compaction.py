@@ -11,7 +11,6 @@ from tests.fixtures.agents import message
 from tests.fixtures.gates import Meets
 from tests.fixtures.running import Opener, Talk, first_piece, returned, summarises
 from tests.servers.scripted_chat import Answer, Call, Fails, Says
-from yiku import worker as workers
 from yiku.agents import make, session
 from yiku.agents import talk as conversations
 from yiku.agents.afterwards import COMPACT
@@ -23,7 +22,8 @@ from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.store import messages, outbox, quotas, runs
 from yiku.store.database import Tx
-from yiku.worker import Worker
+from yiku.worker import work as workers
+from yiku.worker.work import Worker
 
 EN = "Ann spoke of her garden; the assistant listened."
 ZH = "用户谈到了她的花园，助理答应周五之前寄出种子。"

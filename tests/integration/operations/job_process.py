@@ -13,7 +13,7 @@ from yiku.app import build
 from yiku.core.skill import Job
 from yiku.core.tenant import Actor
 from yiku.settings import load
-from yiku.worker import Worker
+from yiku.worker.work import Worker
 
 file, other = map(Path, sys.argv[1:])
 

@@ -12,14 +12,15 @@ import pytest
 
 from tests.fixtures.agents import Store
 from tests.fixtures.agents import store as store
-from yiku import worker as workers
 from yiku.app import App
 from yiku.core.errors import ProviderUnavailable
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_USER, Actor
 from yiku.store import outbox
 from yiku.store.database import Tx, now_utc
-from yiku.worker import Handler, Worker
+from yiku.worker import work as workers
+from yiku.worker.handlers import Handler
+from yiku.worker.work import Worker
 
 Opener = Callable[..., Awaitable[Worker]]
 PATIENCE_S = 60.0
@@ -63,12 +64,12 @@ async def until_none_waits(store: Store) -> None:
 
 
 async def until_put_off(store: Store, tries: int) -> Job:
-    """The job that waits, once it was tried so often and is not to be tried again soon."""
+    """The job that was tried so often and is not to be tried again soon, once there is one."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            [job] = await waiting(store)
-            if job.tries == tries and job.due_at > now_utc() + timedelta(seconds=30):
-                return job
+            for job in await waiting(store):
+                if job.tries == tries and job.due_at > now_utc() + timedelta(seconds=30):
+                    return job
             await asyncio.sleep(0.02)
 
 
