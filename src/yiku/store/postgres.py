@@ -26,7 +26,7 @@ from yiku.core.errors import (
 from yiku.core.quota import Limits
 from yiku.core.tenant import Actor, Scope
 from yiku.store import schema
-from yiku.store.database import Listeners, Tx, Unit, demand, now_utc, redacted
+from yiku.store.database import BY_OTHERS, Listeners, Tx, Unit, demand, now_utc, redacted
 
 T = TypeVar("T")
 Begun = Callable[[Connection], Tx]
@@ -124,10 +124,7 @@ class PostgresDatabase:
         """Nothing to do: deleted rows leave Postgres's files with its own vacuum."""
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
-        raise Invalid(
-            "A Postgres database is backed up by its own tools: pg_dump -Fc, or your provider's"
-            " snapshots. `yiku export` writes the memories alone."
-        )
+        raise Invalid(BY_OTHERS)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import (
+    Conflict,
     DatabaseBusy,
     DatabaseDamaged,
     DatabaseForeign,
@@ -95,8 +96,11 @@ def translated(error: DBAPIError | sqlite3.Error, path: Path, advice: str = REST
 def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
     """SQLite's online backup: consistent while others write. Whole at `target`, or not there.
 
-    Only the user may read the copy, as the original.
+    Only the user may read the copy, as the original. Raises: Conflict, where something is there;
+    InvalidFile, StoreError.
     """
+    if target.exists():
+        raise Conflict(f"{target} exists already; a backup never overwrites.")
     partial = target.with_name(target.name + ".partial")
     try:
         partial.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests.fixtures.running import Opener, Talk, append, first_piece, spoken
 from tests.servers.scripted_chat import Says, Script
@@ -31,7 +32,7 @@ async def ended(talk: Talk, run_id: RunId) -> Run:
 async def locked(url: str, table: str) -> AsyncGenerator[None]:
     """Another program has the table for itself."""
     async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", "")) as other:
-        await other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        await other.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table)))
         yield
         await other.rollback()
 
