@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg.errors as pg
 from sqlalchemy import Connection, event, text
@@ -41,6 +42,15 @@ AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, pg.UniqueViolation)
 FAILED = (DBAPIError, NoConnection, TimeoutError)
 """What a unit may end with that Postgres, or the way there, is the cause of."""
 
+NOTICED = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Seconds, and milliseconds: a machine that went without a word is waited for no longer. By itself
+the system gives up after a quarter of an hour, and what was asked hangs until then."""
+
 AWAY = (pg.OperationalError, pg.InterfaceError, pg.ReadOnlySqlTransaction)
 """Another connection, or the same a moment later, may find it well."""
 
@@ -64,6 +74,7 @@ class PostgresDatabase:
             pool_timeout=busy_timeout_s,
             pool_pre_ping=True,
             connect_args={
+                **{name: most for name, most in NOTICED.items() if name not in given_in(url)},
                 "connect_timeout": max(2, round(busy_timeout_s)),
                 "prepare_threshold": None,  # works behind a transaction-pooling proxy
             },
@@ -178,6 +189,11 @@ def said_by(cause: Exception) -> str:
         if cause.sqlstate is None and isinstance(cause, pg.OperationalError | pg.InterfaceError):
             return str(cause).strip().partition("\n")[0].rstrip(".")
     return type(cause).__name__
+
+
+def given_in(url: str) -> set[str]:
+    """Parameters of the connection that whoever wrote the address has set."""
+    return set(parse_qs(urlsplit(url).query))
 
 
 def waiting_at_most(wait_ms: int) -> Callable[[Any, Any], None]:

@@ -1,8 +1,11 @@
 """Postgres is cut off, full of others' locks, or lost just while it commits."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -16,6 +19,8 @@ from yiku.core.tenant import LOCAL_ACTOR
 from yiku.server.http import build_asgi
 from yiku.settings import load
 from yiku.store import tenants
+from yiku.store.database import Tx
+from yiku.store.postgres import PostgresDatabase
 
 WAIT_S = 0.5
 MORE_THAN_CONNECTIONS = 30
@@ -82,6 +87,24 @@ async def test_locks_of_others_and_a_lack_of_connections_are_waited_for_so_long_
         await other.rollback()
     assert all("waited too long for a lock or a connection" in one for one in told), told
     assert await read() == "done"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's")
+@pytest.mark.parametrize(("given", "most_ms"), [("", 30_000), ("?tcp_user_timeout=7000", 7_000)])
+async def test_a_machine_that_went_without_a_word_is_not_waited_for_for_ever(
+    wire: Wire, given: str, most_ms: int
+) -> None:
+    database = await PostgresDatabase.open(wire.url + given, WAIT_S, auto_migrate=False, limits={})
+
+    def kernel_waits_ms(tx: Tx) -> int:
+        driver: Any = tx.connection.connection.driver_connection
+        with socket.socket(fileno=os.dup(driver.fileno())) as same:
+            return same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    try:
+        assert await database.read(LOCAL_ACTOR, kernel_waits_ms) == most_ms
+    finally:
+        await database.close()
 
 
 async def test_a_write_that_is_lost_with_its_commit_is_not_said_to_have_failed(
