@@ -21,6 +21,8 @@ ONCE = {"X-Should-Retry": "false"}
 """It also tries all of 500 and above again. But what a run began with is stored: sent again by
 itself, it would be said twice. And what a provider refuses, it refuses the next time too; nor is a
 limit another one a second later."""
+OF_ONCE = ("run_id", "unsure")
+"""Facts of errors that may have left something behind."""
 LASTING = (ProviderRefused, ModelNotFound, DimensionMismatch, QuotaExceeded)
 
 
@@ -60,7 +62,8 @@ def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
 
 
 def headers_of_error(error: YikuError) -> dict[str, str]:
-    return ONCE if "run_id" in error.facts or isinstance(error, LASTING) else {}
+    lasts = isinstance(error, LASTING) or any(one in error.facts for one in OF_ONCE)
+    return ONCE if lasts else {}
 
 
 def body_of_problems(problems: Sequence[Any], name: str = "Invalid") -> dict[str, Any]:
