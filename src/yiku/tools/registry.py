@@ -229,6 +229,7 @@ def code_of(
         function=one.name,
         arguments=arguments,
         environment=environment,
+        described_apart=one.args_json_schema is not None,
         takes_agent=takes_agent,
         agent=shown_to_code(agent) if takes_agent and agent is not None else None,
     )
