@@ -163,6 +163,19 @@ async def test_models_are_listed(letta: Driver) -> None:
     assert (vectors.embedding_dim, vectors.provider_name) == (384, "local")
 
 
+async def test_what_an_upsert_does_not_say_stays(letta: Driver) -> None:
+    """Above all that a person must allow its calls."""
+    made = await letta(lambda c: c.tools.upsert(source_code=ROLL, **TOLD))
+    doubled = ROLL.replace("return sides", "return sides * 2")
+    again = await letta(lambda c: c.tools.upsert(source_code=doubled, return_char_limit=200))
+    assert (again.id, again.source_code) == (made.id, doubled)
+    assert (again.default_requires_approval, again.enable_parallel_execution) == (True, True)
+    assert (again.tags, again.return_char_limit) == (["game"], 200)
+    assert again.pip_requirements == made.pip_requirements
+    less = await letta(lambda c: c.tools.upsert(source_code=doubled, tags=[]))
+    assert less.tags == []
+
+
 async def test_parameters_may_be_described_apart_from_the_code(letta: Driver) -> None:
     """As programs do that keep them as pydantic models: what is sent is the function alone."""
     source = (
