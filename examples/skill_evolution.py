@@ -29,7 +29,7 @@ from yiku.client.memory import MemoryClient
 from yiku.server.http import build_asgi
 from yiku.server.wire_skills import SkillChangeWholeOut
 from yiku.settings import load
-from yiku.worker import working
+from yiku.worker.work import working
 
 PATIENCE = 1_200
 """Times that it is looked whether the worker has done all."""

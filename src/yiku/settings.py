@@ -244,6 +244,10 @@ class Settings(BaseSettings):
         description="Whether MCP servers may be programs that are started on this machine, as the"
         " server's own user. Keys with the scope `admin` add them.",
     )
+    mcp_private: bool = Field(
+        default=True,
+        description="Whether MCP servers may be at addresses of this machine and its network.",
+    )
     mcp_timeout_s: float = Field(
         default=60.0,
         ge=0.1,

@@ -250,21 +250,21 @@ async def test_a_text_that_another_process_began_anew_is_not_taken_for_whole(app
 async def test_lines_are_found_by_patterns(app: App) -> None:
     folder = await a_folder(app)
     await put(app, folder, "a.md", STORY)
-    await put(app, folder, "many.txt", "".join(f"row {n}\n" for n in range(1, 30_001)))
+    await put(app, folder, "many.txt", "".join(f"row {n}\n" for n in range(1, 6_001)))
     await carried_out(app)
     agent_id = (await an_agent(app, folder)).agent.id
     assert await matched(app, agent_id, Grep(pattern="服务器|heater")) == [("f/a.md", 3)]
     assert await matched(app, agent_id, Grep(pattern="DEPLOY key", include="*.md")) == [
         ("f/a.md", 5)
     ]
-    assert await matched(app, agent_id, Grep(pattern="row 2999[89]$", context_lines=0)) == [
-        ("f/many.txt", 29_998),
-        ("f/many.txt", 29_999),
+    assert await matched(app, agent_id, Grep(pattern="row 599[89]$", context_lines=0)) == [
+        ("f/many.txt", 5_998),
+        ("f/many.txt", 5_999),
     ]
     page = await grep.grep(
         app.database, LOCAL_ACTOR, agent_id, Grep(pattern="row", offset=20, context_lines=1)
     )
-    assert page.counts == {"f/many.txt": 30_000}
+    assert page.counts == {"f/many.txt": 6_000}
     assert [one.n for one in page.matches] == list(range(21, 41))
     assert page.matches[0].lines == ((20, "row 20"), (21, "row 21"), (22, "row 22"))
     for pattern, words in (("(", "regular expression"), (" ", "empty"), ("a" * 1001, "at most")):

@@ -1,6 +1,7 @@
 """The HTTP door: forms, sizes, and who may come in without a key."""
 
 import inspect
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -115,12 +116,41 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
     assert "YIKU_REQUIRE_KEY" in answer.json()["message"]
 
 
+FOREIGN: tuple[dict[str, str], ...] = (
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},  # of a page in a frame that is shut in
+    {"Origin": "http://["},
+    {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site"},
+)
+OWN: tuple[dict[str, str], ...] = (
+    {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
+    {"Origin": "http://localhost"},
+    {},
+)
+
+
+async def test_a_page_elsewhere_cannot_send_a_form_without_keys(http: httpx.AsyncClient) -> None:
+    agent = {"name": "Ann", "agent_type": "letta_v1_agent"}
+    file = {"file": ("a.af", json.dumps({"agents": [agent]}).encode())}
+    for headers in FOREIGN:
+        answer = await http.post("/v1/agents/import", files=file, headers=headers)
+        assert answer.status_code == 403, headers
+        assert "page of another site" in answer.text
+    assert (await http.get("/v1/agents/", headers=FOREIGN[0])).json() == []
+    for headers in OWN:
+        answer = await http.post("/v1/agents/import", files=file, headers=headers)
+        assert answer.status_code == 200, answer.text
+
+
 async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> None:
     assert (await http.get("/")).headers["location"] == "/docs"
 
 
 async def test_the_description_is_read_without_a_network(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/docs")).text
+    answer = await http.get("/docs")
+    page = answer.text
+    assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
     parts = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert {part.rsplit(".", 1)[-1] for part in parts} == {"js", "css", "png"}
     for part in parts:

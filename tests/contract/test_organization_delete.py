@@ -31,7 +31,7 @@ from yiku.store import agents, audit, messages, organizations, outbox, tenants
 from yiku.store.database import Tx, now_utc
 from yiku.store.every_table import metadata
 from yiku.store.tables import Blob, Document, Moment, Vector, organization
-from yiku.worker import working
+from yiku.worker.work import working
 
 NUMBERS = count(1_000)
 TABLES = [one for one in metadata.sorted_tables if one is not organization]

@@ -313,15 +313,17 @@ import time
 def {name}() -> float:
     """Sleep."""
     began = time.time()
-    time.sleep(0.4)
+    time.sleep({seconds})
     return [began, time.time()]
 '''
 
 
 @pytest.mark.parametrize("together", [True, False])
 async def test_calls_run_side_by_side_where_every_tool_allows_it(app: App, together: bool) -> None:
-    first = await custom(app, SLEEPS.format(name="a"), enable_parallel_execution=True)
-    second = await custom(app, SLEEPS.format(name="b"), enable_parallel_execution=together)
+    seconds = 2.0 if together else 0.1  # so that two that begin together are at it together
+    a, b = (SLEEPS.format(name=name, seconds=seconds) for name in "ab")
+    first = await custom(app, a, enable_parallel_execution=True)
+    second = await custom(app, b, enable_parallel_execution=together)
     desk = await a_desk(app, extra=[first, second])
     answers = await called(app, desk, call("a"), call("b"))
     assert [one.name for one in answers] == ["a", "b"]

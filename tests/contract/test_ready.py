@@ -14,7 +14,7 @@ from yiku.core.run import RunRequest
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.server.http import build_asgi
 from yiku.store.database import Tx
-from yiku.worker import working
+from yiku.worker.work import working
 
 
 def asked(asgi: FastAPI) -> httpx.AsyncClient:

@@ -277,6 +277,6 @@ async def test_what_is_said_is_indexed_when_it_is_quiet(
         indexer.note(LOCAL_ACTOR, agent)
         await asyncio.sleep(0.01)
     indexer.note(LOCAL_ACTOR, AgentId("agent-unknown"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(await indexed(app, agent)) < 5:  # noqa: ASYNC110 - it has nobody to tell
             await asyncio.sleep(0.02)

@@ -29,10 +29,10 @@ from yiku.core.role import DecisionKind, EmbeddingRoleConfig, Why
 from yiku.core.tenant import LOCAL_ACTOR, Actor, Scope
 from yiku.memory import changes, erase, ingest, search
 from yiku.memory.archival import Place
-from yiku.memory.roles import correct, experts, gatings, manage, pool, reroute, route, stats
+from yiku.memory.roles import correct, experts, manage, pool, reroute, route, stats
 from yiku.memory.roles.route import Which
 from yiku.settings import load
-from yiku.store import decisions, memberships, tenants, verify
+from yiku.store import decisions, later, memberships, tenants, verify
 from yiku.store.database import Tx
 
 BOTH = "The app that stores our recipes has a bug: the ingredients table crashes the server"
@@ -369,7 +369,7 @@ async def test_a_gating_is_kept_and_counted(app: App) -> None:
 async def test_a_gating_is_found_while_it_is_being_written(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gatings, "WAIT_S", 0)
+    monkeypatch.setattr(later, "WAIT_S", 0)
     await add_roles(app, COOK)
     for n in range(20):
         made = await route.gate(app.memory, LOCAL_ACTOR, HOME, f"bread number {n}")
@@ -624,12 +624,15 @@ async def test_experts_learn_beside_the_work_and_stop_with_the_app(
     await remember(app, *(f"{SOUP} and {n} onions" for n in range(5)))
     await route.route(app.memory, LOCAL_ACTOR, HOME, BREAD)
 
-    for _ in range(100):
-        (told,) = (await stats.summary(app.memory, LOCAL_ACTOR, HOME)).roles
-        if told.learned_from:
-            break
-        await asyncio.sleep(0.05)
-    assert told.learned_from == 5
+    async with asyncio.timeout(60):
+        while not (learned := await learned_from(app)):  # noqa: ASYNC110 - it has nobody to tell
+            await asyncio.sleep(0.05)
+    assert learned == 5
+
+
+async def learned_from(app: App) -> int:
+    (told,) = (await stats.summary(app.memory, LOCAL_ACTOR, HOME)).roles
+    return told.learned_from
 
 
 async def test_a_check_of_the_database_counts_roles_and_tells_what_is_wrong(app: App) -> None:

@@ -6,7 +6,6 @@ what starts an interpreter of its own is in `test_wheel`, and where a shell is a
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +108,6 @@ class Cli:
             env={**os.environ, **env},
             at_terminal=at_terminal,
         )
-
-    def command(self, *words: str | Path) -> list[str]:
-        return [sys.executable, "-m", "yiku", *map(str, words)]
 
     def end(self) -> None:
         for process in self._running:

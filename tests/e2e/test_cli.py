@@ -2,10 +2,9 @@
 
 import os
 import pty
-import subprocess
 from tempfile import TemporaryFile
 
-from tests.e2e.conftest import Cli, Remember
+from tests.e2e.conftest import TIMEOUT_S, Cli, Remember
 
 
 def test_what_was_added_is_found_in_chinese_and_english(cli: Cli) -> None:
@@ -230,7 +229,7 @@ def answer(cli: Cli, words: str, *command: str) -> int:
     ours, theirs = pty.openpty()
     with TemporaryFile() as told, open(os.devnull, "wb") as nothing:
         os.write(ours, words.encode())
-        code = cli.begin([theirs, nothing.fileno(), told.fileno()], *command).wait(60)
+        code = cli.begin([theirs, nothing.fileno(), told.fileno()], *command).wait(TIMEOUT_S)
         told.seek(0)
         assert b"for good?" in told.read()
     os.close(ours)
@@ -347,14 +346,14 @@ def test_a_memory_does_not_steer_the_terminal(cli: Cli, remember: Remember) -> N
 def test_a_reader_that_goes_away_is_no_trouble(cli: Cli, remember: Remember) -> None:
     for n in range(3):
         remember(f"{n} " + "long text " * 5000, "--meta", f"n={n}")
-    command = " ".join(cli.command("export"))
 
-    done = subprocess.run(
-        ["sh", "-c", f"{command} | head -c 10"], capture_output=True, timeout=60, check=False
-    )
+    running = cli.start("export")
+    begun = running.stdout.read(10)
+    running.stdout.close()
+    running.wait(TIMEOUT_S)
 
-    assert done.stdout == b'{"id":"pas'
-    assert done.stderr == b""
+    assert begun == '{"id":"pas'
+    assert running.err == ""
 
 
 def test_help_and_version_need_no_memory(cli: Cli) -> None:

@@ -11,6 +11,13 @@ def test_a_block_is_listed_shown_and_its_last_change_undone(cli: Cli) -> None:
         block = letta.blocks.create(label="human", value="用户喜欢茶", limit=50, tags=["t"])
         letta.blocks.update(block.id, value="用户喜欢咖啡")
         letta.blocks.create(label="persona", value="calm", read_only=True)
+    there = cli("block", "show", block.id, "--json", "--url", url).json
+    assert there["value"] == "用户喜欢咖啡"
+    assert cli("block", "list", "--label", "human", "--json", "--url", url).json["blocks"] == [
+        there
+    ]
+    assert "6 of 50 characters" in cli("block", "show", block.id, "--url", url).out
+    assert "on the database itself" in cli("block", "history", block.id, "--url", url, code=2).err
     running.terminate()
     running.communicate()
 
@@ -20,6 +27,7 @@ def test_a_block_is_listed_shown_and_its_last_change_undone(cli: Cli) -> None:
     ]
     [listed] = cli("block", "list", "--label", "human", "--json").json["blocks"]
     assert cli("block", "show", block.id, "--json").json == listed
+    assert there.items() <= listed.items()
     assert (listed["value"], listed["version"]) == ("用户喜欢咖啡", 2)
     shown = cli("block", "show", block.id).out
     assert "6 of 50 characters" in shown

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.conftest import Cli
 from tests.servers.dialects import Call, Says
 from tests.servers.scripted_chat import Fails, Script, ScriptedChat
+from yiku.core.language import language_of
 
 if sys.platform != "win32":
     from tests.e2e.terminal import CTRL_C, CTRL_D, Terminal
@@ -49,6 +50,24 @@ def test_on_a_fresh_machine_it_answers_without_a_model_and_says_how_to_add_one(c
     said = "".join(event["text"] for event in events if event["event"] == "text")
     assert "小明" in said
     assert events[-1]["event"] == "ended"
+
+
+def test_who_is_spoken_to_in_chinese_first_is_made_for_that_whatever_the_locale_says(
+    cli: Cli, model: ScriptedChat
+) -> None:
+    model.respond = Script(*["好。"] * 4)
+
+    cli("chat", "小红", "--message", "你好，我叫小明")
+    cli("chat", "bo", stdin="hello\n你好\n".encode())
+    cli("chat", "bo", "--message", "我在上海")
+
+    told = [str(model.prompt(number)[0]["content"]) for number in range(4)]
+    assert "我是一个乐于助人的助手" in told[0]
+    assert "I am a helpful" not in told[0]
+    # One that was there, or began in English, is as it was made.
+    assert all("我是一个" not in text for text in told[1:])
+    made = cli("agent", "show", "小红", "--json").json
+    assert language_of([made["system"]]) == "zh"
 
 
 def test_from_a_pipe_each_line_is_a_message_and_stdout_has_the_answers_alone(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yiku
-from tests.e2e.conftest import Cli
+from tests.e2e.conftest import TIMEOUT_S, Cli
 
 
 def write(path: Path, *rows: dict[str, Any] | str) -> Path:
@@ -137,7 +137,7 @@ def test_an_import_that_was_killed_goes_on_where_it_stood(cli: Cli, fresh_home: 
     running = cli.start("import", "a.jsonl", YIKU_DUPLICATES="keep")
     stored = wait_for_passages(fresh_home)
     running.send_signal(signal.SIGKILL)
-    running.wait(10)
+    running.wait(TIMEOUT_S)
     second = cli("import", "a.jsonl", "--json", YIKU_DUPLICATES="keep").json
 
     assert 0 < stored < len(wanted), "it was killed too late to show anything"
@@ -155,7 +155,7 @@ def test_two_imports_of_a_file_at_once_store_nothing_twice(cli: Cli) -> None:
     both = [cli.start("import", "a.jsonl", YIKU_DUPLICATES="keep") for _ in range(2)]
     told = [process.communicate()[1] for process in both]
 
-    assert sorted(process.wait(60) for process in both) == [0, 4], told
+    assert sorted(process.wait(TIMEOUT_S) for process in both) == [0, 4], told
     assert any("Another run is importing the same" in err for err in told)
     assert texts(cli) == wanted
     assert cli("import", "a.jsonl", "--json").json["skipped"] == len(wanted)
@@ -185,7 +185,7 @@ def test_an_import_is_shown_at_a_terminal_only(cli: Cli) -> None:
             shown += block
     os.close(ours)
 
-    assert done.wait(60) == 0
+    assert done.wait(TIMEOUT_S) == 0
     assert b"importing a.jsonl" in shown
     assert b"20/20" in shown
     assert cli("import", "a.jsonl", "--again", "--archive", "b").err == ""

@@ -58,3 +58,32 @@ def test_an_address_where_nobody_is_is_added_with_the_problem(cli: Cli) -> None:
     assert moved["where"] == "http://127.0.0.1:8/"
     cli("mcp", "add", "nobody", "--server", "http://127.0.0.1:9/", code=4)
     cli("mcp", "add", "both", "--server", "http://127.0.0.1:9/", "--", "true", code=2)
+
+
+def test_a_server_is_asked_for_its_mcp_servers(cli: Cli) -> None:
+    url, _ = cli.serve(YIKU_MCP_STDIO="true")
+    there = ("--url", url)
+    added = cli("mcp", "add", "ours", "--env", "TEAM=tea", "--json", *there, "--", *COMMAND).json
+    assert "echo" in added["tools"]
+    assert cli("mcp", "list", "--json", *there).json["servers"][0]["id"] == added["id"]
+    # It is the same for who asks there.
+    assert cli("mcp", "list", "--json").json["servers"][0]["id"] == added["id"]
+    cli("mcp", "update", "ours", "--name", "mine", "--env", "MORE=x", *there)
+    assert cli("mcp", "show", "mine", "--json", *there).json["given"] == ["MORE", "TEAM"]
+    assert "echo" in cli("mcp", "tools", "mine", *there).out
+    assert "nothing has changed" in cli("mcp", "refresh", "mine", *there).out
+    ran = cli("mcp", "run", "mine", "variable", "--args", '{"text": "TEAM"}', *there)
+    assert ran.out.strip() == "tea"
+    assert "no such luck" in cli("mcp", "run", "mine", "fail", *there, code=1).err
+    assert "it has echo" in cli("mcp", "run", "mine", "sing", *there, code=3).err
+    assert "yiku mcp refresh mine" in cli("mcp", "test", "mine", *there, code=2).err
+    cli("mcp", "remove", "mine", *there)
+    assert "no MCP server mine" in cli("mcp", "remove", "mine", *there, code=3).err
+
+
+def test_what_is_not_of_a_program_or_an_address_is_refused(cli: Cli) -> None:
+    program = cli("mcp", "add", "x", "--token", "t", "--", "true", code=2)
+    assert "A program has no --token" in program.err
+    address = cli("mcp", "add", "x", "--server", "http://127.0.0.1:9/", "--env", "A=b", code=2)
+    assert "--header" in address.err
+    assert cli("mcp", "list", "--json").json["servers"] == []

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import yiku
-from tests.e2e.conftest import Cli, Remember
+from tests.e2e.conftest import TIMEOUT_S, Cli, Remember
 from yiku.server.wire_roles import RerouteOut
 
 ANN = ("--user", "ann")
@@ -411,7 +411,7 @@ def test_ctrl_c_tells_how_to_go_on_and_how_to_undo(cli: Cli, slow_server: str) -
     until_asked(2)
 
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate()
 
     assert running.poll() == 130
     assert out == ""
@@ -431,7 +431,7 @@ def test_somebody_who_watches_sees_a_bar(cli: Cli, slow_server: str) -> None:
             process = cli.begin(streams, "--url", slow_server, "role", "reroute")
         until_asked(3)
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(TIMEOUT_S)
         told = os.read(ours, 1 << 20).decode(errors="replace")  # it may end within a character
     finally:
         os.close(ours)
@@ -442,8 +442,7 @@ def test_somebody_who_watches_sees_a_bar(cli: Cli, slow_server: str) -> None:
 
 
 def until_asked(steps: int) -> None:
-    for _ in range(600):
-        if SlowRerouting.steps >= steps:
-            return
+    until = time.monotonic() + TIMEOUT_S
+    while SlowRerouting.steps < steps:
+        assert time.monotonic() < until, "the server was never asked"
         time.sleep(0.05)
-    raise AssertionError("the server was never asked")

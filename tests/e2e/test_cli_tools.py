@@ -89,3 +89,28 @@ def test_a_tool_that_lacks_something_is_not_added(cli: Cli) -> None:
     (cli.folder / "bad.py").write_text('def f(x):\n    """F."""\n')
     assert "`f`, parameter `x` has no type" in cli("tool", "add", "bad.py", code=2).err
     assert cli("tool", "list", "--json").json == {"tools": []}
+
+
+def test_a_server_is_asked_for_its_tools(cli: Cli, file: Path) -> None:
+    url, _ = cli.serve()
+    there = ("--url", url)
+    added = cli("tool", "add", file, "--tag", "sky", "--json", *there).json
+    assert added.items() <= cli("tool", "show", "weather", "--json").json.items()
+    assert cli("tool", "show", added["id"], "--json", *there).json == added
+    assert [added] == cli("tool", "list", "--search", "weather", "--json", *there).json["tools"]
+    assert "weather" in cli("tool", "list", "--limit", "1000", *there).out
+    cli("tool", "add", file, *there, code=4)
+    assert cli("tool", "add", file, "--replace", "--json", *there).json["id"] == added["id"]
+    here, told = (
+        cli("tool", "run", "weather", "--args", '{"city": "北京"}', "--env", "KEY=v", *where)
+        for where in ((), there)
+    )
+    assert (told.out, told.err) == (here.out, here.err)
+    failed = cli(
+        "tool", "run", "weather", "--args", '{"city": "nowhere"}', "--json", *there, code=1
+    ).json
+    assert failed["outcome"] == "failed"
+    assert "needs `city`" in cli("tool", "run", "weather", *there, code=2).err
+    assert "no code" in cli("tool", "run", "memory_insert", *there, code=2).err
+    cli("tool", "remove", "weather", *there)
+    assert "no tool 'weather'" in cli("tool", "show", "weather", *there, code=3).err

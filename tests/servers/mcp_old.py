@@ -1,5 +1,6 @@
 """An MCP server of before 2026, on its standard input and output: it knows nothing of
-subscriptions, and tells everybody what has changed. Its list is that of the file MCP_TOOLS.
+subscriptions, and tells everybody what has changed. Its list is that of the file MCP_TOOLS; the
+tool `hang` doesn't answer.
 
     python tests/servers/mcp_old.py
 """
@@ -36,5 +37,5 @@ def say(what: dict[str, Any]) -> None:
 if __name__ == "__main__":
     for line in sys.stdin:
         asked = json.loads(line)
-        if "id" in asked:
+        if "id" in asked and asked.get("params", {}).get("name") != "hang":
             say({"id": asked["id"], **answer(asked)})

@@ -13,7 +13,7 @@ from yiku.app import build
 from yiku.server.v1.callbacks import handlers
 from yiku.settings import load
 from yiku.store import organizations
-from yiku.worker import working
+from yiku.worker.work import working
 
 
 async def main(home: str, database_url: str, rows: str = "1000") -> None:

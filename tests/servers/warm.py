@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -144,14 +145,17 @@ class Going:
         self.code: int | None = None
         """Its exit code, or minus the signal it died of; None: it hasn't been seen to end."""
         self._told = told
+        self._lock = threading.Lock()
+        """It may be asked for in one thread while another has killed it."""
         os.set_blocking(told.fileno(), False)
 
     def poll(self) -> int | None:
         """Its exit code, if it has ended."""
-        if self.code is None and (line := self._told.readline()):
-            self.code = int(line)
-            self._told.close()
-        return self.code
+        with self._lock:
+            if self.code is None and (line := self._told.readline()):
+                self.code = int(line)
+                self._told.close()
+            return self.code
 
     def wait(self, timeout_s: float) -> int:
         """Raises: TimeoutError once it took longer; it is killed then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from yiku.core.errors import ApprovalPending, Invalid, NothingToApprove
@@ -38,13 +39,16 @@ def check_answer(waiting: Sequence[ToolCall], incoming: Sequence[Incoming]) -> N
             f"The agent waits for an answer to {names}: approve or deny it, or return what the"
             " tool gave, before you send something else."
         )
-    answered = {part.call_id for one in answers for part in (*one.approvals, *one.returns)}
+    each = Counter(part.call_id for one in answers for part in (*one.approvals, *one.returns))
     known = {call.id for call in waiting}
-    if answered != known:
-        strange, missing = sorted(answered - known), sorted(known - answered)
-        problem = f"{strange[0]!r} doesn't wait" if strange else f"{missing[0]!r} isn't answered"
+    wrong = [
+        *(f"{one!r} doesn't wait" for one in sorted(each.keys() - known)),
+        *(f"{one!r} isn't answered" for one in sorted(known - each.keys())),
+        *(f"{one!r} is answered {count} times" for one, count in each.items() if count > 1),
+    ]
+    if wrong:
         raise Invalid(
-            f"The calls that wait are {names}; each needs an answer, and {problem}.",
+            f"The calls that wait are {names}; each needs one answer, and {wrong[0]}.",
             field="messages",
         )
     run_by_client = {call.id: call.name for call in waiting if call.waits == "client"}

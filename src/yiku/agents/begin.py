@@ -15,9 +15,17 @@ from yiku.agents.instructions import with_instructions
 from yiku.agents.kinds import keeps_messages
 from yiku.agents.lease import Asked
 from yiku.core.agent import AgentState
-from yiku.core.errors import IdempotencyConflict
+from yiku.core.errors import IdempotencyConflict, Invalid
 from yiku.core.ids import AgentId, ConversationId, MessageId, RunId, new_id
-from yiku.core.message import Incoming, Message, MessageRole, Summary
+from yiku.core.message import (
+    Incoming,
+    Message,
+    MessageRole,
+    Part,
+    Summary,
+    ToolReturn,
+    Utterance,
+)
 from yiku.core.run import Failure, Run, RunFilter, RunPage, RunStatus, Step, StopReason
 from yiku.store import agents, attachments, conversations, messages, quotas, runs, steps
 from yiku.store.contexts import Contexts
@@ -87,18 +95,47 @@ def known_otids(tx: Tx, asked: Asked, queued: Run | None = None) -> dict[str, Ru
     """Which of the messages came before, and with which run: stored, or queued to be.
 
     `queued`: the run they came with; those that were queued after it don't count.
+    Raises: Invalid where two of them have the same otid, IdempotencyConflict where one stands for
+    another message already: that must not pass for an answer to this one.
     """
-    otids = {one.otid for one in asked.incoming if one.otid is not None}
-    if not otids:
+    given = {one.otid: one for one in asked.incoming if one.otid is not None}
+    if not given:
         return {}
-    stored = messages.with_otids(tx, asked.agent_id, sorted(otids))
-    known = {one.otid: one.run_id for one in stored if one.otid is not None}
+    if len(given) < sum(one.otid is not None for one in asked.incoming):
+        raise Invalid("Each message needs an otid of its own, or none.", field="messages")
+    known: dict[str, RunId | None] = {}
+    for one in messages.with_otids(tx, asked.agent_id, sorted(given)):
+        if one.otid is not None:
+            demand_same(asked, given[one.otid], one, one.conversation_id)
+            known[one.otid] = one.run_id
     waiting = RunFilter(agent_ids=(asked.agent_id,), statuses=(RunStatus.CREATED,))
     for run in runs.page(tx, waiting, RunPage(limit=1000)):
         if queued is None or run.seq < queued.seq:
-            sent = {one.otid for one in run.request.incoming if one.otid is not None}
-            known.update(dict.fromkeys(sent & otids - known.keys(), run.id))
+            for one in run.request.incoming:
+                if one.otid in given.keys() - known.keys():
+                    demand_same(asked, given[one.otid], one, run.conversation_id)
+                    known[one.otid] = run.id
     return known
+
+
+def demand_same(
+    asked: Asked, sent: Incoming, before: Utterance, conversation_id: ConversationId | None
+) -> None:
+    """Raises: IdempotencyConflict."""
+    elsewhere = (conversation_id or None) != (asked.conversation_id or None)
+    if elsewhere or as_sent(sent) != as_sent(before):
+        where = "in another conversation" if elsewhere else "that says something else"
+        raise IdempotencyConflict(
+            f"The agent has a message with the otid {sent.otid!r:.80} already, {where}: give each"
+            " message an otid of its own.",
+        )
+
+
+def as_sent(one: Utterance) -> tuple[MessageRole, tuple[Part, ...]]:
+    """What is the same when a message is sent again. The name of a tool that a client has run is
+    known as long as its call waits, and isn't sent."""
+    parts = (replace(part, name="") if isinstance(part, ToolReturn) else part for part in one.parts)
+    return one.role, tuple(parts)
 
 
 def run_before(known: dict[str, RunId | None], asked: Asked) -> RunId | None:

@@ -12,7 +12,7 @@ from yiku.agents.work import Work
 from yiku.core.ids import new_id
 from yiku.core.language import Language
 from yiku.core.memory import Json
-from yiku.core.message import Approval, ToolCall, ToolReturn
+from yiku.core.message import Approval, Message, ToolCall, ToolReturn
 from yiku.tools import executor
 from yiku.tools.executor import Action, Deed, Refused, Waits
 
@@ -139,7 +139,7 @@ def with_arguments(call: ToolCall, prefill: Mapping[str, Json]) -> ToolCall:
         return call
     try:
         own: Any = json.loads(call.arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return call
     if not isinstance(own, dict):
         return call
@@ -149,6 +149,22 @@ def with_arguments(call: ToolCall, prefill: Mapping[str, Json]) -> ToolCall:
 def denial(reason: str | None, language: Language) -> str:
     words = WORDS[language]
     return words["denied"] + (words["reason"].format(reason=reason) if reason else "")
+
+
+def told_apart(judged: Judged, messages: Sequence[Message]) -> Judged:
+    """With ids for the calls that wait that no call before them in the conversation had.
+
+    Some providers number calls from 0 in each answer: a person's yes that is sent twice would allow
+    a call that nobody has seen.
+    """
+    if not judged.waiting:
+        return judged
+    taken = {call.id for one in messages for call in one.calls}
+    calls = tuple(
+        replace(call, id=new_id("call")) if call.waits is not None and call.id in taken else call
+        for call in judged.calls
+    )
+    return replace(judged, calls=calls)
 
 
 def distinct(calls: Sequence[ToolCall]) -> list[ToolCall]:

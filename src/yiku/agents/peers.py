@@ -143,6 +143,6 @@ def words_of(one: Message) -> str:
 def spoken(arguments: str) -> str:
     try:
         given: Any = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(given.get("message", "")) if isinstance(given, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] # what JSON holds

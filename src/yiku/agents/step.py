@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from yiku.agents import save
 from yiku.agents.close import begun_row
-from yiku.agents.judge import Judged, answered, judge
+from yiku.agents.judge import Judged, answered, judge, told_apart
 from yiku.agents.save import Outcome, Saved
 from yiku.agents.think import think
 from yiku.agents.work import Trying, Work
@@ -42,7 +42,8 @@ async def step(work: Work) -> StopReason | None:
 async def make(work: Work, trying: Trying) -> StopReason | None:
     """Raises: as `step`."""
     thought = await think(work, trying)
-    judged = judge(work, [p for p in thought.answer.parts if isinstance(p, ToolCall)])
+    calls = [part for part in thought.answer.parts if isinstance(part, ToolCall)]
+    judged = told_apart(judge(work, calls), work.messages)
     parts = marked(thought.answer.parts, judged)
     message = work.message(
         MessageRole.ASSISTANT, parts, now_utc(), step_id=trying.step_id, id=trying.message_id

@@ -6,14 +6,11 @@ prompt, and so memories; keys, headers and tools' secrets are no part of a promp
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from yiku.core.errors import YikuError
 from yiku.core.ids import StepId
 from yiku.core.memory import Json
 from yiku.core.message import Part, Utterance
@@ -21,11 +18,9 @@ from yiku.core.model import Answer, Prompt, Sampling, Usage
 from yiku.core.tenant import Actor
 from yiku.store import parts, step_traces
 from yiku.store.database import Database, Tx, Unit, now_utc
+from yiku.store.later import Later
 from yiku.store.step_traces import StepTrace
 
-logger = logging.getLogger(__name__)
-
-WAIT_S = 0.25
 SAMPLING = tuple(one.name for one in fields(Sampling))
 USAGE = tuple(one.name for one in fields(Usage))
 
@@ -47,46 +42,23 @@ class Noted:
 
 
 class StepTraces:
-    """What was asked lately. A crash may lose the last quarter second of it; it is no memory."""
+    """What was asked lately."""
 
     def __init__(self, database: Database, keep: int) -> None:
         """`keep`: as many of an organization, the newest."""
         self._database = database
         self._keep = keep
-        self._noted: dict[Actor, list[Noted]] = {}
-        self._writing: asyncio.Task[None] | None = None
-        self._flushing = asyncio.Lock()
+        self._later = Later(self._write, "step-traces")
+        self.flush = self._later.flush
+        self.close = self._later.close
 
     def note(self, actor: Actor, step_id: StepId, prompt: Prompt, answer: Answer) -> None:
-        noted = Noted(step_id, prompt, answer, now_utc())
-        self._noted.setdefault(actor.bookkeeper, []).append(noted)
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._soon(), name="yiku-step-traces")
+        self._later.note((actor.bookkeeper, Noted(step_id, prompt, answer, now_utc())))
 
-    async def flush(self) -> None:
-        """Write what was noted, after what is being written already. Raises: StoreError."""
-        async with self._flushing:
-            taken, self._noted = self._noted, {}
-            for actor, noted in taken.items():
-                await self._database.write(actor, self._unit(noted))
-
-    async def close(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.gather(self._writing, return_exceptions=True)
-        await self._flush_or_say()
-
-    async def _soon(self) -> None:
-        await asyncio.sleep(WAIT_S)
-        self._writing = None
-        await self._flush_or_say()
-
-    async def _flush_or_say(self) -> None:
-        """Nobody waits for it, so a failure goes to the log."""
-        try:
-            await self.flush()
-        except YikuError:
-            logger.warning("traces of steps could not be written", exc_info=True)
+    async def _write(self, taken: Sequence[tuple[Actor, Noted]]) -> None:
+        for actor in dict.fromkeys(actor for actor, _ in taken):
+            mine = [one for by, one in taken if by == actor]
+            await self._database.write(actor, self._unit(mine))
 
     def _unit(self, noted: Sequence[Noted]) -> Unit[None]:
         def unit(tx: Tx) -> None:

@@ -1,6 +1,6 @@
 """`yiku mcp add | list | show | update | tools | refresh | test | run | remove`.
 
-They are of this machine's database."""
+They are of this machine's database, or a server's; `test` is of this machine alone."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ import click
 
 from yiku.app import mcp_servers
 from yiku.cli import output
+from yiku.cli.mcp_show import WIDTH, facts_of, given_of, public, tell, tell_tools, told, where
 from yiku.cli.options import Asked, Group
-from yiku.cli.running import local_settings, with_database
+from yiku.cli.running import is_remote, local_settings, with_database, with_memory
 from yiku.cli.tool import arguments_of, variable_of
+from yiku.client.calls import asked_for
+from yiku.client.tools import McpClient
 from yiku.core.errors import ToolNotFound
-from yiku.core.mcp import Answered, Connection, Found, Lent, McpServer, Remote, Stdio, Transport
+from yiku.core.mcp import Answered, Found, Transport
 from yiku.core.tenant import LOCAL_ACTOR
+from yiku.server.v1.wire_mcp import RefreshOut, ServerOut
+from yiku.server.v1.wire_tools import ToolOut
 from yiku.store.database import Database
 from yiku.tools.mcp.servers import McpServers
 
 T = TypeVar("T")
-WIDTH = 70
 FORMS = {"http": Transport.HTTP, "sse": Transport.SSE}
-
+OPTIONS = {"env": "--env", "custom_headers": "--header", "auth_token": "--token"}
 
 CONNECTION = (
     click.option("--server", "address", metavar="URL", help="An address, in place of a COMMAND."),
@@ -55,7 +59,7 @@ def connection_options(command: Callable[..., int]) -> Callable[..., int]:
 
 @click.group(cls=Group)
 def mcp() -> None:
-    """Add, list, try and remove MCP servers of the local database: their tools are for agents."""
+    """Add, list, try and remove MCP servers: their tools are for agents."""
 
 
 @mcp.command()
@@ -79,21 +83,29 @@ def add(
         raise click.UsageError("Give either a command after `--`, or --server with an address")
     if token == "-":
         token = sys.stdin.readline().strip()
-    connection: Connection
+    config: dict[str, Any]
     if address is None:
-        env = dict(variable_of(one) for one in variables)
-        connection = Stdio(command=found_from_here(command[0]), args=tuple(command[1:]), env=env)
+        if wrong := [*(["token"] if token else []), *(["header"] if headers else [])]:
+            raise click.UsageError(f"A program has no --{' and no --'.join(wrong)}")
+        config = {
+            "mcp_server_type": Transport.STDIO.value,
+            "command": program(asked, command[0]),
+            "args": [*command[1:]],
+            "env": dict(map(variable_of, variables)),
+        }
     else:
-        connection = Remote(
-            transport=FORMS[transport or "http"],
-            url=address,
-            auth_token=token,
-            headers=dict(variable_of(one) for one in headers),
-        )
+        if variables:
+            raise click.UsageError("An address has no --env; --header is what it is sent")
+        config = {
+            "mcp_server_type": FORMS[transport or "http"].value,
+            "server_url": address,
+            "auth_token": token,
+            "custom_headers": dict(map(variable_of, headers)),
+        }
 
-    async def work(servers: McpServers) -> tuple[McpServer, list[Lent]]:
-        made = await servers.create(LOCAL_ACTOR, name, connection)
-        return made, await servers.tools(LOCAL_ACTOR, made.id)
+    async def work(servers: McpClient) -> tuple[ServerOut, list[ToolOut]]:
+        made = await servers.create(name, asked_for(config))
+        return made, await servers.tools(made.id)
 
     return tell(asked, "added", *with_servers(asked, work))
 
@@ -122,28 +134,28 @@ def update(
     if token == "-":
         token = sys.stdin.readline().strip()
 
-    async def work(servers: McpServers) -> tuple[McpServer, list[Lent]]:
-        there = await servers.named(LOCAL_ACTOR, name)
-        seen = servers.shown(LOCAL_ACTOR, there)
+    async def work(servers: McpClient) -> tuple[ServerOut, list[ToolOut]]:
+        there = await servers.get(name)
         given: dict[str, Any] = {}
         if variables:
-            given["env"] = {**getattr(seen, "env", {}), **dict(map(variable_of, variables))}
+            given["env"] = {**given_of(there), **dict(map(variable_of, variables))}
         if headers:
-            given["headers"] = {**getattr(seen, "headers", {}), **dict(map(variable_of, headers))}
+            given["custom_headers"] = {**given_of(there), **dict(map(variable_of, headers))}
         if command:
-            given |= {"command": found_from_here(command[0]), "args": tuple(command[1:])}
+            given |= {"command": program(asked, command[0]), "args": [*command[1:]]}
         if address is not None:
-            given["url"] = address
+            given["server_url"] = address
         if token is not None:
             given["auth_token"] = token
-        to = spoken(there.transport, command, address, transport)
-        foreign = {"env"} if to is not Transport.STDIO else {"headers", "auth_token"}
-        if wrong := sorted(foreign & given.keys()):
+        to = spoken(Transport(there.mcp_server_type), command, address, transport)
+        foreign = {"env"} if to is not Transport.STDIO else {"custom_headers", "auth_token"}
+        if wrong := sorted(OPTIONS[one] for one in foreign & given.keys()):
             raise click.UsageError(
                 f"A server of the transport {to} has no {' and no '.join(wrong)}"
             )
-        put = await servers.update(LOCAL_ACTOR, there.id, new_name, to, given)
-        return put, await servers.tools(LOCAL_ACTOR, put.id)
+        config = {"mcp_server_type": to.value, **given}
+        put = await servers.update(there.id, config, name=new_name)
+        return put, await servers.tools(put.id)
 
     return tell(asked, "updated", *with_servers(asked, work))
 
@@ -159,28 +171,16 @@ def spoken(
     return Transport.HTTP if address is not None and now is Transport.STDIO else now
 
 
-def tell(asked: Asked, deed: str, one: McpServer, found: Sequence[Lent]) -> int:
-    """Returns the exit code."""
-    if asked.as_json:
-        output.print_json({**public(one), "tools": [each.tool.name for each in found]})
-    else:
-        click.echo(f"{click.style(deed, fg='green')}  {one.name}  {one.id}")
-        tell_tools(found)
-    if one.problem is not None and not asked.as_json:
-        click.secho(f"its tools can't be read: {one.problem}", fg="yellow", err=True)
-    return 0 if one.problem is None else 1
-
-
-def found_from_here(command: str) -> str:
-    """A program in a folder is found from this one now, and from wherever Yiku runs later."""
-    return str(Path(command).absolute()) if "/" in command else command
+def program(asked: Asked, command: str) -> str:
+    """One in a folder of this machine is found from here now, and from wherever Yiku runs later."""
+    return command if is_remote(asked) or "/" not in command else str(Path(command).absolute())
 
 
 @mcp.command("list")
 @click.pass_obj
 def list_servers(asked: Asked) -> None:
     """Show the MCP servers there are, the oldest first."""
-    found = with_servers(asked, lambda servers: servers.listed(LOCAL_ACTOR))
+    found = with_servers(asked, lambda servers: servers.list())
     if asked.as_json:
         output.print_json({"servers": [public(one) for one in found]})
         return
@@ -188,8 +188,8 @@ def list_servers(asked: Asked) -> None:
         ["name", "transport", "where", "state", "id"],
         (
             [
-                one.name,
-                one.transport.value,
+                one.server_name,
+                one.mcp_server_type,
                 output.one_line(where(one), WIDTH),
                 "ready" if one.problem is None else output.one_line(one.problem, WIDTH),
                 one.id,
@@ -206,17 +206,16 @@ def show(asked: Asked, name: str) -> None:
     """Show the MCP server NAME, or of this id: where it is, its state, and what it is given, by
     name alone where that is secret."""
 
-    async def work(servers: McpServers) -> tuple[McpServer, list[Lent]]:
-        there = await servers.named(LOCAL_ACTOR, name)
-        return there, await servers.tools(LOCAL_ACTOR, there.id)
+    async def work(servers: McpClient) -> tuple[ServerOut, list[ToolOut]]:
+        there = await servers.get(name)
+        return there, await servers.tools(there.id)
 
     one, found = with_servers(asked, work)
-    given = sorted(one.config["names"])
+    given = sorted(given_of(one))
     if asked.as_json:
-        names = [each.tool.name for each in found]
-        output.print_json({**public(one), "given": given, "tools": names})
+        output.print_json({**public(one), "given": given, "tools": [each.name for each in found]})
         return
-    click.echo(f"{one.name}  {one.transport.value}  {one.id}")
+    click.echo(f"{one.server_name}  {one.mcp_server_type}  {one.id}")
     click.echo(where(one))
     if given:
         click.echo(f"given: {', '.join(given)}")
@@ -233,8 +232,8 @@ def show(asked: Asked, name: str) -> None:
 def tools(asked: Asked, name: str) -> None:
     """Show the tools of the MCP server NAME, or of this id, as they were last read."""
 
-    async def work(servers: McpServers) -> list[Lent]:
-        return await servers.tools(LOCAL_ACTOR, (await servers.named(LOCAL_ACTOR, name)).id)
+    async def work(servers: McpClient) -> list[ToolOut]:
+        return await servers.tools((await servers.get(name)).id)
 
     found = with_servers(asked, work)
     if asked.as_json:
@@ -242,15 +241,12 @@ def tools(asked: Asked, name: str) -> None:
         return
     output.print_table(
         ["name", "for", "id"],
-        (
-            [one.tool.name, output.one_line(one.tool.description, WIDTH), one.tool.id]
-            for one in found
-        ),
+        ([one.name, output.one_line(one.description, WIDTH), one.id] for one in found),
         whole=["name"],
     )
     for one in found:
-        for problem in one.of.problems:
-            click.secho(f"{one.tool.name}: {output.visible(problem)}", fg="yellow", err=True)
+        for problem in facts_of(one).get("schema_problems", ()):
+            click.secho(f"{one.name}: {output.visible(problem)}", fg="yellow", err=True)
 
 
 @mcp.command()
@@ -259,11 +255,10 @@ def tools(asked: Asked, name: str) -> None:
 def refresh(asked: Asked, name: str) -> None:
     """Read the tools of the MCP server NAME again; those it has no more are deleted."""
 
-    async def work(servers: McpServers) -> Any:
-        return await servers.refresh(LOCAL_ACTOR, (await servers.named(LOCAL_ACTOR, name)).id)
+    async def work(servers: McpClient) -> RefreshOut:
+        return await servers.refresh((await servers.get(name)).id)
 
-    synced = with_servers(asked, work)
-    changes = {"added": synced.added, "updated": synced.updated, "deleted": synced.deleted}
+    changes = with_servers(asked, work).model_dump()
     if asked.as_json:
         output.print_json({kind: list(names) for kind, names in changes.items()})
         return
@@ -278,14 +273,20 @@ def refresh(asked: Asked, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def test(asked: Asked, name: str) -> int:
-    """Connect to the MCP server NAME and ask for its tools; nothing is stored. Exit code 5 where
-    that fails."""
+    """Connect to the MCP server NAME from here and ask for its tools; nothing is stored. Exit code
+    5 where that fails."""
+    if is_remote(asked):
+        raise click.UsageError(
+            "This connects from this machine: run it on the server's, without a URL;"
+            f" `yiku mcp refresh {name}` has the server connect",
+            click.get_current_context(),
+        )
 
     async def work(servers: McpServers) -> tuple[list[Found], float]:
         server, began = await servers.named(LOCAL_ACTOR, name), time.monotonic()
         return await servers.listing(LOCAL_ACTOR, server), time.monotonic() - began
 
-    found, took_s = with_servers(asked, work)
+    found, took_s = with_servers_here(asked, work)
     names = [one.remote_name for one in found]
     problems = {one.remote_name: list(one.problems) for one in found if one.problems}
     if asked.as_json:
@@ -307,16 +308,25 @@ def run(asked: Asked, name: str, tool: str, arguments: str) -> int:
     it failed, 5 where the server can't be reached."""
     given = arguments_of(arguments)
 
-    async def work(servers: McpServers) -> Answered:
+    async def there(servers: McpClient) -> Answered:
+        server = await servers.get(name)
+        lent = await servers.tools(server.id)
+        for one in lent:
+            if tool in (one.name, facts_of(one).get("tool_name"), one.id):
+                ended = await servers.call(server.id, one.id, given)
+                return Answered(text=str(ended.func_return), ok=ended.status == "success")
+        raise no_tool(server.server_name, tool, [one.name for one in lent])
+
+    async def here(servers: McpServers) -> Answered:
         server = await servers.named(LOCAL_ACTOR, name)
-        there = await servers.tools(LOCAL_ACTOR, server.id)
-        for one in there:
+        lent = await servers.tools(LOCAL_ACTOR, server.id)
+        for one in lent:
             if tool in (one.tool.name, one.of.remote_name, one.tool.id):
                 return await servers.run(LOCAL_ACTOR, server.id, one.tool.id, given)
-        names = ", ".join(one.tool.name for one in there) or "none"
-        raise ToolNotFound(f"The MCP server {server.name!r} has no tool {tool!r}; it has {names}.")
+        raise no_tool(server.name, tool, [one.tool.name for one in lent])
 
-    answered = with_servers(asked, work)
+    # A server tells in words that it can't be reached; here it is an error of its own.
+    answered = with_servers(asked, there) if is_remote(asked) else with_servers_here(asked, here)
     if asked.as_json:
         output.print_json({"ok": answered.ok, "text": answered.text})
     else:
@@ -330,17 +340,23 @@ def run(asked: Asked, name: str, tool: str, arguments: str) -> int:
 def remove(asked: Asked, name: str) -> None:
     """Remove the MCP server NAME, or of this id, with its tools; agents lose them."""
 
-    async def work(servers: McpServers) -> McpServer:
-        return await servers.delete(LOCAL_ACTOR, (await servers.named(LOCAL_ACTOR, name)).id)
+    async def work(servers: McpClient) -> ServerOut:
+        one = await servers.get(name)
+        await servers.delete(one.id)
+        return one
 
     gone = with_servers(asked, work)
     if asked.as_json:
-        output.print_json({"removed": gone.id, "name": gone.name})
+        output.print_json({"removed": gone.id, "name": gone.server_name})
     else:
-        click.echo(f"{click.style('removed', fg='green')}  {gone.name}  {gone.id}")
+        click.echo(f"{click.style('removed', fg='green')}  {gone.server_name}  {gone.id}")
 
 
-def with_servers(asked: Asked, work: Callable[[McpServers], Awaitable[T]]) -> T:
+def with_servers(asked: Asked, work: Callable[[McpClient], Awaitable[T]]) -> T:
+    return with_memory(asked, lambda memory: work(memory.mcp_servers))
+
+
+def with_servers_here(asked: Asked, work: Callable[[McpServers], Awaitable[T]]) -> T:
     settings = local_settings(asked)
 
     async def run(database: Database) -> T:
@@ -353,36 +369,6 @@ def with_servers(asked: Asked, work: Callable[[McpServers], Awaitable[T]]) -> T:
     return with_database(asked, run)
 
 
-def where(one: McpServer) -> str:
-    """The command or address, without secrets."""
-    if one.transport is Transport.STDIO:
-        return " ".join([one.config["command"], *one.config["args"]])
-    return one.config["url"]
-
-
-def public(one: McpServer) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "transport": one.transport.value,
-        "where": where(one),
-        "problem": one.problem,
-        "synced_at": None if one.synced_at is None else one.synced_at.isoformat(),
-        "created_at": one.created_at.isoformat(),
-    }
-
-
-def told(one: Lent) -> dict[str, Any]:
-    return {
-        "id": one.tool.id,
-        "name": one.tool.name,
-        "server_name": one.of.remote_name,
-        "description": one.tool.description,
-        "parameters": dict(one.tool.json_schema["parameters"]),
-        "problems": list(one.of.problems),
-    }
-
-
-def tell_tools(found: Sequence[Lent]) -> None:
-    for one in found:
-        click.echo(f"  {one.tool.name}  {output.one_line(one.tool.description, WIDTH)}")
+def no_tool(server: str, tool: str, there: Sequence[str]) -> ToolNotFound:
+    names = ", ".join(there) or "none"
+    return ToolNotFound(f"The MCP server {server!r} has no tool {tool!r}; it has {names}.")

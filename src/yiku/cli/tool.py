@@ -1,9 +1,9 @@
-"""`yiku tool add | list | show | run | remove`: on the database of this machine."""
+"""`yiku tool add | list | show | run | remove`: on this machine's database, or on a server."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,9 @@ import click
 from yiku.app import sandbox_limits, toolbox
 from yiku.cli import output
 from yiku.cli.options import Asked, Group, decoded
-from yiku.cli.running import local_settings, with_database
+from yiku.cli.running import is_remote, local_settings, with_database, with_memory
+from yiku.client.memory import MemoryClient
+from yiku.core.errors import InvalidTool
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.core.tool import (
     Killed,
@@ -27,16 +29,28 @@ from yiku.core.tool import (
     ToolFilter,
     ToolPage,
 )
+from yiku.server.v1.wire_tools import ToolOut, ToolReturnOut
 from yiku.tools.registry import Toolbox, reason, shown
 from yiku.tools.sandbox import sandbox
 
 T = TypeVar("T")
 WIDTH = 70
+SAID = {
+    "id",
+    "name",
+    "description",
+    "tool_type",
+    "source_type",
+    "source_code",
+    "json_schema",
+    "tags",
+}
+"""What `--json` has of a tool, wherever it is."""
 
 
 @click.group(cls=Group)
 def tool() -> None:
-    """Add, list, show, run and remove custom tools of the local database."""
+    """Add, list, show, run and remove custom tools."""
 
 
 @tool.command()
@@ -46,15 +60,22 @@ def tool() -> None:
 @click.pass_obj
 def add(asked: Asked, file: Path, tags: Sequence[str], replace: bool) -> None:
     """Make a tool of the last public function in FILE."""
-    draft = ToolDraft(source_code=decoded(file.read_bytes(), str(file)), tags=tags)
-    made = with_tools(
-        asked,
-        lambda box: (box.upsert if replace else box.create)(LOCAL_ACTOR, draft),
-    )
-    if asked.as_json:
-        output.print_json(public(made))
+    code = decoded(file.read_bytes(), str(file))
+    if is_remote(asked):
+        sent = with_memory(
+            asked, lambda memory: memory.tools.create(code, replace=replace, tags=[*tags])
+        )
+        made = sent_out(sent)
     else:
-        click.echo(f"{click.style('added', fg='green')}  {made.name}  {made.id}")
+        draft = ToolDraft(source_code=code, tags=tags)
+        here = with_tools(
+            asked, lambda box: (box.upsert if replace else box.create)(LOCAL_ACTOR, draft)
+        )
+        made = public(here)
+    if asked.as_json:
+        output.print_json(made)
+    else:
+        click.echo(f"{click.style('added', fg='green')}  {made['name']}  {made['id']}")
 
 
 @tool.command("list")
@@ -63,17 +84,20 @@ def add(asked: Asked, file: Path, tags: Sequence[str], replace: bool) -> None:
 @click.pass_obj
 def list_tools(asked: Asked, search: str | None, limit: int) -> None:
     """Show the tools there are, the oldest first."""
-    found = with_tools(
-        asked,
-        lambda box: box.listed(LOCAL_ACTOR, ToolFilter(name_has=search), ToolPage(limit=limit)),
-    )
+    if is_remote(asked):
+        sent = with_memory(asked, lambda memory: memory.tools.list(search=search, limit=limit))
+        found = [sent_out(one) for one in sent]
+    else:
+        wanted, page = ToolFilter(name_has=search), ToolPage(limit=limit)
+        here = with_tools(asked, lambda box: box.listed(LOCAL_ACTOR, wanted, page))
+        found = [public(one) for one in here]
     if asked.as_json:
-        output.print_json({"tools": [public(one) for one in found]})
+        output.print_json({"tools": found})
         return
     output.print_table(
         ["name", "for", "type", "id"],
         (
-            [one.name, output.one_line(one.description, WIDTH), one.tool_type.value, one.id]
+            [one["name"], output.one_line(one["description"], WIDTH), one["tool_type"], one["id"]]
             for one in found
         ),
         whole=["name"],  # it is what agents call it
@@ -85,14 +109,17 @@ def list_tools(asked: Asked, search: str | None, limit: int) -> None:
 @click.pass_obj
 def show(asked: Asked, name: str) -> None:
     """Show the tool NAME, or of this id: its schema and its source."""
-    found = with_tools(asked, lambda box: box.named(LOCAL_ACTOR, name))
+    if is_remote(asked):
+        found = sent_out(with_memory(asked, lambda memory: memory.tools.get(name)))
+    else:
+        found = public(with_tools(asked, lambda box: box.named(LOCAL_ACTOR, name)))
     if asked.as_json:
-        output.print_json(public(found))
+        output.print_json(found)
         return
-    click.secho(f"{found.name}  {found.id}", bold=True)
-    click.echo(output.visible(json.dumps(found.json_schema, ensure_ascii=False, indent=2)))
-    if found.source_code:
-        click.echo(f"\n{output.visible(found.source_code)}")
+    click.secho(f"{found['name']}  {found['id']}", bold=True)
+    click.echo(output.visible(json.dumps(found["json_schema"], ensure_ascii=False, indent=2)))
+    if found["source_code"]:
+        click.echo(f"\n{output.visible(found['source_code'])}")
 
 
 @tool.command()
@@ -104,6 +131,8 @@ def run(asked: Asked, name: str, arguments: str, variables: Sequence[str]) -> in
     """Run the tool NAME in the sandbox, and print what it returns; what it prints, on stderr."""
     given = arguments_of(arguments)
     environment = dict(variable_of(one) for one in variables)
+    if is_remote(asked):
+        return run_there(asked, name, given, environment)
 
     async def work(box: Toolbox) -> tuple[Tool, Ran]:
         one = await box.named(LOCAL_ACTOR, name)
@@ -129,16 +158,49 @@ def run(asked: Asked, name: str, arguments: str, variables: Sequence[str]) -> in
 def remove(asked: Asked, name: str) -> None:
     """Remove the tool NAME, or of this id."""
 
-    async def work(box: Toolbox) -> Tool:
+    async def here(box: Toolbox) -> Tool:
         one = await box.named(LOCAL_ACTOR, name)
         await box.delete(LOCAL_ACTOR, one.id)
         return one
 
-    gone = with_tools(asked, work)
+    async def there(memory: MemoryClient) -> ToolOut:
+        one = await memory.tools.get(name)
+        await memory.tools.delete(one.id)
+        return one
+
+    gone = with_memory(asked, there) if is_remote(asked) else with_tools(asked, here)
     if asked.as_json:
         output.print_json({"removed": gone.id, "name": gone.name})
     else:
         click.echo(f"{click.style('removed', fg='green')}  {gone.name}  {gone.id}")
+
+
+def run_there(
+    asked: Asked, name: str, given: Mapping[str, Any], environment: Mapping[str, str]
+) -> int:
+    """In a server's sandbox, which tells how it ended in words. Returns the exit code."""
+
+    async def work(memory: MemoryClient) -> ToolReturnOut:
+        one = await memory.tools.get(name)
+        if not one.source_code:
+            raise InvalidTool(f"`{name}` has no code that could be run alone.")
+        return await memory.tools.run_code(one, given, environment)
+
+    ran = with_memory(asked, work)
+    returned = ran.status == "success"
+    if asked.as_json:
+        ended = {"outcome": "returned", "returned": ran.tool_return}
+        failed = {"outcome": "failed", "message": ran.tool_return}
+        said = {"stdout": "\n".join(ran.stdout), "stderr": "\n".join(ran.stderr)}
+        output.print_json({**(ended if returned else failed), **said})
+        return 0 if returned else 1
+    for text in filter(None, ("\n".join(ran.stdout), "\n".join(ran.stderr))):
+        click.echo(output.visible(text).rstrip("\n"), err=True)
+    if returned:
+        click.echo(output.visible(ran.tool_return))
+    else:
+        click.secho(f"error: {output.visible(ran.tool_return)}", fg="red", err=True)
+    return 0 if returned else 1
 
 
 def with_tools(asked: Asked, work: Callable[[Toolbox], Awaitable[T]]) -> T:
@@ -180,6 +242,11 @@ def public(one: Tool) -> dict[str, Any]:
         "created_at": one.created_at.isoformat(),
         "updated_at": one.updated_at.isoformat(),
     }
+
+
+def sent_out(one: ToolOut) -> dict[str, Any]:
+    """As `public` says it, but for what a server doesn't say."""
+    return one.model_dump(mode="json", include=SAID)
 
 
 def told(ran: Ran) -> dict[str, Any]:

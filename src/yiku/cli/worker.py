@@ -16,7 +16,7 @@ from yiku.cli.running import local_settings
 from yiku.server.v1.callbacks import handlers
 from yiku.settings import Settings
 from yiku.store.database import redacted
-from yiku.worker import working
+from yiku.worker.work import working
 
 
 @click.command(cls=Command)

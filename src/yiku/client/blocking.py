@@ -16,6 +16,7 @@ from yiku.client.folders import FolderClient
 from yiku.client.memory import MemoryClient
 from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
+from yiku.client.tools import BlockClient, McpClient, ToolClient
 from yiku.client.transfer import TransferClient
 
 C = TypeVar("C", bound=Calls)
@@ -153,6 +154,36 @@ class BlockingSchedules(Part[ScheduleClient]):
     delete = blocking(ScheduleClient.delete)
 
 
+class BlockingTools(Part[ToolClient]):
+    """Agents' tools, for programs without an event loop."""
+
+    create = blocking(ToolClient.create)
+    get = blocking(ToolClient.get)
+    list = blocking(ToolClient.list)
+    delete = blocking(ToolClient.delete)
+    run_code = blocking(ToolClient.run_code)
+
+
+class BlockingMcp(Part[McpClient]):
+    """MCP servers, for programs without an event loop."""
+
+    create = blocking(McpClient.create)
+    get = blocking(McpClient.get)
+    list = blocking(McpClient.list)
+    update = blocking(McpClient.update)
+    delete = blocking(McpClient.delete)
+    refresh = blocking(McpClient.refresh)
+    tools = blocking(McpClient.tools)
+    call = blocking(McpClient.call)
+
+
+class BlockingBlocks(Part[BlockClient]):
+    """Core memory's blocks, for programs without an event loop."""
+
+    get = blocking(BlockClient.get)
+    list = blocking(BlockClient.list)
+
+
 class BlockingSkills(Part[SkillClient]):
     """The memory skills of a memory, for programs without an event loop."""
 
@@ -252,6 +283,21 @@ class BlockingMemory:
     def schedules(self) -> BlockingSchedules:
         """What its agents are sent later."""
         return BlockingSchedules(self.client.schedules, self)
+
+    @property
+    def tools(self) -> BlockingTools:
+        """The tools that agents may be given."""
+        return BlockingTools(self.client.tools, self)
+
+    @property
+    def mcp_servers(self) -> BlockingMcp:
+        """Servers that lend tools to agents."""
+        return BlockingMcp(self.client.mcp_servers, self)
+
+    @property
+    def blocks(self) -> BlockingBlocks:
+        """Core memory's blocks, of all agents and of none."""
+        return BlockingBlocks(self.client.blocks, self)
 
     @property
     def admin(self) -> BlockingAdmin:

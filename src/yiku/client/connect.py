@@ -103,7 +103,7 @@ class Connection:
         from yiku.server.http import build_asgi
         from yiku.server.v1.callbacks import handlers
         from yiku.settings import load
-        from yiku.worker import POLL_S, working
+        from yiku.worker.work import POLL_S, working
 
         settings = load(**{"require_key": "never", **self._settings})
         app = await self._stack.enter_async_context(build(settings))

@@ -16,6 +16,7 @@ from yiku.client.folders import FolderClient
 from yiku.client.roles import RoleCalls
 from yiku.client.schedules import ScheduleClient
 from yiku.client.skills import SkillClient
+from yiku.client.tools import BlockClient, McpClient, ToolClient
 from yiku.client.transfer import TransferClient
 from yiku.core import errors
 from yiku.server import wire
@@ -63,6 +64,21 @@ class MemoryClient(RoleCalls):
     def schedules(self) -> ScheduleClient:
         """What its agents are sent later."""
         return ScheduleClient(self._http)
+
+    @cached_property
+    def tools(self) -> ToolClient:
+        """The tools that agents may be given."""
+        return ToolClient(self._http)
+
+    @cached_property
+    def mcp_servers(self) -> McpClient:
+        """Servers that lend tools to agents."""
+        return McpClient(self._http)
+
+    @cached_property
+    def blocks(self) -> BlockClient:
+        """Core memory's blocks, of all agents and of none."""
+        return BlockClient(self._http)
 
     @cached_property
     def admin(self) -> AdminClient:

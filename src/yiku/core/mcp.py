@@ -206,7 +206,7 @@ def lacking(config: Mapping[str, Any], secrets: Secrets) -> list[str]:
     return missing
 
 
-VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|\s*([^}]*?)\s*)?\}\}")
+VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|([^}]*))?\}\}")
 """`{{ NAME }}` or `{{ NAME | what it is where there is none }}`."""
 
 
@@ -216,7 +216,7 @@ def filled(connection: Connection, variables: Mapping[str, str]) -> Connection:
 
     def fill(text: str) -> str:
         def value(found: re.Match[str]) -> str:
-            default = found[0] if found[2] is None else found[2]
+            default = found[0] if found[2] is None else found[2].strip()
             return variables.get(found[1], default)
 
         return VARIABLE.sub(value, text)

@@ -13,6 +13,7 @@ from yiku.core.ids import ArchiveId, PassageId, SightingId, new_id
 from yiku.core.memory import Added, Archive, Draft, Outcome, Passage, Sighting, SightingKind
 from yiku.core.tenant import Actor
 from yiku.memory.archival import ArchivalMemory, Place, check_place, participants
+from yiku.memory.aside import aside
 from yiku.memory.draft import check, check_name, passages_of, terms_of
 from yiku.memory.duplicates import key
 from yiku.memory.known import Known, Link, find_links, read_known, repetition
@@ -96,8 +97,7 @@ class Given:
 async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
     """Everything that can be done before the transaction."""
     where, new, vectors = given.where, given.new, given.vectors
-    words = [tokens(one.text) for one in new]
-    keys = [key(own) for own in words]
+    words, keys = await aside([one.text for one in new], lambda: read(new))
     known = await memory.database.read(
         actor, lambda tx: read_known(tx, memory, where, new, keys, names=vectors is None)
     )
@@ -106,16 +106,26 @@ async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
     links = find_links(memory.policy, known, new, keys, contexts)
     fresh = [i for i in range(len(new)) if i not in links]
     found = await made_findable(memory, known, [(new[i], before[i]) for i in fresh], vectors, fresh)
-    words_of = {one.id: own for one, own in zip(new, words, strict=True)}
-    words_of |= {turn.id: tokens(turn.text) for turn in known.last_turns.values()}
+    last = known.last_turns.values()
+
+    def terms() -> list[bytes]:
+        words_of = {one.id: own for one, own in zip(new, words, strict=True)}
+        words_of |= {turn.id: tokens(turn.text) for turn in last}
+        return [
+            terms_of(new[i], words[i], words_of[turn.id] if (turn := before[i]) else ())
+            for i in fresh
+        ]
+
     indexed = {
         i: passages.Indexed(
             fingerprint=keys[i],
-            terms=terms_of(new[i], words[i], words_of[turn.id] if (turn := before[i]) else ()),
+            terms=own,
             vector=found.own[place],
             context_vector=found.with_context.get(place),
         )
-        for place, i in enumerate(fresh)
+        for place, (i, own) in enumerate(
+            zip(fresh, await aside([one.text for one in (*new, *last)], terms), strict=True)
+        )
     }
     routable = await made_routable(memory, known, [given.drafts[i] for i in fresh], found.own)
     own = {one.id for one in new}
@@ -130,6 +140,12 @@ async def planned(memory: ArchivalMemory, actor: Actor, given: Given) -> Plan:
         seen=[one for one in seen if one.id not in own],
         routes=await routes_of(memory, actor, home, arriving, (routable, given.rule)),
     )
+
+
+def read(new: Sequence[Passage]) -> tuple[list[list[str]], list[bytes]]:
+    """The words of texts, and the keys they are compared by."""
+    words = [tokens(one.text) for one in new]
+    return words, [key(own) for own in words]
 
 
 def arrivals(given: Given, links: Mapping[int, Link]) -> list[Arrival]:
@@ -170,15 +186,14 @@ async def made_findable(
         whole = checked(given, memory.embedder.dimension)
         return Vectors(whole[list(places)], {})
     names = participants(known.speakers | {one.speaker for one, _ in todo if one.speaker})
-    texts = [memory.embeddable(one.text, names) for one, _ in todo]
     in_context = [i for i, (_, context) in enumerate(todo) if context is not None]
-    both = [
-        memory.embeddable(f"{context.text}\n{one.text}", names)
-        for one, context in todo
-        if context is not None
+    whole = [
+        *(one.text for one, _ in todo),
+        *(f"{context.text}\n{one.text}" for one, context in todo if context is not None),
     ]
-    made = await memory.embedder.embed([*texts, *both], purpose="document")
-    return Vectors(made[: len(texts)], dict(zip(in_context, made[len(texts) :], strict=True)))
+    texts = await aside(whole, lambda: [memory.embeddable(text, names) for text in whole])
+    made = await memory.embedder.embed(texts, purpose="document")
+    return Vectors(made[: len(todo)], dict(zip(in_context, made[len(todo) :], strict=True)))
 
 
 async def made_routable(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from yiku.core.ids import PassageId
 from yiku.core.memory import Passage
 from yiku.memory.archival import ArchivalMemory
+from yiku.memory.aside import aside
 from yiku.memory.draft import terms_of
 from yiku.memory.duplicates import key
 from yiku.memory.text import tokens
@@ -48,12 +52,20 @@ async def made_findable(memory: ArchivalMemory, todo: Sequence[Todo]) -> dict[in
     if not todo:
         return {}
     names = {one.speaker for one, _ in todo if one.speaker}
-    texts = [memory.embeddable(one.text, names) for one, _ in todo]
-    contexts = [
-        memory.embeddable(f"{context}\n{one.text}", names) for one, context in todo if context
+    whole = [
+        *(one.text for one, _ in todo),
+        *(f"{context}\n{one.text}" for one, context in todo if context),
     ]
-    vectors = await memory.embedder.embed([*texts, *contexts], purpose="document")
-    with_context = iter(vectors[len(texts) :])
+    texts = await aside(whole, lambda: [memory.embeddable(text, names) for text in whole])
+    vectors = await memory.embedder.embed(texts, purpose="document")
+    return await aside(whole, lambda: indexed(memory, todo, vectors))
+
+
+def indexed(
+    memory: ArchivalMemory, todo: Sequence[Todo], vectors: NDArray[np.float32]
+) -> dict[int, Found]:
+    """`vectors`: of the texts, then of those with what was said before."""
+    with_context = iter(vectors[len(todo) :])
     found: dict[int, Found] = {}
     for i, (one, context) in enumerate(todo):
         own = tokens(one.text)

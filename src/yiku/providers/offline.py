@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,29 +26,39 @@ from yiku.core.model import (
     Usage,
 )
 from yiku.core.tokens import estimated_tokens
-from yiku.providers.offline_hits import recalled
+from yiku.providers.offline_hits import newest, recalled
 from yiku.providers.offline_reading import (
     ASKS_FOR_NAME,
+    asks_for_all,
+    asks_for_reminder,
+    asks_for_work,
+    asks_not_to_keep,
     asks_to_forget,
+    asks_who,
     courtesy,
     is_question,
     name_told,
     name_written,
     says_more_than_a_name,
+    tells_nothing,
 )
 from yiku.providers.offline_words import HOW, WORDS, Words
 
 HANDLE = "yiku/offline"
 SPEAK = "send_message"
 INSERT = "archival_memory_insert"
-SEARCHES = ("archival_memory_search", "conversation_search", "search_memory")
+TALK = "conversation_search"
+SEARCHES = ("archival_memory_search", TALK, "search_memory")
 EDITS = ("memory_insert", "core_memory_append")
+REPLACES = ("memory_replace", "core_memory_replace")
 FINISHES = ("memory_finish_edits", "finish_rethinking_memory")
 """Tools that do nothing but end the run."""
-WRITTEN = ("content", "new_str")
+WRITTEN = ("content", "new_str", "new_content")
 """The argument that has what a tool stores."""
 HUMAN = "human"
 """The block that tells of the user."""
+LOOKED_THROUGH = 30
+"""So many of the newest messages, where it is asked what is remembered at all."""
 PIECE = re.compile(r"\s*[\u3400-\u9fff，。：！？（）“”]{1,3}|\s*[^\s\u3400-\u9fff]+|\s+")
 
 EMPTY: Mapping[str, Any] = {
@@ -69,6 +79,8 @@ class Turn:
     text: str
     """The user's."""
     language: Language
+    system: str
+    """The instructions, with the blocks in them."""
     calls: Sequence[ToolCall]
     returns: Sequence[ToolReturn]
 
@@ -155,25 +167,41 @@ def deeds(
 def wished(turn: Turn, tools: Mapping[str, ToolSpec]) -> list[tuple[str, Mapping[str, Any]]]:
     """What the user's words ask for, as far as there are tools and it isn't done yet."""
     text = turn.text
-    if not text or courtesy(text) is not None or asks_to_forget(text):
-        return []
     done = {one.name for one in turn.calls}
+    if asks_for_all(text):
+        newest_said = {"roles": ["user"], "limit": LOOKED_THROUGH}
+        return [(TALK, newest_said)] if TALK in tools and not done else []
+    if not text or tells_nothing(text):
+        return []
     if is_question(text):
         # What the user said: the agent's own answers would only quote it once more.
         given = {"query": text, "convo_keyword_queries": [text], "roles": ["user"]}
         return [(name, given) for name in SEARCHES if name in tools and not done]
-    edit = next((name for name in EDITS if name in tools), None)
-    name = name_told(text)
+    return kept(turn, tools, done)
+
+
+def kept(
+    turn: Turn, tools: Mapping[str, ToolSpec], done: Set[str]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """How what was told is remembered: a name in core memory, all else as it was said."""
+    text, name, known = turn.text, name_told(turn.text), name_written(turn.system)
     whole: list[tuple[str, Mapping[str, Any]]] = []
     if INSERT in tools and INSERT not in done:
         whole.append((INSERT, {"content": text}))
+    if known and known.name == name and whole:
+        return whole
     more = name is None or says_more_than_a_name(text)
+    ways = (*(REPLACES if name and known else ()), *EDITS)
+    edit = next((way for way in ways if way in tools), None)
     if edit and not done and (name or not whole):
         named = [WORDS[turn.language].named.format(name=name)] if name else []
         note = "\n".join((*named, text) if more and not whole else named)
-        kept = whole if more else []
-        return [(edit, {"label": HUMAN, "content": note, "new_str": note}), *kept]
-    edited = any(one.ok and one.name in EDITS for one in turn.returns)
+        old = known.sentence if known else ""
+        fields = {"content": note, "new_str": note, "old_str": old}
+        if edit in REPLACES:
+            fields |= {"old_content": old, "new_content": note}
+        return [(edit, {"label": HUMAN, **fields}), *(whole if more else [])]
+    edited = any(one.ok and one.name in (*EDITS, *REPLACES) for one in turn.returns)
     return whole if more or not edited else []
 
 
@@ -217,8 +245,9 @@ def reply(prompt: Prompt, turn: Turn) -> str:
     """
     words = WORDS[turn.language]
     able = Able.of(prompt.tools)
-    said = [one for one in told(turn, prompt.system, words) if one] or [answered(turn, able, words)]
-    notice = words.reminder if was_told(prompt.messages) else able.notice(words)
+    said = [one for one in told(turn, words) if one] or [answered(turn, able, words)]
+    whole = asks_who(turn.text) or not was_told(prompt.messages)
+    notice = able.notice(words) if whole else words.reminder
     return "\n\n".join(filter(None, (*said, notice)))
 
 
@@ -249,33 +278,54 @@ def answered(turn: Turn, able: Able, words: Words) -> str:
     kind = courtesy(turn.text) if turn.text else "hello"
     if kind is not None:
         both = able.keeps and able.finds and kind in ("hello", "fine")
-        return " ".join((words.small_talk[kind], *([words.invitation] if both else [])))
+        return words.space.join((words.small_talk[kind], *([words.invitation] if both else [])))
+    if asks_who(turn.text):
+        return ""  # the notice says it
     if asks_to_forget(turn.text):
         return words.not_forgotten
-    return words.not_searched if is_question(turn.text) else words.not_kept
+    if asks_not_to_keep(turn.text):
+        return words.left_alone
+    if asks_for_work(turn.text):
+        return words.no_work
+    asks = is_question(turn.text) or asks_for_all(turn.text)
+    return words.not_searched if asks else words.not_kept
 
 
-def told(turn: Turn, system: str, words: Words) -> list[str]:
+def told(turn: Turn, words: Words) -> list[str]:
     """What the tools have done and found."""
     lines: list[str] = []
-    searched = [one for one in turn.returns if one.name in SEARCHES and one.ok]
-    if is_question(turn.text) and ASKS_FOR_NAME.search(turn.text):
-        name = name_written(system)
-        lines += [words.known.format(name=name)] if name else []
-    if searched:
-        hits = recalled([one.text for one in searched], turn.text, words)
-        lines.append("\n".join((words.found, *hits)) if hits else "" if lines else words.nothing)
     for one in turn.returns:
         if not one.ok and not any(other.ok for other in turn.returns):
             lines.append(words.failed.format(why=one.text))
         elif one.ok and one.name == INSERT:
             lines.append(words.remembered.format(text=written(turn, one)))
-        elif one.ok and one.name in EDITS:
+            lines += [words.no_reminder] if asks_for_reminder(turn.text) else []
+        elif one.ok and one.name in (*EDITS, *REPLACES):
             lines.append(words.noted.format(text=written(turn, one)))
+    lines = [*found(turn, words), *lines]
     if not lines and turn.returns:
         names = dict.fromkeys(f"`{one.name}`" for one in turn.returns)
         lines.append(words.called.format(tools=", ".join(names)))
     return lines
+
+
+def found(turn: Turn, words: Words) -> list[str]:
+    """What was looked for and found."""
+    everything = asks_for_all(turn.text)
+    if not (everything or is_question(turn.text)):
+        return []
+    name = name_written(turn.system) if everything or ASKS_FOR_NAME.search(turn.text) else None
+    lines = [words.known.format(name=name.name)] if name else []
+    returns = [one.text for one in turn.returns if one.name in SEARCHES and one.ok]
+    if not returns:
+        return lines
+    if everything:
+        hits, head, none = newest(returns, turn.text, words), words.latest, words.nothing_yet
+    else:
+        hits, head, none = recalled(returns, turn.text, words), words.found, words.nothing
+    if hits:
+        return [*lines, "\n".join((head, *hits))]
+    return lines or [none]
 
 
 def written(turn: Turn, done: ToolReturn) -> str:
@@ -294,12 +344,13 @@ def turn_of(messages: Sequence[Utterance], system: str) -> Turn:
     }
     language = language_spoken(said.values(), language_of([system]))
     if not said:
-        return Turn("", language, (), ())
+        return Turn("", language, system, (), ())
     start = max(said)
     since = messages[start + 1 :]
     return Turn(
         said[start],
         language,
+        system,
         [call for one in since for call in one.calls],
         [answer for one in since for answer in one.returns],
     )
@@ -312,7 +363,7 @@ def user_text(utterance: Utterance) -> str:
         return text
     try:
         wrapped: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if not isinstance(wrapped, dict) or "type" not in wrapped:
         return text

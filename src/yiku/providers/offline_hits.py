@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from yiku.providers.offline_reading import courtesy, is_question
+from yiku.providers.offline_reading import is_question, subjects, tells_nothing
 from yiku.providers.offline_words import HOW, WORDS, Words
 
 MOST = 5
@@ -19,12 +19,18 @@ CLOSE = 0.8
 """Of the best one's score, what another needs beside it."""
 FLOOR = 0.25
 """One of less never does."""
+COVERED = 0.5
+"""Of what a question is about, what a hit of less has to name, too."""
+NEAR = 0.6
+"""Of the best one's score, what such a hit needs."""
+OUTSTANDING = 0.3
+"""The score of a hit that names nothing of it, and answers where it stands out."""
 CONTRAST = 1.5
-"""So many times better than the next is a hit between those two that answers."""
-CHANCE = 0.22
-"""The next one's score, where there is none: what fits by chance has about that."""
-STANDING_OUT = 3
-"""So many hits can stand out together."""
+"""So many times better than the next one is what stands out."""
+ALONE = 0.4
+"""The score of one with which nothing can be compared."""
+MOST_UNSURE = 3
+"""So many hits of less than `SURE` are quoted."""
 TEXTS = ("content", "text", "message")
 DATES = ("timestamp", "created_at", "date", "time")
 ENTRY = re.compile(r"\d+\. (?P<date>\d{4}-\d\d-\d\d) (?P<facts>[^\n]*)")
@@ -46,10 +52,20 @@ class Quoted:
 
 def recalled(returns: Sequence[str], asked: str, words: Words) -> list[str]:
     """Lines for the hits of all searches that answer, best first, each text once."""
+    hits = [one for text in returns for one in answering(quoted(text), asked)]
+    return lines_of(sorted(hits, key=score_of, reverse=True), words)
+
+
+def newest(returns: Sequence[str], asked: str, words: Words) -> list[str]:
+    """Lines for what was found without a question, as it came."""
+    found = (one for text in returns for one in quoted(text))
+    return lines_of([one for one in found if is_memory(one, asked)], words)
+
+
+def lines_of(hits: Iterable[Quoted], words: Words) -> list[str]:
     lines: list[str] = []
     seen: set[str] = set()
-    hits = [one for text in returns for one in answering(quoted(text), asked)]
-    for hit in sorted(hits, key=score_of, reverse=True):
+    for hit in hits:
         text = plain(hit)
         if text in seen:
             continue
@@ -65,18 +81,35 @@ def recalled(returns: Sequence[str], asked: str, words: Words) -> list[str]:
 def answering(found: Iterable[Quoted], asked: str) -> list[Quoted]:
     """The hits of one search that answer what was asked; none, where it found nothing of worth.
 
-    A search always finds something. What fits well answers; what fits less does only where it
-    stands out from what comes after it.
+    A search always finds something. What fits well answers; what fits less does only where it names
+    what the question is about, or stands out from what comes after it.
     """
     hits = sorted((one for one in found if is_memory(one, asked)), key=score_of, reverse=True)
-    scores = [score_of(one) for one in hits]
-    sure = sum(score >= max(SURE, CLOSE * scores[0]) for score in scores)
+    if not hits:
+        return []
+    best = score_of(hits[0])
+    sure = [one for one in hits if score_of(one) >= max(SURE, CLOSE * best)]
     if sure:
-        return hits[:sure]
-    for kept in range(1, min(STANDING_OUT, len(hits)) + 1):
-        after = scores[kept] if kept < len(scores) else CHANCE
-        if scores[kept - 1] >= max(FLOOR, CONTRAST * after):
-            return hits[:kept]
+        return sure
+    about = subjects(asked)
+    naming = [
+        one
+        for one in hits
+        if score_of(one) >= max(FLOOR, NEAR * best)
+        and about
+        and len(about & subjects(one.text)) >= COVERED * len(about)
+    ]
+    return naming[:MOST_UNSURE] or standing_out(hits)
+
+
+def standing_out(hits: Sequence[Quoted]) -> list[Quoted]:
+    """`hits`: best first."""
+    scores = [score_of(one) for one in hits]
+    if len(hits) == 1:
+        return [*hits] if scores[0] >= ALONE else []
+    for kept in range(1, min(MOST_UNSURE, len(hits) - 1) + 1):
+        if scores[kept - 1] >= max(OUTSTANDING, CONTRAST * scores[kept]):
+            return [*hits[:kept]]
     return []
 
 
@@ -85,10 +118,10 @@ def score_of(one: Quoted) -> float:
 
 
 def is_memory(one: Quoted, asked: str) -> bool:
-    """Questions, courtesies and what we say without a model are no memories."""
+    """Questions, courtesies, requests and what we say without a model are no memories."""
     text = plain(one)
     return bool(text) and not (
-        text == asked or is_ours(text) or is_question(text) or courtesy(text) is not None
+        text == asked or is_ours(text) or is_question(text) or tells_nothing(text)
     )
 
 
@@ -105,7 +138,7 @@ def quoted(returned: str) -> Iterator[Quoted]:
     """A search's return: numbered entries, or JSON with entries anywhere in it; else none."""
     try:
         found: Any = json.loads(returned)
-    except ValueError:
+    except (ValueError, RecursionError):
         yield from numbered(returned)
         return
     yield from entries(found)

@@ -23,6 +23,8 @@ class Words:
     small_talk: Mapping[str, str]
     """Answers to what is no message, by its kind."""
     invitation: str
+    space: str
+    """Between two sentences."""
     remembered: str
     """{text}"""
     noted: str
@@ -30,9 +32,17 @@ class Words:
     not_kept: str
     not_forgotten: str
     """To who asks to forget: it was neither done nor stored."""
+    left_alone: str
+    """To who asks not to keep it."""
+    no_work: str
+    """To who asks for what only a model could do."""
+    no_reminder: str
     not_searched: str
     found: str
     nothing: str
+    latest: str
+    """Before what was told last, where all that is remembered was asked for."""
+    nothing_yet: str
     known: str
     """{name}"""
     failed: str
@@ -66,6 +76,7 @@ WORDS: Mapping[Language, Words] = {
             "fine": "All right.",
         },
         invitation="Tell me something to remember, or ask for what you told me.",
+        space=" ",
         remembered="I'll remember that: “{text}”",
         noted="Noted, and always in sight from now on: “{text}”",
         not_kept="I haven't stored that: this agent has no tool for it.",
@@ -73,9 +84,20 @@ WORDS: Mapping[Language, Words] = {
             "I can't tell what to forget, so I have forgotten nothing."
             " `yiku forget` hides memories, `yiku delete` erases them."
         ),
+        left_alone=(
+            "I haven't stored that as a memory. The message itself stays in our conversation, until"
+            " that, or the agent, is deleted."
+        ),
+        no_work="I can't do that: it takes a language model. I haven't stored it, either.",
+        no_reminder=(
+            "I can't remind you of it by myself: `yiku schedule create` has a message sent when you"
+            " say."
+        ),
         not_searched="I can't look that up: this agent has no tool to search with.",
         found="This is what I remember of it:",
-        nothing="I remember nothing about that.",
+        nothing="I have found nothing about that in what I remember.",
+        latest="This is what you told me last:",
+        nothing_yet="You haven't told me anything to remember yet.",
         known="Your name is {name}.",
         failed="That didn't work: {why}",
         called="I called {tools}.",
@@ -101,6 +123,7 @@ WORDS: Mapping[Language, Words] = {
             "fine": "好的。",
         },
         invitation="告诉我要记住的事，或者问我你说过的话。",
+        space="",
         remembered="我记住了：“{text}”",
         noted="已写入核心记忆：“{text}”",
         not_kept="我没有把它存下来：这个智能体没有可用的记忆工具。",
@@ -108,9 +131,16 @@ WORDS: Mapping[Language, Words] = {
             "我判断不了该忘掉什么，所以什么都没有忘。"
             "`yiku forget` 可以隐藏记忆，`yiku delete` 可以彻底删除。"
         ),
+        left_alone=(
+            "我没有把它存成记忆。不过这条消息本身还在我们的对话记录里，删除对话或智能体之后才会消失。"
+        ),
+        no_work="这件事我做不了，需要语言模型。我也没有把它存下来。",
+        no_reminder="到时候我不会主动提醒你；`yiku schedule create` 可以定时发送消息。",
         not_searched="我查不了：这个智能体没有可用的搜索工具。",
         found="我记得这些：",
-        nothing="关于这件事，我没有记忆。",
+        nothing="在我记得的内容里，没有找到相关的。",
+        latest="你最近告诉我的有：",
+        nothing_yet="你还没有告诉过我要记住的事。",
         known="你叫{name}。",
         failed="没有成功：{why}",
         called="已调用 {tools}。",

@@ -15,6 +15,9 @@ from yiku.settings import Settings
 from yiku.store import keys
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+OF_ITSELF = frozenset({"same-origin", "none"})
+"""What a browser says of a request that its user, or a page of this server, makes."""
 
 
 def is_loopback(host: str) -> bool:
@@ -36,7 +39,8 @@ async def actor_of(request: Request) -> Actor:
     """The actor a request speaks for.
 
     Without keys, the `Host` must be this machine's: a web page that had its own name point here
-    (DNS rebinding) would otherwise reach the memory.
+    (DNS rebinding) would otherwise reach the memory. And what changes something must not come from
+    another site's page: browsers send forms and uploads anywhere, and nothing in them says who.
 
     Raises: KeyRefused, NotAllowed.
     """
@@ -56,7 +60,27 @@ async def actor_of(request: Request) -> Actor:
             f"Without API keys this server answers as localhost only, not as {host!r}."
             " Set YIKU_REQUIRE_KEY=always and use a key."
         )
+    if is_foreign(request):
+        raise NotAllowed(
+            "A web page of another site sent this"
+            f" ({request.headers.get('origin') or 'it has no origin'!r:.200})."
+            " Without API keys this server lets nothing be changed from there."
+            " Set YIKU_REQUIRE_KEY=always and use a key."
+        )
     return replace(LOCAL_ACTOR, address=address_of(request))
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether a browser sends it for a page that isn't this server's; programs say neither.
+
+    Source: the rules of Go's `net/http.CrossOriginProtection`.
+    """
+    if request.method in READING:
+        return False
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site not in OF_ITSELF
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
 
 
 def address_of(request: Request) -> str | None:

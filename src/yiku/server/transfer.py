@@ -63,16 +63,16 @@ async def import_file(
         file = cast("BinaryIO", held.enter_context(tempfile.SpooledTemporaryFile(SPOOLED)))
         async for block in request.stream():
             await asyncio.to_thread(file.write, block)
-        work = import_of(app, actor, query, file)
+        work = await import_of(app, actor, query, file)
         would_be = await work(ignored, True)
         held.pop_all()  # from here on it is `told` who closes it
     lines = told(would_be if query.dry_run else work, file)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
-def import_of(app: App, actor: Actor, query: ImportQuery, file: BinaryIO) -> Work:
+async def import_of(app: App, actor: Actor, query: ImportQuery, file: BinaryIO) -> Work:
     if query.source == "agent-file":
-        source = AgentFile(file)
+        source = await asyncio.to_thread(AgentFile, file)
         wishes = wishes_of(query)
 
         async def agents(progress: Progress, dry_run: bool) -> ImportOut:
@@ -89,7 +89,8 @@ def import_of(app: App, actor: Actor, query: ImportQuery, file: BinaryIO) -> Wor
 
         return agents
     kind: Kind = query.source
-    export, agent_id = ExportFile(kind, file), AgentId(query.agent_id or "")
+    export = ExportFile(kind, file, most=app.settings.max_import_bytes)
+    agent_id = AgentId(query.agent_id or "")
 
     async def chats(progress: Progress, dry_run: bool) -> ImportOut:
         found = await take_chats(

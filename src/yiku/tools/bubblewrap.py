@@ -38,6 +38,11 @@ class Bubblewrap:
     folder_bytes: int
     bound: Mapping[str, str]
 
+    @property
+    def in_memory(self) -> Mapping[str, int]:
+        """The folders that can be written to, and their sizes in bytes."""
+        return {"/work": self.folder_bytes, "/dev/shm": SHARED_MEMORY_BYTES}
+
     def command(self, words: Sequence[str]) -> Command:
         """Python with `words` and the answer's descriptor. Raises: SandboxUnavailable."""
         bwrap = program("bwrap", "bubblewrap")

@@ -18,6 +18,10 @@ from yiku.core.errors import Invalid
 
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 as networks of IPv6 alone see it."""
+GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+"""Whatever of IPv6 is somebody's is in here; what isn't means something to this network alone."""
+OF_CLOUDS = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("168.63.129.16/32"))
+"""Where clouds tell their machines' secrets, although the addresses look like anybody's."""
 PORTS = {"http": 80, "https": 443}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -40,8 +44,14 @@ def is_public(address: Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if address in TRANSLATED:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        address = inner or address
-    return address.is_global and not address.is_multicast
+        if inner is None:
+            return address.is_global and address in GIVEN_OUT
+        address = inner
+    return address.is_global and not address.is_multicast and not of_clouds(address)
+
+
+def of_clouds(address: ipaddress.IPv4Address) -> bool:
+    return any(address in one for one in OF_CLOUDS)
 
 
 def anywhere(address: Address) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 
 from yiku.core.errors import Invalid
+from yiku.tools import page_text
 from yiku.tools.outside import Address, checked, is_public, pinned, resolved
 
 MAX_BYTES = 4 << 20
@@ -18,7 +21,7 @@ MAX_REDIRECTS = 5
 TIMEOUT_S = 20.0
 AGENT = "Yiku (self-hosted memory server; fetches what its user's agent asks for)"
 TEXTUAL = re.compile(r"text/|application/(json|xml|xhtml|javascript|ld\+json|.*\+(json|xml))")
-CHARSET = re.compile(rb"""<meta[^>]{0,200}charset=["']?\s*([A-Za-z0-9_-]+)""", re.IGNORECASE)
+PROGRAM = Path(page_text.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ async def once(
         body, whole = await read(answer)
     finally:
         await answer.aclose()
-    return await asyncio.to_thread(page_of, str(asked), kind, body, whole)
+    return await page_of(str(asked), kind, body, whole)
 
 
 async def read(answer: httpx.Response) -> tuple[bytes, bool]:
@@ -111,95 +114,23 @@ async def read(answer: httpx.Response) -> tuple[bytes, bool]:
     return bytes(body), True
 
 
-def page_of(url: str, kind: str, body: bytes, whole: bool) -> Page:
-    text = decoded(kind, body)
-    title = ""
-    if "html" in kind:
-        reader = Reader()
-        reader.feed(text)
-        reader.close()
-        title, text = reader.title, reader.text()
-    if not whole:
-        text += f"\n… (cut off after {MAX_BYTES:,} bytes)"
-    return Page(url, title, text)
-
-
-def decoded(kind: str, body: bytes) -> str:
-    named = re.search(r"charset=[\"']?([\w-]+)", kind)
-    inside = CHARSET.search(body[:4096])
-    name = named[1] if named else inside[1].decode() if inside else "utf-8"
-    # GBK and GB2312 are parts of GB 18030, and pages that name them use the rest of it.
-    name = "gb18030" if name.lower() in ("gbk", "gb2312") else name
+async def page_of(url: str, kind: str, body: bytes, whole: bool) -> Page:
+    """Raises: Invalid."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-X", "utf8", str(PROGRAM), kind),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+    )
     try:
-        return body.decode(name, "replace")
-    except LookupError:
-        return body.decode("utf-8", "replace")
-
-
-UNSEEN = frozenset({"script", "style", "noscript", "template", "svg", "iframe", "select", "button"})
-BLOCKS = frozenset(
-    "address article aside blockquote body br dd div dl dt fieldset figcaption figure footer form"
-    " h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tbody tfoot thead tr"
-    " ul".split()
-)
-HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
-
-
-class Reader(HTMLParser):
-    """What a page says: headings, lists and links in the way of Markdown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title = ""
-        self._parts: list[str] = []
-        self._unseen = 0
-        self._in_title = False
-        self._as_it_is = 0
-        self._links: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in UNSEEN:
-            self._unseen += 1
-        self._in_title = tag == "title"
-        if self._unseen:
-            return
-        if tag in BLOCKS:
-            self._parts.append("\n")
-        if tag == "pre":
-            self._as_it_is += 1
-        if tag in ("td", "th"):
-            self._parts.append(" | ")
-        if mark := HEADINGS.get(tag, "- " if tag == "li" else ""):
-            self._parts.append(mark)
-        if tag == "a":
-            self._links.append(dict(attrs).get("href") or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in UNSEEN:
-            self._unseen = max(0, self._unseen - 1)
-        if tag == "title":
-            self._in_title = False
-        if self._unseen:
-            return
-        if tag == "a" and self._links:
-            target = self._links.pop()
-            if target.startswith(("http://", "https://")):
-                self._parts.append(f" ({target})")
-        if tag == "pre":
-            self._as_it_is = max(0, self._as_it_is - 1)
-        if tag in BLOCKS:
-            self._parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title = " ".join(f"{self.title} {data}".split())
-        elif self._as_it_is and not self._unseen:
-            self._parts.append(data)
-        elif not self._unseen:
-            begins = not self._parts or self._parts[-1].endswith("\n")
-            words = re.sub(r"\s+", " ", data)
-            self._parts.append(words.lstrip() if begins else words)
-
-    def text(self) -> str:
-        lines = (line.rstrip() for line in "".join(self._parts).split("\n"))
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+        said, _ = await child.communicate(body)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if not said:
+        raise Invalid(f"{url} can't be read: its text ends nowhere.", zh=f"无法读取 {url} 的内容。")
+    found = json.loads(said)
+    more = "" if whole else f"\n… (cut off after {MAX_BYTES:,} bytes)"
+    return Page(url, found["title"], found["text"] + more)

@@ -2,7 +2,8 @@
 
 Namespaces and limits leave a few ways to memory that no limit counts (`memfd_create`, System V
 shared memory, kernel keys), and parts of the kernel that tools don't need and that have had holes
-(`io_uring`, `bpf`, `userfaultfd` …). Those calls answer EPERM; everything else goes on.
+(`io_uring`, `bpf`, `userfaultfd` …). Sockets are those of a network namespace alone: others, like
+`AF_VSOCK`, lead out of it to the machine's host. Those calls answer EPERM; everything else goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import errno
 import platform
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 DENIED: Mapping[str, Mapping[str, int]] = {
     "x86_64": {
@@ -80,12 +81,19 @@ DENIED_EVERYWHERE: Mapping[str, int] = {
 }
 """Calls since Linux 5.1 have one number on every machine."""
 
+MAKING_SOCKETS: Mapping[str, Sequence[int]] = {"x86_64": (41, 53), "aarch64": (198, 199)}
+"""`socket` and `socketpair`."""
+FAMILIES = (1, 2, 10, 16)
+"""`AF_UNIX`, `AF_INET`, `AF_INET6`, and `AF_NETLINK`, by which libraries look for addresses."""
+
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32_CALLS = 0x40000000
 """Numbers from here on are another way to x86_64's calls, which nothing uses."""
 
 LOAD, IF_EQUAL, IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER, MACHINE = 0, 4  # where the kernel tells them
+FIRST_ARGUMENT = 16
+"""Its lower half, which is all that the kernel looks at of a number of 32 bits."""
 ALLOW = 0x7FFF0000
 REFUSE = 0x00050000 | errno.EPERM
 KILL = 0x80000000
@@ -100,14 +108,28 @@ def program(machine: str | None = None) -> bytes | None:
     checks = [(IF_EQUAL, number) for number in denied]
     if machine == "x86_64":
         checks.insert(0, (IF_AT_LEAST, X32_CALLS))
+    sockets = MAKING_SOCKETS[machine]
+    # Behind the last check: ALLOW, the socket's family, a check for each, REFUSE, ALLOW.
+    refuse = len(checks) + len(sockets) + 2 + len(FAMILIES)
+    family = len(checks) + len(sockets) + 1
     steps = [
         (LOAD, 0, 0, MACHINE),
         (IF_EQUAL, 1, 0, ARCHITECTURE[machine]),
         (RETURN, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER),
-        # Where one holds, jump over the checks that are left and over ALLOW.
-        *((kind, len(checks) - place, 0, value) for place, (kind, value) in enumerate(checks)),
+        # A jump counts the steps that it leaves out.
+        *((kind, refuse - place - 1, 0, value) for place, (kind, value) in enumerate(checks)),
+        *(
+            (IF_EQUAL, family - place - 1, 0, number)
+            for place, number in enumerate(sockets, len(checks))
+        ),
         (RETURN, 0, 0, ALLOW),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        *(
+            (IF_EQUAL, refuse - place, 0, number)
+            for place, number in enumerate(FAMILIES, family + 1)
+        ),
         (RETURN, 0, 0, REFUSE),
+        (RETURN, 0, 0, ALLOW),
     ]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)

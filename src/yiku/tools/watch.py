@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +17,8 @@ from pathlib import Path
 CHUNK = 65_536
 LOOK_S = 0.025
 """Between two looks at the memory it uses."""
+FILE_BYTES = 2048
+"""Of the kernel's memory, for a file without content that is held in memory, and its name."""
 LAST_WORDS_S = 0.25
 """For what is still in the pipes once it has ended."""
 
@@ -81,6 +83,8 @@ class Start:
     command: Command
     folder: str = "/"
     user: int | None = None
+    in_memory: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Folders that are its alone and held in memory, as it sees them, and their sizes in bytes."""
 
 
 class Watch:
@@ -111,7 +115,8 @@ class Watch:
             pipes.read(child.stdout.fileno(), out)
             pipes.read(child.stderr.fileno(), err)
             pipes.read(answers, answer)
-            why = self._until_it_ends(child, pipes, began, (out, err, answer))
+            kept = (out, err, answer)
+            why = self._until_it_ends(child, pipes, began, kept, start.in_memory)
             end(child)
             pipes.empty(time.monotonic() + LAST_WORDS_S)
         return Seen(
@@ -124,7 +129,12 @@ class Watch:
         )
 
     def _until_it_ends(
-        self, child: subprocess.Popen[bytes], pipes: Pipes, began: float, kept: Sequence[Kept]
+        self,
+        child: subprocess.Popen[bytes],
+        pipes: Pipes,
+        began: float,
+        kept: Sequence[Kept],
+        in_memory: Mapping[str, int],
     ) -> Ended:
         bounds, (out, err, answer) = self._bounds, kept
         look = began + LOOK_S
@@ -139,7 +149,9 @@ class Watch:
                 return Ended.TIME
             if now >= look:
                 look = now + LOOK_S
-                if memory_of(family(child.pid)) > bounds.memory_bytes:
+                pids = list(family(child.pid))
+                files = files_of(pids, in_memory)
+                if memory_of(pids) + files * FILE_BYTES > bounds.memory_bytes:
                     return Ended.MEMORY
 
 
@@ -250,7 +262,24 @@ def family(pid: int) -> Iterator[int]:
                     yield from family(int(word))
 
 
-def memory_of(pids: Iterator[int]) -> int:
+def files_of(pids: Sequence[int], in_memory: Mapping[str, int]) -> int:
+    """How many files there are in folders that are held in memory. Their content has a limit; they
+    themselves, empty, have none, and belong to no process."""
+    return sum(files_in(pids, path, size) for path, size in in_memory.items())
+
+
+def files_in(pids: Sequence[int], path: str, size: int) -> int:
+    # The youngest are the farthest inside. For those outside, and while the sandbox is made, what
+    # is at the path is another folder, of another size.
+    for pid in reversed(pids):
+        with suppress(OSError):
+            told = os.statvfs(f"/proc/{pid}/root{path}")
+            if told.f_blocks * told.f_frsize == size:
+                return told.f_files - told.f_ffree
+    return 0
+
+
+def memory_of(pids: Iterable[int]) -> int:
     """Bytes in use, shared pages counted once; 0 where the system doesn't tell."""
     total = 0
     for pid in pids:

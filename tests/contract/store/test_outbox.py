@@ -221,7 +221,9 @@ async def test_who_listens_is_told_of_jobs_after_their_commit_and_of_nothing_els
     assert heard == []
     assert await waiting(store) == []
     await put(store)
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while not heard:  # noqa: ASYNC110 - it is told on a thread of the store's
+            await asyncio.sleep(0.01)
     assert heard == ["job"]
     end()
     await put(store)

@@ -13,7 +13,7 @@ from tests.fixtures.letta import Driver, driver
 from tests.fixtures.talking import made
 from tests.servers.scripted_chat import Fails, Says, Script, ScriptedChat
 from yiku.app import App
-from yiku.worker import working
+from yiku.worker.work import working
 
 BATCHES = "/v1/messages/batches"
 ENDLESS = Says(text="one two three four five six " * 20, piece=4, gap_s=0.1)
@@ -37,7 +37,7 @@ async def got(talk: Driver, path: str = "", **query: Any) -> Any:
 
 async def when(talk: Driver, batch_id: str, status: str, **counts: int) -> Any:
     """The batch, when it is so far."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = await got(talk, f"/{batch_id}")
             there = found["metadata"]["requests"]

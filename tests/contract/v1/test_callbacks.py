@@ -16,14 +16,14 @@ from tests.fixtures.letta import Driver, driver
 from tests.fixtures.talking import made
 from tests.servers.scripted_chat import Fails, Says, Script, ScriptedChat
 from tests.servers.served import Asked, Reply, Served
-from yiku import worker as workers
 from yiku.app import App
 from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR, LOCAL_ORGANIZATION
 from yiku.server.v1.callbacks import JOB, carry_out, handlers
 from yiku.store import outbox
 from yiku.store.database import now_utc
-from yiku.worker import working
+from yiku.worker import work as workers
+from yiku.worker.work import working
 
 BATCHES = "/v1/messages/batches"
 HELLO = [{"role": "user", "content": "早上好"}]

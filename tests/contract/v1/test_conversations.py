@@ -126,7 +126,7 @@ async def test_runs_of_several_conversations_go_on_at_once(
     model.respond = Script(then=Says(text="Here.", goes_on=together))
     agent_id = await made(live)
     one, other = await begun(live, agent_id), await begun(live, agent_id)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         told = await asyncio.gather(
             say(live, one, "a"), say(live, other, "b"), say(live, agent_id, "c")
         )
@@ -436,7 +436,7 @@ async def test_a_run_ends_where_its_conversation_is_deleted(
     )
     await anext(aiter(stream))
     await live(lambda c: c.conversations.delete(one))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         rest = [each async for each in stream]
     assert rest[-2].stop_reason == "cancelled"
 

@@ -20,7 +20,7 @@ ENDLESS = Says(text="one two three four five six " * 20, piece=4, gap_s=0.1)
 
 
 async def ended(talk: Driver, run_id: str) -> Any:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             run = await talk(lambda c: c.runs.retrieve(run_id))
             if run.status not in ("created", "running"):

@@ -26,7 +26,7 @@ from yiku.core.tenant import LOCAL_ACTOR
 from yiku.store import agents, outbox, runs
 from yiku.store import schedules as rows
 from yiku.store.database import Tx, now_utc
-from yiku.worker import working
+from yiku.worker.work import working
 
 HOUR_MS = 3_600_000
 MORNING = {"type": "recurring", "cron_expression": "0 9 * * *"}
@@ -165,7 +165,7 @@ async def test_what_fired_where_a_server_died_is_found_by_the_next(
 
 async def ended_run(talk: Driver, agent: str) -> Any:
     """The one run there is, when it has ended."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = (await talk(lambda c: c.runs.list(agent_id=agent))).items
             if found and found[0].status not in ("created", "running"):

@@ -56,10 +56,12 @@ class Server:
         return self._log.read_text()
 
     def kill(self) -> None:
-        """SIGKILL: nothing of it can be put in order."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.communicate()
+        """SIGKILL: nothing of it can be put in order. From another thread, too: the one it kills is
+        not the one that was started anew meanwhile."""
+        process = self._process
+        assert process is not None
+        process.kill()
+        process.communicate()
 
     @property
     def dead(self) -> bool:

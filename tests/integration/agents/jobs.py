@@ -4,6 +4,7 @@ import json
 import re
 import stat
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -93,6 +94,10 @@ def hold(seconds: float) -> Trick:
     return lambda says: replace(says, wait_s=seconds)
 
 
+def hold_until(happened: threading.Event) -> Trick:
+    return lambda says: replace(says, goes_on=happened)
+
+
 def speak_slowly(gap_s: float) -> Trick:
     return lambda says: replace(says, gap_s=gap_s)
 
@@ -108,7 +113,7 @@ class Notes:
         self.path.touch()
         self.path.chmod(0o666)
 
-    def source(self, pause_s: float) -> str:
+    def source(self, first_pause_s: float) -> str:
         return f'''
 import os, time
 
@@ -119,8 +124,10 @@ def note(job: int) -> str:
         job (int): its number
     """
     with open({str(self.path)!r}, "a") as file:
+        first = file.tell() == 0
         file.write(os.environ["YIKU_IDEMPOTENCY_KEY"] + f" {{job}}\\n")
-    time.sleep({pause_s})
+    if first:
+        time.sleep({first_pause_s})
     return f"noted {{job}}"
 '''
 
@@ -133,9 +140,9 @@ def note(job: int) -> str:
         self._folder.rmdir()
 
 
-def new_agent(client: Letta, notes: Notes, pause_s: float = 0.0) -> str:
-    """An agent that can do jobs."""
-    tool = client.tools.upsert(source_code=notes.source(pause_s))
+def new_agent(client: Letta, notes: Notes, first_pause_s: float = 0.0) -> str:
+    """An agent that can do jobs. `first_pause_s`: as long the first note takes, of all."""
+    tool = client.tools.upsert(source_code=notes.source(first_pause_s))
     agent = client.agents.create(
         model="openai/scripted",
         embedding="local/all-minilm-l6-v2",

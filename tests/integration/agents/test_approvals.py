@@ -152,7 +152,9 @@ async def test_each_call_that_waits_must_be_answered_and_no_other(talk: Talk) ->
     agent = await asking(talk)
     await talk.send(agent, "x")
     first, second = await waiting(talk, agent)
-    for answers in ([yes(first)], [yes(first), yes(second), Approval(call_id="z", approve=True)]):
+    strange = Approval(call_id="z", approve=True)
+    both = [yes(first), yes(second)]
+    for answers in ([yes(first)], [*both, strange], [*both, no(first)]):
         with pytest.raises(Invalid) as refused:
             await talk.send(agent, approval(*answers))
         assert refused.value.facts["field"] == "messages"
@@ -179,6 +181,30 @@ async def test_nothing_else_may_be_said_meanwhile_and_nothing_answered_twice(tal
     with pytest.raises(NothingToApprove):
         await talk.send(agent, approval(yes(call)))
     assert (await talk.send(agent, "hi")).stop_reason is StopReason.END_TURN
+
+
+@pytest.mark.parametrize("whose", ["person", "client"])
+async def test_an_answer_sent_twice_is_no_answer_to_the_next_call(talk: Talk, whose: str) -> None:
+    """Some providers number calls from 0 in each answer."""
+    once, again = append("A", id="call_0"), append("B", id="call_0")
+    if whose == "client":
+        once = again = Call("weather", {"place": "上海"}, "call_0")
+    talk.model.respond = Script(Says(calls=(once,)), Says(calls=(again,)), "Done.")
+    agent = await asking(talk)
+    await talk.send(agent, "x", client_tools=(WEATHER,))
+    [first] = await waiting(talk, agent)
+    answer = yes(first) if whose == "person" else back(first, "rain")
+    run = await talk.send(agent, approval(answer), client_tools=(WEATHER,))
+    assert run.stop_reason is StopReason.REQUIRES_APPROVAL
+
+    with pytest.raises(Invalid, match="doesn't wait"):
+        await talk.send(agent, approval(answer), client_tools=(WEATHER,))
+    [second] = await waiting(talk, agent)
+    run = await talk.send(agent, approval(no(second)), client_tools=(WEATHER,))
+    assert run.stop_reason is StopReason.END_TURN
+    assert not (await talk.block(agent)).value.endswith("B")
+    shown = [one["tool_call_id"] for one in talk.model.prompt(2) if one["role"] == "tool"]
+    assert len(set(shown)) == 2
 
 
 async def test_words_may_come_with_an_answer(talk: Talk) -> None:

@@ -64,7 +64,7 @@ async def test_between_two_steps(talk: Talk) -> None:
 
     def respond(request: object) -> Says:
         loop.call_soon_threadsafe(cancel)
-        asked.wait(30)
+        asked.wait(60)
         return Says(calls=(append("a"),))
 
     asked, loop = threading.Event(), asyncio.get_running_loop()

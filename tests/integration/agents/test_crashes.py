@@ -113,7 +113,7 @@ def test_a_kill_during_the_models_answer_costs_only_the_answer(
 def test_a_kill_during_a_custom_tool_runs_it_again_with_the_same_key(
     server: Server, jobs: Jobs, notes: Notes
 ) -> None:
-    agent = new_agent(server.client, notes, pause_s=0.5)
+    agent = new_agent(server.client, notes, first_pause_s=20.0)
     give_in_background(server.client, agent, 1)
     wait_for(lambda: len(notes.keys(1)) == 1)
     server.kill()

@@ -3,14 +3,19 @@
 import json
 from itertools import pairwise
 
+import pytest
+
 from tests.fixtures.running import ABOUT_USER, Talk, append, events, note, returned, spoken
 from tests.servers.scripted_chat import Call, Says, Script
 from yiku.core.agent import AgentKind
 from yiku.core.block import BlockContent
 from yiku.core.message import MessageRole
+from yiku.core.rule import InitRule
 from yiku.core.run import Ended, RunStatus, Said, Stepped, StopReason, Stored
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory import blocks
+
+PREFILLED = InitRule(tool="core_memory_append", arguments={"label": "human"})
 
 
 async def test_an_agent_answers(talk: Talk) -> None:
@@ -94,6 +99,24 @@ async def test_the_model_is_told_what_is_wrong_with_a_call_and_goes_on(talk: Tal
     shown = [one["content"] for one in talk.model.prompt(1) if one["role"] == "tool"]
     assert shown == [text for *_, text in back]
     assert spoken(await talk.said(agent))[-1] == "I see."
+
+
+@pytest.mark.parametrize("rules", [(), (PREFILLED,)], ids=["free", "prefilled"])
+async def test_brackets_without_end_are_told_to_the_model_too(
+    talk: Talk, rules: tuple[InitRule, ...]
+) -> None:
+    """What a model writes that has lost its way: Python's reader of JSON gives up on it."""
+    endless = Call("core_memory_append", "[" * 5_000)
+    right = Says(calls=(append("fine"),))
+    talk.model.respond = Script(Says(calls=(endless,)), right, "I see.", "Here I am.")
+    agent = await talk.agent("core_memory_append", tool_rules=rules)
+    run = await talk.send(agent, "x")
+
+    assert run.stop_reason is StopReason.END_TURN, run.failure
+    [(_, ok, text), (_, mended, _)] = returned(await talk.said(agent))
+    assert (ok, "JSON" in text, mended) == (False, True, True)
+    again = await talk.send(agent, "And now?")
+    assert spoken(await talk.said(agent, again))[0] == "Here I am."
 
 
 async def test_changed_blocks_stand_in_the_next_prompt_and_in_the_one_system_message(

@@ -283,6 +283,6 @@ async def test_a_run_that_ends_its_server_each_time_is_given_up(
 
 async def asked(talk: Talk, count: int) -> None:
     """When the model was asked so often."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(talk.model.asked) < count:  # noqa: ASYNC110 - it has nobody to tell
             await asyncio.sleep(0.01)

@@ -9,8 +9,17 @@ import pytest
 from tests.fixtures.gates import Meets
 from tests.fixtures.running import Opener, Talk, append, first_piece, spoken, user
 from tests.servers.scripted_chat import Says, Script
-from yiku.core.errors import AgentBusy, AgentNotFound, ApprovalPending, IdempotencyConflict
+from yiku.agents import conversations
+from yiku.core.conversation import ConversationSettings
+from yiku.core.errors import (
+    AgentBusy,
+    AgentNotFound,
+    ApprovalPending,
+    IdempotencyConflict,
+    Invalid,
+)
 from yiku.core.ids import AgentId
+from yiku.core.message import Image, Incoming, MessageRole, Text
 from yiku.core.rule import ApprovalRule
 from yiku.core.run import RunRequest, RunStatus, StopReason
 from yiku.core.tenant import LOCAL_ACTOR
@@ -173,6 +182,40 @@ async def test_of_several_messages_only_the_new_ones_are_stored(talk: Talk) -> N
     await talk.send(agent, user("a", otid="a"))
     await talk.send(agent, user("a", otid="a"), user("b", otid="b"), user("c"))
     assert spoken(await talk.said(agent), "user") == ["a", "b", "c"]
+
+
+async def test_an_otid_of_another_message_answers_nothing(
+    talk: Talk, goes_on: threading.Event
+) -> None:
+    agent = await talk.agent()
+    await talk.send(agent, user("a", otid="a"))
+    beside = await conversations.create(
+        talk.app.agents, LOCAL_ACTOR, agent.agent.id, ConversationSettings()
+    )
+    with pytest.raises(IdempotencyConflict, match="says something else"):
+        await talk.send(agent, user("b", otid="a"))
+    with pytest.raises(IdempotencyConflict, match="another conversation"):
+        await talk.runner.start(
+            LOCAL_ACTOR, agent.agent.id, [user("a", otid="a")], RunRequest(), beside.id
+        )
+    with pytest.raises(Invalid):
+        await talk.send(agent, user("b", otid="b"), user("c", otid="b"))
+    talk.model.respond = Script(Says(text="Once upon a time", piece=5, goes_on=goes_on))
+    await first_piece(await talk.start(agent, "0", background=True))
+    queued = await talk.start(agent, user("d", otid="d"), background=True)
+    with pytest.raises(IdempotencyConflict, match="says something else"):
+        await talk.start(agent, user("e", otid="d"), background=True)
+    goes_on.set()
+    await queued.wait()
+    assert spoken(await talk.said(agent), "user") == ["a", "0", "d"]
+
+
+@pytest.mark.parametrize("text", ["a\nb", " \t ", "🙂\u2028", "\x7f\\u0000"])
+async def test_a_message_is_known_again_whatever_it_says(talk: Talk, text: str) -> None:
+    agent = await talk.agent()
+    picture = Image(data="aGk=", media_type="image/png")
+    sent = Incoming(role=MessageRole.USER, parts=(Text(text), picture), name="Ann", otid="1")
+    assert (await talk.send(agent, sent)).id == (await talk.send(agent, sent)).id
 
 
 async def test_first_messages_are_known_and_belong_to_no_run(talk: Talk) -> None:

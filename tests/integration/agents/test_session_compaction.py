@@ -1,15 +1,16 @@
 """Beyond so many messages all but the last five give way to a summary, in the background."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.fixtures.agents import message
-from tests.fixtures.running import Opener, Talk, returned, summarises
+from tests.fixtures.gates import Meets
+from tests.fixtures.running import Opener, Talk, first_piece, returned, summarises
 from tests.servers.scripted_chat import Answer, Call, Fails, Says
-from yiku import worker as workers
 from yiku.agents import make, session
 from yiku.agents import talk as conversations
 from yiku.agents.afterwards import COMPACT
@@ -21,7 +22,8 @@ from yiku.core.skill import Job
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.store import messages, outbox, quotas, runs
 from yiku.store.database import Tx
-from yiku.worker import Worker
+from yiku.worker import work as workers
+from yiku.worker.work import Worker
 
 EN = "Ann spoke of her garden; the assistant listened."
 ZH = "用户谈到了她的花园，助理答应周五之前寄出种子。"
@@ -77,9 +79,16 @@ async def jobs(talk: Talk) -> list[Job]:
 
 
 async def until_done(talk: Talk) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await jobs(talk):  # noqa: ASYNC110 - rows ring no bell
             await asyncio.sleep(0.02)
+
+
+async def until_asked(model: Model) -> None:
+    """For a summary."""
+    async with asyncio.timeout(60):
+        while not model.asked:  # noqa: ASYNC110 - the model is another thread
+            await asyncio.sleep(0.01)
 
 
 async def summaries(talk: Talk, agent: AgentState) -> list[str]:
@@ -180,13 +189,14 @@ async def test_each_summary_tells_of_the_one_before(talk: Talk, worker: Worker) 
 
 
 async def test_a_failing_model_loses_nothing_and_is_asked_again_later(
-    talk: Talk, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, worker: Worker, goes_on: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "FIRST_PAUSE_S", 0.3)
-    model = talk.model.respond = Model(Fails(status=400, message="I won't."), EN)
+    monkeypatch.setattr(workers, "FIRST_PAUSE_S", 0.05)
+    refuses = Fails(status=400, message="I won't.")
+    model = talk.model.respond = Model(refuses, Says(text=EN, goes_on=goes_on))
     agent = await talk.agent()
     await say(talk, agent, 11)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         problems: list[str] = []
         while not problems:
             problems = [one.problem for one in await jobs(talk) if one.problem]
@@ -195,6 +205,7 @@ async def test_a_failing_model_loses_nothing_and_is_asked_again_later(
     assert len(await talk.context(agent)) == 23
     assert await summary_of(talk, agent) is None
 
+    goes_on.set()
     await until_done(talk)
     assert len(model.asked) == 2
     assert len(await talk.context(agent)) == 6
@@ -204,12 +215,12 @@ async def test_a_failing_model_loses_nothing_and_is_asked_again_later(
 @pytest.mark.parametrize("apart", [False, True])
 async def test_of_two_at_once_one_writes_the_summary(talk: Talk, apart: bool) -> None:
     """Past the outbox, which lets one at a time try: two that do are told apart by the rows."""
-    model = talk.model.respond = Model(Says(text=EN, wait_s=0.5))
+    model = talk.model.respond = Model(Says(text=EN, goes_on=Meets(2)))
     agent = await talk.agent()
     await told(talk, agent, [f"It is spring, turn {n}." for n in range(30)])
     first = asyncio.create_task(compact(talk, agent))
     if apart:
-        await asyncio.sleep(0.25)
+        await until_asked(model)
     made = await asyncio.gather(first, compact(talk, agent))
     assert sorted(map(len, made)) == [0, 1]
     assert await summaries(talk, agent) == [EN]
@@ -228,16 +239,20 @@ async def test_two_workers_write_one_summary(talk: Talk, open_talk: Opener) -> N
     assert len(model.asked) == 1
 
 
-async def test_a_run_that_goes_on_keeps_what_it_was_shown(talk: Talk, worker: Worker) -> None:
+async def test_a_run_that_goes_on_keeps_what_it_was_shown(
+    talk: Talk, worker: Worker, goes_on: threading.Event
+) -> None:
     """Its messages stay, and the conversation needn't fall silent to be compacted."""
     talk.model.respond = Model(EN)
     agent = await talk.agent()
     await told(talk, agent, [f"It is spring, turn {n}." for n in range(30)])
-    talk.model.respond = Model(EN, answer=Says(text="At length.", wait_s=1.0))
+    talk.model.respond = Model(EN, answer=Says(text="At length.", piece=3, goes_on=goes_on))
     run = await talk.start(agent, "Think about it.")
+    await first_piece(run)
     made = await compact(talk, agent)
     assert len(made) == 1
     assert not run.ended
+    goes_on.set()
     assert (await run.wait()).status == "completed"
     left = texts(await talk.context(agent))
     assert left[-2:] == ["Think about it.", "At length."]
@@ -247,19 +262,18 @@ async def test_a_run_that_goes_on_keeps_what_it_was_shown(talk: Talk, worker: Wo
 
 
 async def test_the_window_is_compacted_by_a_run_though_somebody_else_has_done_it(
-    talk: Talk,
+    talk: Talk, goes_on: threading.Event
 ) -> None:
     """The run had begun before: it goes on from the other's summary, and nothing is left out."""
     filler = "The tram goes along the river and stops at the old market. " * 12
     agent = await talk.agent(system="You help.", context_window=4_000, blocks=())
     await told(talk, agent, [f"No. {n}: {filler}" for n in range(34)])
-    slow = Says(text="It was about trams, says the run.", wait_s=1.5)
+    slow = Says(text="It was about trams, says the run.", goes_on=goes_on)
     model = talk.model.respond = Model(slow, "It was about trams, says the worker.")
     run = await talk.start(agent, "And now?")
-    async with asyncio.timeout(15):
-        while not model.asked:  # noqa: ASYNC110 - the model is another thread
-            await asyncio.sleep(0.01)
+    await until_asked(model)
     assert len(await compact(talk, agent)) == 1
+    goes_on.set()
     assert (await run.wait()).status == "completed"
 
     summary = await summary_of(talk, agent)
@@ -271,13 +285,16 @@ async def test_the_window_is_compacted_by_a_run_though_somebody_else_has_done_it
     assert "says the worker" in str(talk.model.prompt(len(talk.model.asked) - 1))
 
 
-async def test_what_was_erased_meanwhile_comes_back_in_no_summary(talk: Talk) -> None:
-    talk.model.respond = Model(Says(text="Ann's secret is out.", wait_s=0.6))
+async def test_what_was_erased_meanwhile_comes_back_in_no_summary(
+    talk: Talk, goes_on: threading.Event
+) -> None:
+    model = talk.model.respond = Model(Says(text="Ann's secret is out.", goes_on=goes_on))
     agent = await talk.agent()
     await told(talk, agent, [f"It is spring, turn {n}." for n in range(30)])
     going_on = asyncio.create_task(compact(talk, agent))
-    await asyncio.sleep(0.3)
+    await until_asked(model)
     await conversations.reset(talk.app.agents, LOCAL_ACTOR, agent.agent.id)
+    goes_on.set()
     assert await going_on == []
     assert await summaries(talk, agent) == []
 

@@ -1,5 +1,6 @@
 """Two servers on one database: an agent has one run at a time, whoever was asked for it."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from tests.integration.agents.jobs import (
     give,
     give_in_background,
     hold,
+    hold_until,
     new_agent,
     speak_slowly,
     until_idle,
@@ -94,13 +96,14 @@ def test_a_server_goes_on_with_the_runs_of_one_that_died(
 
 
 def test_a_server_that_slept_too_long_does_nothing_to_a_run_that_was_taken_over(
-    server: Server, other: Server, jobs: Jobs, notes: Notes
+    server: Server, other: Server, jobs: Jobs, notes: Notes, goes_on: threading.Event
 ) -> None:
     agent = new_agent(server.client, notes)
-    jobs.tricks[1, 2] = hold(0.5)
+    jobs.tricks[1, 2] = hold_until(goes_on)
     give_in_background(server.client, agent, 1)
     wait_for(lambda: jobs.asked[1, 2] == 1)
     server.stop()
+    goes_on.set()
     try:
         [run] = until_idle(other.client, agent)
         assert run.status == "completed"

@@ -251,13 +251,13 @@ def done(postgres_with_tables: str, yiku_home: Path, tmp_path: Path, warm: Warm)
     files = [tmp_path / name for name in ("first", "second")]
     workers = [
         warm.start(
-            [str(file)],
+            [str(file), str(other)],
             cwd=tmp_path,
             env={**kept, **settings},
             errors=tmp_path / "errors",
             program=program,
         )
-        for file in files
+        for file, other in (files, files[::-1])
     ]
     for worker in workers:
         assert worker.stdout.readline() == "open\n"

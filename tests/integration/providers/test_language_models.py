@@ -57,7 +57,7 @@ def root_of(server: ScriptedChat, handle: str) -> str:
 
 @asynccontextmanager
 async def models(
-    server: ScriptedChat | str, handle: str, *, timeout_s: float = 5.0, key: str | None = SECRET
+    server: ScriptedChat | str, handle: str, *, timeout_s: float = 60.0, key: str | None = SECRET
 ) -> AsyncIterator[Models]:
     url = server if isinstance(server, str) else root_of(server, handle)
     made = Models(
@@ -213,6 +213,28 @@ async def test_broken_arguments_stay_as_written_and_go_back_as_json() -> None:
 
 
 @pytest.mark.parametrize("handle", APIS.values(), ids=APIS)
+async def test_what_a_model_wrote_in_a_loop_does_not_keep_it_from_being_asked_again(
+    handle: str,
+) -> None:
+    odd = ("[" * 5_000, '{"zone": NaN}', '{"zone": "\\ud800"}')
+    calls = [ToolCall(id=f"call-{n}", name="get_time", arguments=one) for n, one in enumerate(odd)]
+    returns = [ToolReturn(call_id=c.id, name=c.name, ok=False, text="No.") for c in calls]
+    told = (
+        Utterance(MessageRole.ASSISTANT, tuple(calls)),
+        Utterance(MessageRole.TOOL, tuple(returns)),
+    )
+    prompt = with_tools(asked("", "time?"))
+    with ScriptedChat("It is late.") as server:
+        async with models(server, handle) as made:
+            again = replace(prompt, messages=(*prompt.messages, *told))
+            answer = await made.get().complete(again)
+    assert answer.text == "It is late."
+    sent = str(server.asked[0].body)
+    assert "[" * 5_000 in sent
+    assert "NaN" in sent
+
+
+@pytest.mark.parametrize("handle", APIS.values(), ids=APIS)
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_trouble_that_passes_is_tried_again(handle: str, status: int) -> None:
     with ScriptedChat() as server:
@@ -251,7 +273,7 @@ async def test_patience_ends() -> None:
 
 @pytest.mark.parametrize("handle", APIS.values(), ids=APIS)
 async def test_a_silent_provider_is_given_up(handle: str) -> None:
-    with ScriptedChat(Says(text="late", wait_s=0.6)) as server:
+    with ScriptedChat(Says(text="late", wait_s=30)) as server:
         async with models(server, handle, timeout_s=0.1) as made:
             with pytest.raises(errors.ProviderUnavailable, match=r"in time|can't be reached"):
                 await made.get().complete(asked("", "hello"))
@@ -465,10 +487,10 @@ async def test_another_providers_reasoning_is_not_shown() -> None:
 
 
 async def test_closing_the_stream_ends_the_call() -> None:
-    with ScriptedChat(Says(text="word " * 200, piece=5, gap_s=0.01)) as server:
+    with ScriptedChat(Says(text="word " * 200, piece=5, gap_s=0.1)) as server:
         async with models(server, "openai/gpt-4o-mini") as made:
             stream = made.get().stream(asked("", "hello"))
             assert isinstance(await anext(stream), TextPiece)
             started = time.monotonic()
             await stream.aclose()
-            assert time.monotonic() - started < 0.5
+            assert time.monotonic() - started < 10

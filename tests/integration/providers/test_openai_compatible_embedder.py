@@ -93,8 +93,8 @@ async def test_retry_after_is_waited_for() -> None:
 
 
 async def test_a_slow_answer_is_given_up_and_asked_for_again() -> None:
-    with EmbeddingServer(Vectors(wait_s=1)) as server:
-        patience = Patience(timeout_s=0.2, first_wait_s=0.01)
+    with EmbeddingServer(Vectors(wait_s=30)) as server:
+        patience = Patience(timeout_s=1.5, first_wait_s=0.01)
         async with connected(server.url, patience=patience) as made:
             await made.embed(["a"], purpose="query")
     assert len(server.asked) == 2

@@ -17,7 +17,7 @@ from yiku.core.tenant import LOCAL_ACTOR
 from yiku.memory.skills import designer, promote
 from yiku.settings import load
 from yiku.store import skill_events
-from yiku.worker import working
+from yiku.worker.work import working
 
 
 def cut_at(event: str) -> None:

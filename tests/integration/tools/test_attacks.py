@@ -34,14 +34,24 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux"),
 ]
 
-TIMEOUT_S = 2.0
-GONE_S = 3.0
+TIMEOUT_S = 60.0
+"""Of calls that end by themselves, however busy the machine is."""
+SHORT_S = 2.0
+"""Of calls that don't."""
+GONE_S = 30.0
 Run = Callable[..., Awaitable[Ran]]
+
+endless = pytest.mark.parametrize("timeout_s", [SHORT_S])
 
 
 @pytest.fixture
-async def box() -> AsyncIterator[Sandbox]:
-    made = sandbox("bwrap", Limits(timeout_s=TIMEOUT_S, memory_mb=128))
+def timeout_s() -> float:
+    return TIMEOUT_S
+
+
+@pytest.fixture
+async def box(timeout_s: float) -> AsyncIterator[Sandbox]:
+    made = sandbox("bwrap", Limits(timeout_s=timeout_s, memory_mb=128))
     yield made
     made.close()
 
@@ -100,7 +110,6 @@ def refused(ran: Ran, *errors: str) -> None:
 
 
 async def test_a_fork_bomb_ends_and_leaves_nothing(run: Run, nothing_left: str) -> None:
-    began = time.monotonic()
     ran = await run(
         """
         import os, sys, time
@@ -117,34 +126,31 @@ async def test_a_fork_bomb_ends_and_leaves_nothing(run: Run, nothing_left: str) 
         word=nothing_left,
     )
     assert 0 < value_of(ran) < 40
-    assert time.monotonic() - began < TIMEOUT_S + 3
 
 
-async def test_a_fork_bomb_that_never_stops_is_stopped(run: Run) -> None:
-    before = len(list(Path("/proc").glob("[0-9]*")))
-    ran = await run(
-        """
-        import os
-        while True:
-            try:
-                os.fork()
-            except OSError:
-                pass
-        """
-    )
-    assert ran.outcome == TimedOut(timeout_s=TIMEOUT_S)
-    await asyncio.sleep(0.3)
-    assert len(list(Path("/proc").glob("[0-9]*"))) < before + 20
+BOMB = """
+import subprocess, sys
+bomb = "import os\\nwhile True:\\n    try: os.fork()\\n    except OSError: pass"
+subprocess.run([sys.executable, "-c", bomb, word])
+"""
 
 
-async def test_one_calls_fork_bomb_is_no_other_calls(box: Sandbox, run: Run) -> None:
-    bomb = asyncio.create_task(
-        run("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass")
-    )
-    await asyncio.sleep(0.5)
+@endless
+async def test_a_fork_bomb_that_never_stops_is_stopped(run: Run, nothing_left: str) -> None:
+    ran = await run(BOMB, word=nothing_left)
+    assert ran.outcome == TimedOut(timeout_s=SHORT_S)
+
+
+async def test_one_calls_fork_bomb_is_no_other_calls(run: Run, nothing_left: str) -> None:
+    bomb = asyncio.create_task(run(BOMB, word=nothing_left))
+    while len(processes_with(nothing_left)) < 20:  # noqa: ASYNC110 - they tell nobody
+        await asyncio.sleep(0.05)
     ran = await run("import subprocess\nreturn subprocess.run(['echo', 'x']).returncode")
     assert value_of(ran) == 0
-    assert isinstance((await bomb).outcome, TimedOut)
+    assert not bomb.done()
+    bomb.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bomb
 
 
 async def test_a_memory_bomb_ends_as_one(run: Run) -> None:
@@ -160,8 +166,8 @@ async def test_memory_of_many_processes_counts_together(run: Run) -> None:
         for _ in range(8):
             if os.fork() == 0:
                 kept = bytearray(os.urandom(1 << 20)) * 60
-                time.sleep(30)
-        time.sleep(30)
+                time.sleep(600)
+        time.sleep(600)
         """
     )
     assert ran.outcome == OutOfMemory(memory_mb=128)
@@ -178,6 +184,40 @@ async def test_memory_of_many_processes_counts_together(run: Run) -> None:
 )
 async def test_memory_that_no_limit_counts_is_not_given(run: Run, body: str) -> None:
     refused(await run(body), "PermissionError")
+
+
+@pytest.mark.parametrize("folder", ["/work", "/dev/shm"])
+async def test_memory_of_empty_files_counts(folder: str) -> None:
+    """They fill no folder, and are no process's; a child that has ended hides none of them."""
+    box = sandbox("bwrap", Limits(timeout_s=20, memory_mb=64))
+    source = """
+def tool(folder):
+    import os
+    if not os.fork():
+        os._exit(0)
+    for n in range(10_000_000):
+        os.close(os.open(f"{folder}/{n}", os.O_CREAT))
+"""
+    try:
+        ran = await box.run(Code(source=source, function="tool", arguments={"folder": folder}))
+        assert ran.outcome == OutOfMemory(memory_mb=64)
+    finally:
+        box.close()
+
+
+async def test_what_waits_in_sockets_is_bounded(run: Run) -> None:
+    ran = await run(
+        """
+        import socket
+        kept = []
+        while True:
+            kept.append(socket.socketpair())
+        """
+    )
+    assert isinstance(ran.outcome, Raised)
+    assert "Too many open files" in ran.outcome.message
+    ran = await run("import resource as r\nreturn r.getrlimit(r.RLIMIT_NOFILE)")
+    assert value_of(ran) == [64, 64]
 
 
 async def test_endless_output_is_cut_and_ended(run: Run) -> None:
@@ -201,12 +241,14 @@ async def test_a_value_that_is_too_large_is_told_so(run: Run) -> None:
     assert isinstance((await run("return 'x' * (6 << 20)")).outcome, OutputTooLarge)
 
 
+@endless
 async def test_an_endless_loop_ends_in_time(run: Run) -> None:
     ran = await run("while True: pass")
-    assert ran.outcome == TimedOut(timeout_s=TIMEOUT_S)
-    assert ran.took_s < TIMEOUT_S + 1
+    assert ran.outcome == TimedOut(timeout_s=SHORT_S)
+    assert ran.took_s < 15 * SHORT_S
 
 
+@endless
 async def test_ignoring_signals_does_not_help(run: Run) -> None:
     ran = await run(
         """
@@ -322,11 +364,16 @@ async def test_the_servers_environment_is_not_there(
 
 async def test_a_tools_secrets_are_on_no_command_line(run: Run, nothing_left: str) -> None:
     running = asyncio.create_task(
-        run("import time\ntime.sleep(0.5)\nreturn word", {"KEY": nothing_left}, word=nothing_left)
+        run(
+            "import time\ntime.sleep(0.5)\nreturn word",
+            {"KEY": nothing_left},
+            word=nothing_left,
+        )
     )
-    await asyncio.sleep(0.3)
-    assert processes_with(nothing_left) == []
-    await running
+    while not running.done():
+        assert processes_with(nothing_left) == []
+        await asyncio.sleep(0.05)
+    assert value_of(await running) == nothing_left
 
 
 async def test_proc_shows_its_own_processes_only(run: Run) -> None:
@@ -361,9 +408,31 @@ async def test_sockets_of_the_machine_are_not_reached(run: Run) -> None:
     refused(ran, "ConnectionRefusedError")
 
 
+@pytest.mark.parametrize("family", ["AF_VSOCK", "AF_ALG", "AF_PACKET", "AF_BLUETOOTH", "AF_TIPC"])
+async def test_sockets_that_no_network_namespace_holds_are_not_made(run: Run, family: str) -> None:
+    """By `AF_VSOCK` a virtual machine speaks with the machine it is on."""
+    for kind in ("SOCK_STREAM", "SOCK_SEQPACKET", "SOCK_RAW"):
+        made = f"import socket\nsocket.socket(socket.{family}, socket.{kind})"
+        refused(await run(made), "PermissionError")
+
+
+async def test_sockets_of_its_own_network_are_made(run: Run) -> None:
+    ran = await run(
+        """
+        import socket
+        here, there = socket.socketpair()
+        here.send(b"a")
+        for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+            socket.socket(family, socket.SOCK_DGRAM).close()
+        return there.recv(1).decode()
+        """
+    )
+    assert value_of(ran) == "a"
+
+
 async def test_with_the_network_allowed_loopback_is_reached() -> None:
     """So the test above tests something."""
-    box = sandbox("bwrap", Limits(timeout_s=5, network=True))
+    box = sandbox("bwrap", Limits(timeout_s=TIMEOUT_S, network=True))
     source = "import socket\ndef tool(port): socket.create_connection(('127.0.0.1', port), 1)"
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -435,17 +504,17 @@ async def test_background_processes_go_with_the_call(run: Run, nothing_left: str
         """,
         word=nothing_left,
     )
-    assert value_of(ran) == "left"
-    assert ran.took_s < 1.5
+    assert value_of(ran) == "left", "it waited for them"
 
 
+@endless
 async def test_daemons_go_when_the_call_times_out(run: Run, nothing_left: str) -> None:
     ran = await run(
         """
         import subprocess, sys, time
         wait = "import time; time.sleep(600)"
         subprocess.Popen(["setsid", "--fork", sys.executable, "-c", wait, word])
-        time.sleep(60)
+        time.sleep(600)
         """,
         word=nothing_left,
     )
@@ -455,12 +524,12 @@ async def test_daemons_go_when_the_call_times_out(run: Run, nothing_left: str) -
 async def test_a_cancelled_call_leaves_nothing(run: Run, nothing_left: str) -> None:
     running = asyncio.create_task(
         run(
-            "import subprocess\nsubprocess.run(['sleep', '60'], env={'A': word})\n"
-            "subprocess.run(['sh', '-c', 'sleep 60; echo ' + word])",
+            "import subprocess\nsubprocess.run(['sh', '-c', 'sleep 600; echo ' + word])",
             word=nothing_left,
         )
     )
-    await asyncio.sleep(0.3)
+    while not processes_with(nothing_left):  # noqa: ASYNC110 - it tells nobody that it began
+        await asyncio.sleep(0.02)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -487,7 +556,7 @@ def test_nothing_outlives_a_server_that_was_killed(nothing_left: str) -> None:
     server.stdin.write(nothing_left)
     server.stdin.close()
     server.stdin = None
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not processes_with(nothing_left) and time.monotonic() < until:
         time.sleep(0.05)
     assert processes_with(nothing_left)

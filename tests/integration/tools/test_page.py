@@ -2,7 +2,9 @@
 
 import asyncio
 import ipaddress
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,7 @@ ANSWERS: dict[str, bytes] = {
     "/packed": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\nx",
     "/gone": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     "/long": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + b"a" * (MAX_BYTES + 1),
+    "/endless": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + b"<a " * 200_000,
     "/slow": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n",
 }
 
@@ -136,6 +139,12 @@ PUBLIC = {
     "::ffff:10.0.0.1": False,
     "64:ff9b::a00:1": False,
     "2002:7f00:1::": False,
+    "::7f00:1": False,
+    "::ffff:0:7f00:1": False,
+    "64:ff9b:1::a00:1": False,
+    "fec0::1": False,
+    "192.0.0.192": False,
+    "168.63.129.16": False,
 }
 
 
@@ -144,6 +153,26 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) == public
 
 
-def test_a_page_that_is_all_tags_is_read_too() -> None:
-    page = page_of("http://a", "text/html", b"<div>" * 100_000 + b"x" + b"</a>" * 1000, True)
+async def test_a_page_that_is_all_tags_is_read_too() -> None:
+    page = await page_of("http://a", "text/html", b"<div>" * 100_000 + b"x" + b"</a>" * 1000, True)
     assert page.text == "x"
+
+
+async def test_a_page_that_would_take_for_ever_is_given_up(site: str) -> None:
+    with pytest.raises(Invalid, match="took longer than 1 s"):
+        await fetch(f"{site}/endless", allowed=here, timeout_s=1)
+    for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        assert b"page_text" not in Path(f"/proc/{child}/cmdline").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "text"),
+    [
+        ("text/html", b"a <![<b>c", "a c"),
+        ("text/html", b"<meta charset=idna>a", "a"),
+        ("text/plain; charset=nothing", b"a", "a"),
+        ("text/html; charset=zlib", b"a", "a"),
+    ],
+)
+async def test_what_a_page_says_wrongly_does_no_harm(kind: str, body: bytes, text: str) -> None:
+    assert (await page_of("http://a", kind, body, True)).text == text

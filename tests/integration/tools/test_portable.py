@@ -11,7 +11,7 @@ from yiku.core.tool import Code, OutOfMemory, Raised, Ran, Returned, TimedOut
 from yiku.tools.portable import Portable, portable
 from yiku.tools.sandbox import Limits, NoSandbox
 
-LIMITS = Limits(timeout_s=1.0, memory_mb=64)
+LIMITS = Limits(timeout_s=60, memory_mb=64)
 
 
 class NoBubblewrap:
@@ -34,7 +34,6 @@ async def test_it_runs_code_and_tells_the_last_value() -> None:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("while True: pass", TimedOut),
         ("x = 'a' * (1 << 30)", OutOfMemory),
         ("1 / 0", Raised),
         ("def f(:", Raised),
@@ -47,6 +46,11 @@ async def test_it_runs_code_and_tells_the_last_value() -> None:
 async def test_it_keeps_to_its_limits(code: str, kind: type) -> None:
     ran = await Portable(LIMITS).run(code)
     assert isinstance(ran.outcome, kind), ran
+
+
+async def test_it_ends_in_time() -> None:
+    ran = await Portable(replace(LIMITS, timeout_s=0.5)).run("while True: pass")
+    assert ran.outcome == TimedOut(timeout_s=0.5)
 
 
 async def test_run_code_uses_it_where_there_is_no_sandbox_and_not_where_it_is_off(app: App) -> None:

@@ -19,9 +19,15 @@ linux = [
 ]
 
 
+@pytest.fixture
+def timeout_s() -> float:
+    """Enough for calls that end by themselves, however busy the machine is."""
+    return 60
+
+
 @pytest.fixture(params=[pytest.param("bwrap", marks=linux), "process"])
-async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    made = sandbox(request.param, Limits(timeout_s=5, memory_mb=256))
+async def box(request: pytest.FixtureRequest, timeout_s: float) -> AsyncIterator[Sandbox]:
+    made = sandbox(request.param, Limits(timeout_s=timeout_s, memory_mb=256))
     yield made
     made.close()
 
@@ -119,11 +125,15 @@ async def test_its_folder_is_its_own_and_new(box: Sandbox) -> None:
     assert await value(box, source) == ["a"]
 
 
-async def test_time_and_memory_are_bounded(box: Sandbox) -> None:
+async def test_memory_is_bounded(box: Sandbox) -> None:
     hungry = await call(box, "def f():\n    return len(bytearray(1 << 30))")
     assert hungry.outcome == OutOfMemory(memory_mb=256)
-    slow = await call(box, "import time\ndef f(): time.sleep(60)")
-    assert slow.outcome == TimedOut(timeout_s=5)
+
+
+@pytest.mark.parametrize("timeout_s", [1])
+async def test_time_is_bounded(box: Sandbox) -> None:
+    slow = await call(box, "import time\ndef f(): time.sleep(600)")
+    assert slow.outcome == TimedOut(timeout_s=1)
 
 
 async def test_large_arguments_come_whole(box: Sandbox) -> None:

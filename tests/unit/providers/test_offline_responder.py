@@ -9,8 +9,14 @@ import pytest
 from yiku.core.message import MessageRole, Text, ToolCall, ToolReturn, Utterance, said
 from yiku.core.model import Answer, CallPiece, Finish, Prompt, Sampling, TextPiece, ToolSpec
 from yiku.providers.offline import HANDLE, OfflineResponder, respond
-from yiku.providers.offline_hits import CHANCE, FLOOR, Quoted, answering
-from yiku.providers.offline_reading import courtesy, is_question, name_told
+from yiku.providers.offline_hits import Quoted, answering
+from yiku.providers.offline_reading import (
+    asks_for_all,
+    courtesy,
+    is_question,
+    name_told,
+    subjects,
+)
 
 
 def tool(tool_name: str, **properties: str) -> ToolSpec:
@@ -127,19 +133,20 @@ def test_hits_are_quoted_as_chinese_agents_are_told_them() -> None:
 def test_nothing_found_in_words_is_said() -> None:
     none = "Nothing was found in archival memory. Other words or fewer conditions may help."
     answer = respond(after(prompt("Who is my dentist?"), none, none)).text
-    assert "I remember nothing about that." in answer
+    assert "I have found nothing about that" in answer
     assert "Other words" not in answer
 
 
 def test_nothing_found_is_said() -> None:
     answer = respond(after(prompt("Who is my dentist?"), "[]", '{"results": []}'))
-    assert "I remember nothing about that." in answer.text
+    assert "I have found nothing about that" in answer.text
 
 
 @pytest.mark.parametrize(
     ("text", "name", "note"),
     [
         ("My name is Ann Lee.", "Ann Lee", "Their name is Ann Lee."),
+        ("我叫小明", "小明", "对方名叫小明。"),
         ("你好，我叫小明，很高兴认识你！", "小明", "对方名叫小明。"),
     ],
 )
@@ -189,6 +196,75 @@ def test_a_name_that_was_written_is_known_again() -> None:
     assert "Your name is Ann." in respond(after(asking, "[]", "[]")).text
 
 
+REPLACE = tool("memory_replace", label="string", old_str="string", new_str="string")
+
+
+def test_another_name_takes_the_place_of_the_one_before() -> None:
+    system = "<human>Their name is Bob.</human>"
+    corrected = replace(prompt("Actually my name is Robert.", *ALL, REPLACE), system=system)
+    (name, arguments), (kept, _) = calls(respond(corrected))
+    assert (name, kept) == ("memory_replace", "archival_memory_insert")
+    assert arguments["old_str"] == "Their name is Bob."
+    assert arguments["new_str"] == "Their name is Robert."
+    # Without that tool, both names are there, and the last one holds.
+    both = "<human>Their name is Bob.\n对方名叫罗伯特。</human>"
+    asking = replace(prompt("What is my name?"), system=both)
+    assert "Your name is 罗伯特." in respond(after(asking, "[]", "[]")).text
+    # The same name isn't written twice.
+    again = replace(prompt("My name is Bob."), system=system)
+    assert [name for name, _ in calls(respond(again))] == ["archival_memory_insert"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What do you remember about me?",
+        "what do you know",
+        "Do you remember me?",
+        "你还记得什么？",
+        "你记得我的什么？",
+        "你都知道我哪些事",
+        "你还记得我吗？",
+    ],
+)
+def test_who_asks_for_all_that_is_remembered_is_told_what_he_said_last(text: str) -> None:
+    asking = replace(prompt(text), system="<human>Their name is Bob.</human>")
+    ((name, arguments),) = calls(respond(asking))
+    assert name == "conversation_search"
+    assert not arguments.get("query")
+    messages = "1. 2026-10-02 08:00 · user\n   I have a dog.\n2. 2026-10-01 08:00 · user\n   hello"
+    answer = respond(after(asking, messages)).text
+    assert "Bob" in answer
+    assert "I have a dog." in answer
+    assert "hello" not in answer
+    told = respond(after(replace(asking, system=""), "There is no message.")).text
+    assert "haven't told me anything" in told or "还没有告诉过我" in told
+
+
+@pytest.mark.parametrize(
+    "text", ["What do you remember about the trip?", "你记得我的生日吗？", "你知道北京吗？"]
+)
+def test_who_asks_for_something_is_not_told_all(text: str) -> None:
+    assert not asks_for_all(text)
+
+
+@pytest.mark.parametrize("text", ["Who are you?", "What can you do?", "你是谁？", "你能做什么？"])
+def test_who_asks_what_it_is_gets_the_whole_notice_again(text: str) -> None:
+    first = prompt("hello")
+    told = Utterance(MessageRole.ASSISTANT, respond(first).parts)
+    asked = said(MessageRole.USER, text)
+    answer = respond(replace(first, messages=(*first.messages, told, asked)))
+    assert not calls(answer)
+    assert answer.text.count("yiku model list") == 1
+
+
+@pytest.mark.parametrize("text", ["明天提醒我开会", "Remind me to call Ann at five"])
+def test_a_reminder_is_stored_and_not_promised(text: str) -> None:
+    first = prompt(text)
+    assert calls(respond(first)) == [("archival_memory_insert", {"content": text})]
+    assert "yiku schedule create" in respond(after(first, "Stored.")).text
+
+
 def test_the_whole_notice_is_said_once() -> None:
     first = prompt("hello")
     answer = respond(first)
@@ -228,7 +304,15 @@ def test_words_wrapped_for_legacy_agents_are_unwrapped() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["忘掉我的过敏", "请把我的电话删了", "Forget my allergy.", "delete that"]
+    "text",
+    [
+        "忘掉我的过敏",
+        "请把我的电话删了",
+        "请忘记小红的生日",
+        "Forget my allergy.",
+        "delete that",
+        "Please forget where I live",
+    ],
 )
 def test_who_asks_to_forget_is_told_that_nothing_was(text: str) -> None:
     answer = respond(prompt(text))
@@ -236,8 +320,50 @@ def test_who_asks_to_forget_is_told_that_nothing_was(text: str) -> None:
     assert "yiku forget" in answer.text
 
 
-@pytest.mark.parametrize("text", ["我忘了带伞", "忘记带钥匙是常事", "Forgetting names is normal."])
-def test_telling_of_forgetting_is_stored(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Don't remember this: my password is hunter2",
+        "My PIN is 1234, don't save that.",
+        "Please do not store my address: 5 Elm St",
+        "别记住这个：我的密码是abc123",
+        "我的密码是abc123，不要记下来",
+        "这件事请不要帮我保存",
+    ],
+)
+def test_what_is_not_to_be_kept_is_not(text: str) -> None:
+    answer = respond(prompt(text))
+    assert not calls(answer)
+    assert "haven't stored" in answer.text or "没有把它存成记忆" in answer.text
+    # The message is found by a search of the conversation all the same, and is no memory there.
+    assert answering([Quoted(text, score=0.9)], "What is it?") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["帮我写一首诗", "翻译这句话：早上好", "Write me a poem", "Summarize the news, please"]
+)
+def test_what_takes_a_model_is_said_to(text: str) -> None:
+    answer = respond(prompt(text))
+    assert not calls(answer)
+    assert "takes a language model" in answer.text or "需要语言模型" in answer.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我忘了带伞",
+        "忘记带钥匙是常事",
+        "Forgetting names is normal.",
+        "I don't remember this street",
+        "别忘了我对花生过敏",
+        "不要记仇",
+        "帮我记一下：周五开会",
+        "妈妈给我写了封信",
+        "Write the report by Friday",
+        "Book club is on Monday",
+    ],
+)
+def test_what_only_sounds_like_a_request_is_stored(text: str) -> None:
     assert calls(respond(prompt(text))) == [("archival_memory_insert", {"content": text})]
 
 
@@ -245,10 +371,10 @@ def test_telling_of_forgetting_is_stored(text: str) -> None:
     ("text", "told", "never"),
     [
         ("I like tea.", "I haven't stored that", "remember it"),
-        ("What do I like?", "I can't look that up", "remember nothing"),
+        ("What do I like?", "I can't look that up", "found nothing"),
         ("Thanks!", "You're welcome.", "stored"),
         ("我喜欢茶。", "我没有把它存下来", "记住了"),
-        ("我喜欢什么？", "我查不了", "没有记忆。"),
+        ("我喜欢什么？", "我查不了", "没有找到"),
     ],
 )
 def test_without_memory_tools_it_claims_nothing(text: str, told: str, never: str) -> None:
@@ -349,10 +475,11 @@ def test_where_nobody_has_said_a_word_the_instructions_have_a_language() -> None
         ([0.7, 0.2, 0.1], 1),
         ([0.6, 0.55, 0.52, 0.3], 3),  # all that surely fit
         ([0.74, 0.57, 0.3], 1),  # far behind the best
-        ([0.29, 0.1, 0.1], 1),  # stands out
+        ([0.31, 0.1, 0.1], 1),  # stands out
         ([0.45, 0.42, 0.1], 2),
         ([0.3, 0.3, 0.29, 0.28], 0),  # as well as any other
-        ([0.24, 0.1], 0),  # stands out, and fits too little
+        ([0.39, 0.36, 0.35], 0),  # as well as any other, and there is no more
+        ([0.29, 0.1], 0),  # stands out, and fits too little
         ([0.3], 0),
         ([0.4], 1),
         ([], 0),
@@ -365,13 +492,37 @@ def test_hits_of_little_worth_are_not_quoted(scores: list[float], quoted: int) -
 
 def test_hits_that_have_no_score_are_quoted() -> None:
     assert len(answering([Quoted("one"), Quoted("two")], "What is it")) == 2
-    assert FLOOR > CHANCE
+
+
+@pytest.mark.parametrize(
+    ("asked", "hits", "quoted"),
+    [
+        # What it is about is named, however little stands out.
+        ("我早饭喝什么？", {"早饭我喝豆浆": 0.36, "我住在杭州": 0.3, "我有两只猫": 0.29}, 1),
+        ("我住在哪里？", {"我住在北京": 0.39, "我搬到上海了": 0.3, "我有两只猫": 0.29}, 2),
+        ("Where do I live?", {"I lived in Berlin": 0.4, "I moved to Rome": 0.3, "Hi Bo": 0.2}, 2),
+        ("Which allergies do I have?", {"I'm allergic to nuts": 0.33, "I run daily": 0.3}, 1),
+        ("今天天气怎么样？", {"我叫小明，今年30岁": 0.39, "我对花生过敏": 0.36}, 0),
+        ("我的猫叫什么？", {"我叫小明": 0.3, "我住在北京": 0.26}, 0),
+    ],
+)
+def test_hits_that_name_what_is_asked_for_are_quoted(
+    asked: str, hits: dict[str, float], quoted: int
+) -> None:
+    found = [Quoted(text, score=score) for text, score in hits.items()]
+    assert answering(found, asked) == found[:quoted]
+
+
+def test_a_text_is_about_what_not_every_text_has() -> None:
+    assert subjects("What is my phone number?") == subjects("phones, numbers")
+    assert subjects("我今天想去哪里") == frozenset()
+    assert subjects("我住在哪里？") == {"住"}
 
 
 def test_nothing_of_worth_is_said_to_be_nothing() -> None:
     poor = "1. 2026-10-02 08:00 (Fri) · 0.16\n   The dog is called Rex."
     answer = respond(after(prompt("Who is my dentist?", SEARCH), poor)).text
-    assert "I remember nothing about that." in answer
+    assert "I have found nothing about that" in answer
     assert "Rex" not in answer
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from yiku.agents.transfer import chatgpt, claude, mem0
 from yiku.agents.transfer.carried import CarriedChat
-from yiku.agents.transfer.long_json import items, whole_object
+from yiku.agents.transfer.long_json import demand_readable, items, whole_object
 from yiku.agents.transfer.unquote import first_byte
 from yiku.core.errors import InvalidImport
 from yiku.core.memory import Draft
@@ -48,7 +48,11 @@ class ExportFile:
 
     kind: Kind
     file: BinaryIO
+    most: int
+    """Bytes that an archive may unpack to."""
     left_out: Counter[str] = field(default_factory=Counter[str])
+    looked_at: set[str] = field(default_factory=set[str])
+    """The parts that are known to be readable."""
 
     def chats(self) -> Iterator[CarriedChat]:
         if self.kind == "mem0":
@@ -78,6 +82,9 @@ class ExportFile:
         """What the lists hold, each with its place."""
         for name, opened in self.parts():
             with opened as file:
+                if name not in self.looked_at:
+                    demand_readable(file)
+                    self.looked_at.add(name)
                 path = self.list_in(file)
                 if path is None:
                     yield name or "the file", whole_object(file, SINGLE)
@@ -97,6 +104,12 @@ class ExportFile:
                 raise InvalidImport(
                     f"The archive holds no export of {self.kind}: there is no file like"
                     f" {WITHIN[self.kind].pattern!r} in it."
+                )
+            unpacked = sum(archive.getinfo(one).file_size for one in names)
+            if unpacked > self.most:
+                raise InvalidImport(
+                    f"Unpacked it would be {unpacked:,} bytes long; {self.most:,} are allowed"
+                    " (YIKU_MAX_IMPORT_BYTES)."
                 )
             for name in names:
                 yield f"{name}: ", archive.open(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, BinaryIO, cast
 
 import ijson
@@ -12,6 +13,17 @@ import ijson
 from yiku.core.errors import InvalidImport
 
 BLOCK = 1 << 16
+LOOK = 1 << 20
+DEEPEST = 200
+"""Levels of lists and objects. Of each the parser keeps the whole path to it."""
+LONGEST = 256 * 1024 * 1024
+"""Bytes of one text, which the parser holds whole."""
+MOST = 512 * 1024 * 1024
+"""Bytes that a file may take but for its long lists, about."""
+EACH = 64
+"""Bytes of a value but for its text, about."""
+STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+NO_STEPS = bytes(set(range(256)) - set(STEPS))
 LIST = ("start_array", "end_array", "null")
 TEXT = ("string", "null")
 INNER = ("map_key", "end_map", "end_array")
@@ -34,6 +46,7 @@ def skeleton(file: BinaryIO, leave_out: Collection[str], texts: Collection[str] 
 
     Raises: InvalidImport, saying up to where the file is good JSON.
     """
+    demand_readable(file)
     reader = Reader(frozenset(leave_out), frozenset(texts))
     try:
         for prefix, event, value in ijson.parse(file, use_float=True, buf_size=BLOCK):
@@ -53,6 +66,7 @@ class Reader:
         self.builder: Any = ijson.ObjectBuilder()
         self.counts: dict[tuple[str, tuple[int, ...]], int] = {}
         self.last = ""
+        self._size = 0
         self._texts = texts
         self._leave_out = leave_out | texts
         self._outer = {path.rpartition(".")[0] for path in self._leave_out} - {""}
@@ -76,6 +90,13 @@ class Reader:
             self._at = (path, places(prefix, self._numbers))
             self.counts[self._at] = 0
             return
+        self._size += EACH + (len(value) if isinstance(value, str) else 0)
+        if self._size > MOST:
+            raise InvalidImport(
+                "The file holds more beside its messages, passages and texts of files than is read:"
+                f" {MOST:,} bytes.",
+                place=shown(prefix),
+            )
         self.builder.event(event, value)
 
     def leave(self, prefix: str, event: str, value: Any) -> None:
@@ -122,6 +143,31 @@ def values(file: BinaryIO, path: str) -> Iterator[Any]:
         yield from ijson.items(file, path, use_float=True, buf_size=BLOCK)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise broken(error, path, file) from error
+
+
+def demand_readable(file: BinaryIO) -> None:
+    """Whether a parser can read the file with the memory it may take; before one does.
+
+    Raises: InvalidImport where it is nested too deep, or has a text that is too long.
+    """
+    file.seek(0)
+    depth, length, within, held = 0, 0, False, b""
+    while block := file.read(LOOK):
+        block = held + block
+        # What the last backslash stands before may be in the next block.
+        held = b"\\" if (len(block) - len(block.rstrip(b"\\"))) % 2 else b""
+        bare = block[: len(block) - len(held)].replace(b"\\\\", b"").replace(b'\\"', b"")
+        pieces = bare.split(b'"')  # by turns outside and inside of texts
+        steps = b"".join(pieces[within::2]).translate(None, NO_STEPS)
+        depths = list(accumulate(map(STEPS.__getitem__, steps), initial=depth))
+        if max(depths) > DEEPEST:
+            raise InvalidImport(f"The file is nested deeper than {DEEPEST} levels.")
+        depth = depths[-1]
+        length = length + len(bare) if len(pieces) == 1 else len(pieces[-1])
+        within ^= len(pieces) % 2 == 0
+        if within and length > LONGEST:
+            raise InvalidImport(f"The file has a text of more than {LONGEST:,} bytes.")
+    file.seek(0)
 
 
 def broken(error: Exception, last: str, file: BinaryIO) -> InvalidImport:

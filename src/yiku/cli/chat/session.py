@@ -37,13 +37,16 @@ class Session:
         *,
         ask: Ask | None,
         how: Mapping[str, Any],
+        before_first: Callable[[str], None] | None = None,
     ) -> None:
+        """`before_first`: is shown the first thing that is said, before it is sent."""
         self._agents = agents
         self._agent = agent
         self._screen = screen
         self._words = words
         self._ask = ask
         self._how = how
+        self._before_first = before_first
         self._edits: list[Edited] = []
         self._run_id: str | None = None
         self._waiting: tuple[Call, ...] = ()
@@ -76,6 +79,9 @@ class Session:
 
     def say(self, sent: Sent) -> None:
         """Send it, show the answer, and ask for what it waits for until nothing does."""
+        if self._before_first is not None and isinstance(sent, str):
+            self._before_first(sent)
+            self._before_first = None
         waiting = self._answer(sent)
         while waiting:
             if self._ask is None:

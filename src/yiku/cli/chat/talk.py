@@ -5,18 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
 
+from yiku.agents.kinds import instructions
 from yiku.cli.agent.named import find_agent
 from yiku.cli.agent.show import waits
 from yiku.cli.chat import keyboard
 from yiku.cli.chat.screen import JsonLines, Screen, Terminal
 from yiku.cli.chat.session import Session
-from yiku.cli.chat.words import Words
+from yiku.cli.chat.words import Words, words
 from yiku.client.blocking import BlockingAgents, BlockingMemory
+from yiku.core.agent import AgentKind
 from yiku.core.errors import YikuError
+from yiku.core.language import language_spoken
 from yiku.server.v1.wire_agents import AgentOut
 
 INTERRUPTED = 130
@@ -57,6 +61,7 @@ def talk(memory: BlockingMemory, asking: Asking) -> int:
         asking.words,
         ask=keyboard.ask if person else None,
         how=asking.how,
+        before_first=partial(fit_language, agents, agent, asking.words) if made else None,
     )
     if asking.message is not None:
         return said(session, iter([asking.message]))
@@ -73,6 +78,17 @@ def agent_for(agents: BlockingAgents, asking: Asking) -> tuple[AgentOut, bool]:
         return found, False
     blocks = {"human": "", "persona": asking.words.persona}
     return agents.create(asking.name, model=asking.model, blocks=blocks), True
+
+
+def fit_language(agents: BlockingAgents, agent: AgentOut, made: Words, text: str) -> None:
+    """Who is spoken to in Chinese first is made for that, though the locale didn't say so."""
+    if made.language == "zh" or language_spoken([text]) != "zh":
+        return
+    chinese = words("zh")
+    kind = AgentKind(agent.agent_type)
+    if agent.system == instructions(kind, [made.persona]):
+        agents.update(agent.id, system=instructions(kind, [chinese.persona]))
+    agents.edit_block(agent.id, "persona", value=chinese.persona)
 
 
 def introduce(agent: AgentOut, made: bool, asking: Asking, screen: Screen) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,6 +18,9 @@ from pathlib import Path
 
 from yiku.memory.files.decode import blocks
 from yiku.memory.files.sniff import Reader
+
+if sys.platform != "win32":
+    import resource
 
 MAX_UNPACKED = 200 * 1024 * 1024
 """Bytes that the parts of a DOCX may have together."""
@@ -131,6 +133,9 @@ def read(reader: Reader, path: Path, target: Path, max_chars: int) -> None:
 
 
 def limit(memory_mb: int, cpu_s: int) -> None:
+    """On Windows there are none."""
+    if sys.platform == "win32":
+        return
     most = memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))

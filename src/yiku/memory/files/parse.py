@@ -68,7 +68,8 @@ async def in_child(files: Files, reader: Reader, source: Path, target: Path) -> 
     limits = map(str, (files.parse_memory_mb, cpu_s, MAX_CHARS))
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "yiku.memory.files.child", reader.value, str(source), str(target), *limits),
+        # -P: a folder that the server was started in has no part in it.
+        *("-P", "-m", "yiku.memory.files.child", reader.value, str(source), str(target), *limits),
         env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yiku.core.errors import ArchiveNotFound, YikuError
+from yiku.core.errors import ArchiveNotFound
 from yiku.core.ids import ArchiveId, RoleKey
 from yiku.core.role import Decision
 from yiku.core.tenant import Actor
 from yiku.memory.roles.pool import Current
 from yiku.store import archives, decisions, roles
 from yiku.store.database import Database, Tx
+from yiku.store.later import Later
 
-logger = logging.getLogger(__name__)
-
-WAIT_S = 0.25
 EXPIRE_EVERY = 500
 """Gatings of an archive after which old ones are looked for."""
 
@@ -33,57 +30,34 @@ class Noted:
 
 
 class GateLog:
-    """What was gated lately. A crash may lose the last quarter second of it; it is no memory."""
+    """What was gated lately."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._noted: list[Noted] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._flushing = asyncio.Lock()
+        self._later = Later(self._write, "gatings")
+        self.flush = self._later.flush
+        self.close = self._later.close
         self._since: dict[ArchiveId, int] = {}
 
     def note(self, actor: Actor, current: Current, made: Decision) -> None:
         keys = {one.role_id: one.key for one in current.state.roles}
         gated = tuple(keys[role_id] for role_id in made.chosen)
         by = actor.bookkeeper  # a key that may only read may gate
-        self._noted.append(Noted(by, current.archive.id, tuple(keys.values()), gated, made))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._soon())
+        self._later.note(Noted(by, current.archive.id, tuple(keys.values()), gated, made))
 
-    async def flush(self) -> None:
-        """Write what was noted, after what is being written already. Raises: StoreError."""
-        async with self._flushing:
-            taken, self._noted = self._noted, []
-            for archive_id, actor in dict.fromkeys((one.archive_id, one.actor) for one in taken):
-                mine = [one for one in taken if (one.archive_id, one.actor) == (archive_id, actor)]
-                old = self._look_for_old(archive_id, len(mine))
-                await self._database.write(
-                    actor, lambda tx, n=mine, a=archive_id, o=old: write(tx, a, n, expire=o)
-                )
+    async def _write(self, taken: Sequence[Noted]) -> None:
+        for archive_id, actor in dict.fromkeys((one.archive_id, one.actor) for one in taken):
+            mine = [one for one in taken if (one.archive_id, one.actor) == (archive_id, actor)]
+            old = self._look_for_old(archive_id, len(mine))
+            await self._database.write(
+                actor, lambda tx, n=mine, a=archive_id, o=old: write(tx, a, n, expire=o)
+            )
 
     def _look_for_old(self, archive_id: ArchiveId, more: int) -> bool:
         """Also at a process's first writing: some processes gate once."""
         since = self._since.get(archive_id, EXPIRE_EVERY) + more
         self._since[archive_id] = 0 if since >= EXPIRE_EVERY else since
         return since >= EXPIRE_EVERY
-
-    async def close(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.gather(self._writing, return_exceptions=True)
-        await self._flush_or_say()
-
-    async def _soon(self) -> None:
-        await asyncio.sleep(WAIT_S)
-        self._writing = None
-        await self._flush_or_say()
-
-    async def _flush_or_say(self) -> None:
-        """Nobody waits for it, so a failure goes to the log."""
-        try:
-            await self.flush()
-        except YikuError:
-            logger.warning("gatings could not be written", exc_info=True)
 
 
 def write(tx: Tx, archive_id: ArchiveId, noted: list[Noted], *, expire: bool) -> None:

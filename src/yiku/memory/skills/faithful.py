@@ -12,7 +12,9 @@ from collections import Counter
 from yiku.core.language import HAN, KANA
 from yiku.memory.text import FUNCTION_WORDS, SCRIPTS, STOP_WORDS, language, simplify
 
-COPIED = re.compile(r"[\w.+-]+@[\w.-]+|[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+COPIED = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w.-]+|[a-z][a-z0-9+.-]{0,30}://\S+", re.IGNORECASE)
+"""Each begins where a word does, or is short: in a long word it would be looked for again at every
+letter."""
 WORD = re.compile("[^\\W\\d_\u3041-\u30fa\u3400-\u9fff\U00020000-\U0003ffff]+")
 SPACED = tuple((name, form) for name, form, _ in SCRIPTS if name not in ("zh", "ja"))
 FOREIGN = {name: frozenset(words.split()) for name, words in FUNCTION_WORDS.items()}

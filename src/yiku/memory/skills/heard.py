@@ -62,7 +62,7 @@ def arguments_of(call: ToolCall) -> list[str]:
         return []
     try:
         given: Any = json.loads(call.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [call.arguments]
     return list(texts_in(given))
 

@@ -82,7 +82,7 @@ def read(answer: str) -> Proposal:
     fenced = FENCE.match(answer)
     try:
         found: Any = json.loads(fenced[1] if fenced else answer)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refused("json", f"It is no JSON: {error}.") from error
     if not isinstance(found, dict):
         raise refused("json", "It is no JSON object.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated, Any, cast
 
@@ -86,7 +87,7 @@ async def import_file(
             raise Invalid("Send the agent file as the form's `file`.", field="file")
         fields = fields_of({name: one for name, one in form.items() if isinstance(one, str)})
         wishes = wishes_of(fields, x_override_embedding_model)
-        source = AgentFile(upload.file)
+        source = await asyncio.to_thread(AgentFile, upload.file)
         try:
             taken = await take(app.agents, actor, source, wishes, again=True)
         finally:
@@ -126,7 +127,7 @@ def variables(field: str, text: str | None) -> dict[str, str]:
         return {}
     try:
         found: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidImport(f"`{field}` is no JSON: {error}.", field=field) from error
     if not isinstance(found, dict) or not all(
         isinstance(one, str) for one in cast("dict[Any, Any]", found).values()

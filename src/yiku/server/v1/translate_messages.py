@@ -230,7 +230,7 @@ def said_by(call: ToolCall, form: Form) -> str | None:
         return None
     try:
         arguments: object = json.loads(call.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(arguments, dict):
         return None

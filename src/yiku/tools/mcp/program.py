@@ -61,16 +61,16 @@ async def running(
     from mcp.client.stdio import get_default_environment
     from mcp.shared.message import SessionMessage
 
-    process = await asyncio.create_subprocess_exec(
+    loop = asyncio.get_running_loop()
+    # As asyncio.create_subprocess_exec does, which keeps the transport to itself.
+    transport, protocol = await loop.subprocess_exec(
+        lambda: asyncio.subprocess.SubprocessStreamProtocol(max_bytes, loop),
         connection.command,
         *connection.args,
         env={**get_default_environment(), **connection.env},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=max_bytes,
         start_new_session=True,
     )
+    process = asyncio.subprocess.Process(transport, protocol, loop)
     told, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     asked, to_ask = anyio.create_memory_object_stream[SessionMessage](0)
     tasks = [
@@ -88,6 +88,8 @@ async def running(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await empty(process)
+            transport.close()  # somebody may hold its pipes open who has left its session
+            await asyncio.sleep(0)  # they close in the next turn of the loop
             for stream in (told, heard, asked, to_ask):
                 stream.close()
 
@@ -160,14 +162,13 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def empty(process: asyncio.subprocess.Process) -> None:
-    """Read what it has left unread and see it end, so that its pipes and its transport close."""
+    """Read what it has left unread, and see it end."""
     with suppress(TimeoutError, ValueError):
         async with asyncio.timeout(PATIENCE_S):
             for stream in (process.stdout, process.stderr):
                 while stream is not None and await stream.read(PIECE):
                     continue
             await process.wait()
-            await asyncio.sleep(0)  # the transport hears of the end one turn of the loop later
 
 
 def send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -50,3 +50,9 @@ def test_the_same_language_is_kept(original: str, made: str) -> None:
 @pytest.mark.parametrize(("original", "made"), TRANSLATED)
 def test_another_language_is_seen(original: str, made: str) -> None:
     assert not keeps_language(original, made)
+
+
+def test_one_endless_word_is_looked_at_once() -> None:
+    word = "a" * 200_000
+    assert keeps_language(word, word)
+    assert keeps_language("写信给 ann.lee+x@例子.example 或 https://例子.example/a。", "写信给安。")

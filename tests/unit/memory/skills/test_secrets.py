@@ -159,6 +159,6 @@ def test_any_text_is_guarded_and_masking_is_idempotent(text: str) -> None:
     ids=lambda text: text[:12],
 )
 def test_no_text_takes_long(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     secrets_in(text)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2

@@ -45,7 +45,7 @@ async def test_a_reader_who_leaves_ends_the_telling() -> None:
         if b"ping" in one:
             break
     await lines.aclose()
-    await asyncio.wait_for(ended.wait(), 1)
+    await asyncio.wait_for(ended.wait(), 60)
 
 
 async def test_what_breaks_a_stream_is_told_as_the_client_reads_it(

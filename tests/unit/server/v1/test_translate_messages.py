@@ -47,6 +47,13 @@ def test_what_was_thought_and_said_comes_before_the_calls() -> None:
     assert len({each.otid for each in (thought, text, calls)}) == 3
 
 
+@pytest.mark.parametrize("written", ["[" * 5_000, '{"message": "cut o', "[]", "{}"])
+def test_a_call_of_the_message_tool_that_says_nothing_is_a_call_like_others(written: str) -> None:
+    one = message(MessageRole.ASSISTANT, call("send_message", written))
+    [told] = map(read, messages_out(one, Form(message_tool="send_message")))
+    assert told.tool_call.arguments == written
+
+
 def test_an_otid_is_the_same_each_time_it_is_told() -> None:
     one = message(MessageRole.ASSISTANT, THOUGHT, Text("a"), call("f"))
     assert messages_out(one) == messages_out(one)
