@@ -109,7 +109,7 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
     if problems[0]["type"] == "json_invalid":
         return unreadable(path, error.__cause__ or error)
     if v1_errors.is_v1(path):
-        return JSONResponse(v1_errors.body_of_problems(problems), 422)
+        return JSONResponse(v1_errors.body_of_problems(problems, sent=error.body), 422)
     told = [
         f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}" for e in problems
     ]
