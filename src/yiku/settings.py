@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         frozen=True,
         env_ignore_empty=True,
         populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     home: Path = Field(
