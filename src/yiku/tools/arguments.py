@@ -144,8 +144,12 @@ class Mender:
         value = meant(value, schema, self.root)
         if depth >= DEEPEST or not isinstance(value, list | dict):
             return value
+        value = self._members(cast("Any", value), schema, depth)
         if schema.get("anyOf") or schema.get("oneOf"):
-            return self._by_an_option(cast("Any", value), schema, depth)
+            return self._by_an_option(value, schema, depth)
+        return value
+
+    def _members(self, value: Any, schema: Schema, depth: int) -> Any:
         if isinstance(value, list):
             items = schema.get("items")
             if not isinstance(items, Mapping):
@@ -178,7 +182,7 @@ class Mender:
 def meant(value: Any, schema: Schema, root: Schema) -> Any:
     """A value for itself: "5" for 5, 5.0 for 5, "true" for true, a list or an object as its JSON
     text, one text for a list of texts. `schema`: resolved."""
-    names = {name for one in options_of(schema, root) for name in types_of(one)}
+    names = {name for one in (schema, *options_of(schema, root)) for name in types_of(one)}
     if not names or any(is_type(value, name) for name in names):
         return whole(value, names)
     if not isinstance(value, str):

@@ -22,6 +22,11 @@ PARAMETERS = {
         "exact": {"type": "boolean"},
         "since": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "near": {"$ref": "#/$defs/Point"},
+        "either": {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+            "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+        },
         "sizes": {"type": "array", "items": {"type": "integer"}},
         "shape": {"anyOf": [{"$ref": "#/$defs/Square"}, {"$ref": "#/$defs/Label"}]},
     },
@@ -73,6 +78,7 @@ def arguments(written: str) -> dict[str, Any]:
         ('{"query": "a", "near": {"x": 1, "next": null}}', {"query": "a", "near": {"x": 1}}),
         ('{"query": "a", "sizes": ["1", 2.0, "3"]}', {"query": "a", "sizes": [1, 2, 3]}),
         ('{"query": "a", "shape": {"side": "2"}}', {"query": "a", "shape": {"side": 2}}),
+        ('{"query": "a", "either": "{\\"a\\": \\"2\\"}"}', {"query": "a", "either": {"a": 2}}),
         ('{"query": "a", "shape": {"text": "2"}}', {"query": "a", "shape": {"text": "2"}}),
     ],
 )  # fmt: skip

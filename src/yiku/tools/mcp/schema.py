@@ -109,8 +109,7 @@ class Mender:
 
     def _type(self, made: dict[str, Any], at: str) -> None:
         if "type" not in made:
-            if mapping(made.get("properties")):
-                made["type"] = "object"
+            self._untyped(made)
             return
         named: Any = made["type"]
         names = cast("list[Any]", named) if isinstance(named, list) else [named]
@@ -125,8 +124,13 @@ class Mender:
                 right.append(name)
         if not right:
             del made["type"]
+            self._untyped(made)
         else:
             made["type"] = right if len(right) > 1 else right[0]
+
+    def _untyped(self, made: dict[str, Any]) -> None:
+        if mapping(made.get("properties")):
+            made["type"] = "object"
 
     def _members(self, made: dict[str, Any], at: str, depth: int) -> None:
         if "properties" in made:

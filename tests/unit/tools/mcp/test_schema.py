@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from yiku.tools import arguments
@@ -94,6 +94,7 @@ SCHEMAS = st.recursive(
 
 
 @given(SCHEMAS)
+@example({"items": {"properties": {"type": None}, "type": []}})
 @settings(deadline=None)
 def test_whatever_a_server_publishes_can_be_told_and_called(given: Any) -> None:
     found, problems = mended(given)
