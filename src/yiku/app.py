@@ -233,7 +233,11 @@ def search_engine(settings: Settings) -> SearchEngine | None:
 
 
 def mcp_servers(settings: Settings, database: Database) -> McpServers:
-    limits = McpLimits(timeout_s=settings.mcp_timeout_s, max_bytes=settings.mcp_max_bytes)
+    limits = McpLimits(
+        timeout_s=settings.mcp_timeout_s,
+        max_bytes=settings.mcp_max_bytes,
+        private=settings.mcp_private,
+    )
     return McpServers(database, vault(settings), Pool(limits), settings.mcp_stdio)
 
 

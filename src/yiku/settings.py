@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         frozen=True,
         env_ignore_empty=True,
         populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     home: Path = Field(
@@ -243,6 +244,10 @@ class Settings(BaseSettings):
         default=False,
         description="Whether MCP servers may be programs that are started on this machine, as the"
         " server's own user. Keys with the scope `admin` add them.",
+    )
+    mcp_private: bool = Field(
+        default=True,
+        description="Whether MCP servers may be at addresses of this machine and its network.",
     )
     mcp_timeout_s: float = Field(
         default=60.0,

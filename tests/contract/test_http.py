@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from yiku.app import build
 from yiku.client.transport import InProcessTransport
@@ -116,6 +117,14 @@ async def test_a_page_elsewhere_cannot_reach_a_memory_without_keys(asgi: FastAPI
     assert "YIKU_REQUIRE_KEY" in answer.json()["message"]
 
 
+@pytest.mark.parametrize(("address", "status"), [("203.0.113.5", 403), ("::1", 200)])
+async def test_whom_a_proxy_asks_for_needs_a_key(asgi: FastAPI, address: str, status: int) -> None:
+    """uvicorn takes a proxy's word for it, where that is on this machine."""
+    transport = httpx.ASGITransport(asgi, client=(address, 0))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        assert (await http.get("/v1/agents/")).status_code == status
+
+
 FOREIGN: tuple[dict[str, str], ...] = (
     {"Origin": "https://evil.example"},
     {"Origin": "null"},  # of a page in a frame that is shut in
@@ -143,12 +152,31 @@ async def test_a_page_elsewhere_cannot_send_a_form_without_keys(http: httpx.Asyn
         assert answer.status_code == 200, answer.text
 
 
+async def test_a_strangers_body_is_not_read(tmp_path: Path, yiku_home: Path) -> None:
+    """Reading one would tell that this is no JSON, and could take half a gigabyte."""
+    url = f"sqlite:///{tmp_path / 'yiku.db'}"
+    async with build(load(home=yiku_home, database_url=url, require_key="always")) as app:
+        asgi = build_asgi(app)
+        transport = InProcessTransport(asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            asked = 0
+            for route in asgi.routes:
+                if isinstance(route, APIRoute) and route.body_field is not None:
+                    for method in route.methods:
+                        answer = await http.request(method, route.path, content="{", headers=JSON)
+                        assert answer.status_code == 401, route.path
+                        asked += 1
+    assert asked > 100
+
+
 async def test_the_root_leads_to_the_description(http: httpx.AsyncClient) -> None:
     assert (await http.get("/")).headers["location"] == "/docs"
 
 
 async def test_the_description_is_read_without_a_network(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/docs")).text
+    answer = await http.get("/docs")
+    page = answer.text
+    assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
     parts = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert {part.rsplit(".", 1)[-1] for part in parts} == {"js", "css", "png"}
     for part in parts:

@@ -72,6 +72,11 @@ async def test_voice_agents_look_up_what_was_said_lately(app: App) -> None:
     answer = await one_call(app, desk, "search_memory", end_minutes_ago=45)
     assert "The train leaves at eight" in answer.text
     assert "cat" not in answer.text
+    for ever in (10**9, 10**30):
+        answer = await one_call(app, desk, "search_memory", start_minutes_ago=ever)
+        assert (answer.ok, "2 messages" in answer.text) == (True, True), answer.text
+        answer = await one_call(app, desk, "search_memory", end_minutes_ago=ever)
+        assert (answer.ok, "No message" in answer.text) == (True, True), answer.text
 
 
 async def held(app: App, desk: Desk) -> tuple[ArchiveId, list[Passage]]:
@@ -184,10 +189,21 @@ async def test_parts_of_a_conversation_are_stored_by_line(app: App) -> None:
     )
     texts = [one.text for one in (await held(app, desk))[1]]
     assert texts == ["Drinks\nuser: 我喜欢茶\nassistant: Noted.", "Music\nuser: And jazz,\nlate."]
-    wrong = [{"start_index": 2, "end_index": 9, "context": "?"}]
-    answer = await one_call(app, desk, "store_memories", chunks=wrong)
-    assert not answer.ok
-    assert "its lines: 0 to 2" in answer.text
+    for first, last in ((2, 9), (2, 1), (0, 10**18)):
+        wrong = [{"start_index": first, "end_index": last, "context": "?"}]
+        answer = await one_call(app, desk, "store_memories", chunks=wrong)
+        assert not answer.ok
+        assert "its lines: 0 to 2" in answer.text
+
+
+@pytest.mark.timeout(60)
+async def test_a_conversation_with_odd_numbers_keeps_nobody_waiting(app: App) -> None:
+    desk = await a_desk(app)
+    shown = "The conversation:\n0. user: tea\n1000000000000000. user: jazz"
+    await say(app, desk.agent_id, ("user", shown), run_id=desk.run_id)
+    chunks = [{"start_index": 0, "end_index": 10**15, "context": "All"}]
+    assert (await one_call(app, desk, "store_memories", chunks=chunks)).ok
+    assert [one.text for one in (await held(app, desk))[1]] == ["All\nuser: tea\nuser: jazz"]
 
 
 async def test_the_omni_tool_does_all_that_can_be_done_with_blocks(app: App) -> None:

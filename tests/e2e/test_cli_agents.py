@@ -47,6 +47,20 @@ def test_an_agent_is_made_shown_changed_and_deleted(cli: Cli) -> None:
     assert [one["label"] for one in cli("block", "list", "--json").json["blocks"]] == ["notes"]
 
 
+def test_nothing_is_made_or_changed_by_half(cli: Cli) -> None:
+    wrong = cli("agent", "create", "ann", "--ask-before", "run_cod", code=3).err
+    assert "no tool 'run_cod'; its tools: " in wrong
+    made = cli("agent", "create", "ann", "--json").json
+    renamed = ("agent", "update", "ann", "--name", "anna", "--block", "human=Bo")
+    assert "no tool 'nope'" in cli(*renamed, "--add-tool", "nope", code=3).err
+    assert "no tool 'nope'" in cli(*renamed, "--remove-tool", "nope", code=3).err
+    assert "no tool 'run_code'" in cli(*renamed, "--remove-tool", "run_code", code=3).err
+    assert "no tool 'run_code'" in cli(*renamed, "--ask-before", "run_code", code=3).err
+    assert cli("agent", "show", made["id"], "--json").json == made
+    cli(*renamed, "--add-tool", "run_code", "--ask-before", "run_code")
+    assert "name is empty" in cli("agent", "create", " ", code=2).err
+
+
 def test_what_is_wrong_is_named_and_what_would_be_right(cli: Cli) -> None:
     cli("agent", "create", "helper")
     cli("agent", "create", "twin")

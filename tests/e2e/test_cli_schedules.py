@@ -44,6 +44,9 @@ def test_what_is_no_time_is_said(cli: Cli) -> None:
     assert "15m" in refused("--in", "an hour")
     assert "2027-01-31T09:00" in refused("--at", "tomorrow")
     assert "no time zone" in refused("--at", "2199-01-01T09:00", "--timezone", "Mars/Olympus")
+    assert "no time zone" in refused("--in", "1h", "--timezone", "Mars/Olympus")
+    assert "no time zone" in refused("--at", "2199-01-01T09:00", "--timezone", "../x")
+    assert "text is empty" in cli("schedule", "create", "ann", " ", "--in", "1h", code=2).err
     past = refused("--at", "2020-01-01T09:00", "--timezone", "UTC")
     assert past.startswith("error: --at: 2020-01-01 09:00:00 UTC has passed.\n")
     told = refused("--cron", "@daily")

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -51,6 +53,10 @@ def test_keys_open_the_server_as_far_as_they_go(cli: Cli) -> None:
     url, _ = cli.serve(YIKU_REQUIRE_KEY="always")
 
     cli("--url", url, "search", "tea", code=1)
+    assert answer_to(url, b"GET / HTTP/1.1\r\nA: " + b"a" * 4_000_000)[:13] in (
+        b"",
+        b"HTTP/1.1 431 ",
+    )
     cli("--url", url, "--api-key", "yk_wrong", "search", "tea", code=1)
     cli("--url", url, "--api-key", writer, "add", "tea")
     read = cli("--url", url, "search", "tea", "--json", YIKU_API_KEY=reader["key"])
@@ -60,6 +66,15 @@ def test_keys_open_the_server_as_far_as_they_go(cli: Cli) -> None:
 
     assert read.json["hits"][0]["passage"]["text"] == "tea"
     assert "write" in refused.err
+
+
+def answer_to(url: str, sent: bytes) -> bytes:
+    """Empty: the server has hung up."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with suppress(ConnectionError), socket.create_connection((host, int(port)), 20) as server:
+        server.sendall(sent)
+        return server.recv(1000)
+    return b""
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(cli: Cli) -> None:

@@ -47,6 +47,11 @@ def test_an_organization_is_run_from_the_command_line(cli: Cli, there: bool) -> 
     ]
     assert {one["key_id"] is None for one in events} == {not there}
     told = cli("audit", "--org", org, "--action", "key", "--limit", "1", **env)
+    [event] = cli("audit", "--org", org, "--action", "key", "--limit", "1", "--json", **env).json[
+        "events"
+    ]
+    assert event["target"] in told.out
+    assert event["user_id"] in told.out
     assert "key.revoke" in told.out
     assert "key.create" not in told.out
     assert f"--before {events[1]['id']}" in told.err

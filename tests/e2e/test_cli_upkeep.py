@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -32,6 +33,22 @@ def test_a_backup_is_verified_and_restored(cli: Cli, remember: Remember, fresh_h
     assert cli("verify", before, "--json").json["counts"]["passage"] == 2
     leftovers = {name for name in os.listdir(fresh_home) if name.startswith("yiku.db")}
     assert leftovers == {"yiku.db", before.name}
+
+
+@pytest.mark.parametrize("auto_migrate", ["true", "false"])
+def test_a_backup_before_an_upgrade_is_of_the_schema_that_was_there(
+    cli: Cli, fresh_home: Path, sqlite_migrated: Path, auto_migrate: str
+) -> None:
+    def schema(path: Path) -> str:
+        with closing(sqlite3.connect(path)) as file:
+            return file.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+
+    in_use = fresh_home / "yiku.db"
+    shutil.copyfile(sqlite_migrated, in_use)
+    with closing(sqlite3.connect(in_use)) as file, file:
+        file.execute("UPDATE alembic_version SET version_num = '0009'")
+    cli("backup", "b.db", YIKU_AUTO_MIGRATE=auto_migrate)
+    assert (schema(cli.folder / "b.db"), schema(in_use)) == ("0009", "0009")
 
 
 def test_a_restore_needs_no_database_before(cli: Cli, remember: Remember) -> None:

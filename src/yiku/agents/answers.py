@@ -51,6 +51,11 @@ def check_answer(waiting: Sequence[ToolCall], incoming: Sequence[Incoming]) -> N
             f"The calls that wait are {names}; each needs one answer, and {wrong[0]}.",
             field="messages",
         )
+    if any(one.role is MessageRole.ASSISTANT for one in incoming):
+        # It would stand between the calls and their returns, as if the agent had gone on.
+        raise Invalid(
+            f"With the answer to {names} no message of the assistant's can come.", field="messages"
+        )
     run_by_client = {call.id: call.name for call in waiting if call.waits == "client"}
     for part in (part for one in answers for part in one.approvals):
         if part.approve and part.call_id in run_by_client:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from yiku.core.agent import AgentConfig
 from yiku.core.block import BlockContent
-from yiku.core.errors import Invalid, checked
+from yiku.core.errors import Invalid, checked, checked_each
 from yiku.core.rule import AnyRule, ChildRule, ConditionalRule, MaxCountRule, ParentRule
 from yiku.memory import blocks
 from yiku.memory.draft import check_characters, check_metadata, check_name
@@ -181,8 +181,7 @@ def check_blocks(contents: Sequence[BlockContent]) -> None:
     """Raises: Invalid, InvalidText, BlockTooLong."""
     if len(contents) > MAX_BLOCKS:
         raise Invalid(f"An agent has {MAX_BLOCKS} blocks at most.", field="memory_blocks")
-    for one in contents:
-        checked("memory_blocks", lambda one=one: blocks.check(one))
+    checked_each("memory_blocks", contents, blocks.check)
     labels = [one.label for one in contents]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:

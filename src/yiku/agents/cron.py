@@ -37,7 +37,8 @@ def begun(expression: str, moment: datetime) -> CronSim:
     """Raises: Invalid."""
     why = "it is too long" if len(expression) > LONGEST else None
     if why is None and len(expression.split()) != FIELDS:
-        why = f"it has {len(expression.split())} fields"
+        count = len(expression.split())
+        why = f"it has {count} {'field' if count == 1 else 'fields'}"
     try:
         if why is None:
             return CronSim(expression, moment)

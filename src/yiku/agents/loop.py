@@ -10,6 +10,9 @@ from yiku.agents.step import hear, settle, step
 from yiku.agents.work import Cancelled, Work
 from yiku.core.errors import (
     AgentBusy,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnreachable,
     PromptTooLong,
     ProviderError,
     RunFailed,
@@ -25,13 +28,16 @@ logger = logging.getLogger(__name__)
 RESUMPTIONS = 10
 """After so many without a step in between a run is given up. A server may be ended a few times for
 other reasons before a run in its queue comes to its first step."""
+PASSING = (DatabaseBusy, DatabaseFull, DatabaseUnreachable)
+"""The database is to be well again, and has all steps until then."""
 REFUSED = (400, 422)
 """What providers answer to a request they will never take: an image they can't read, words their
 filter doesn't let pass. A wrong key or model is another matter, and passes."""
 
 
 async def run(work: Work) -> None:
-    """Run until the end, and tell it. What goes wrong ends the run, with its reason on record.
+    """Run until the end, and tell it. What goes wrong ends the run, with its reason on record; but
+    where the database is away, or full, a resumption goes on after the last step that it has.
 
     Raises: AgentBusy where the run isn't ours any more: nothing more is told of it then.
     """
@@ -48,6 +54,8 @@ async def run(work: Work) -> None:
         await end(work, StopReason.CANCELLED)
     except AgentBusy:
         raise
+    except PASSING:
+        leave(work)
     except PromptTooLong as error:
         await end(work, StopReason.CONTEXT_OVERFLOW, error, refused=True)
     except ProviderError as error:
@@ -106,7 +114,7 @@ def use_of(work: Work) -> RoleUse:
 async def end(
     work: Work, stop: StopReason, error: Exception | None = None, *, refused: bool = False
 ) -> None:
-    """Close the run. Where the database can't be written either, a later resumption goes on.
+    """Close the run. Where the database can't be written, a later resumption goes on.
 
     `refused`: what the model was to be shown was. Raises: AgentBusy.
     """
@@ -114,14 +122,20 @@ async def end(
     try:
         closed = await close.end(work, stop, failure, refused=refused)
     except StoreError:
-        logger.exception("a run could not be closed", extra={"run": work.run.id})
-        work.active.tell(Ended(work.run))
+        leave(work)
         return
     hear(work, list(closed.messages))
     for row in closed.steps:
         work.active.tell(Stepped(row))
     work.run = closed.run
     work.active.tell(Ended(closed.run))
+
+
+def leave(work: Work) -> None:
+    """It is taken up again once its lease has run out: who kept it from going on isn't the run's
+    business, and who asked may be gone."""
+    logger.exception("a run waits for the database", extra={"run": work.run.id})
+    work.active.tell(Ended(work.run))
 
 
 BUG: Mapping[Language, str] = {

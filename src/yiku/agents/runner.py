@@ -251,6 +251,10 @@ class Runner:
         await self._turns.take(place, None)
         try:
             begun = await self._begin_queued(actor, asked)
+        except StoreError:  # who asked was told that it is kept: the keeper finds it again
+            self._turns.give_back(place)
+            logger.exception("a run can't begin yet", extra={"run": active.run.id})
+            active.tell(Ended(active.run))
         except YikuError as error:
             self._turns.give_back(place)
             await self._refuse(actor, active, error)

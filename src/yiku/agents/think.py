@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +13,18 @@ from yiku.agents.prompt import prompt_of
 from yiku.agents.work import Trying, Work
 from yiku.context import budget
 from yiku.core.errors import PromptTooLong
-from yiku.core.model import Answer, CallPiece, Piece, Prompt, TextPiece
+from yiku.core.message import Text
+from yiku.core.model import Answer, CallPiece, Finish, Piece, Prompt, TextPiece, Usage
 from yiku.core.run import Said
+from yiku.core.tokens import estimated_tokens
+
+logger = logging.getLogger(__name__)
 
 SQUEEZES = 3
 """How often a prompt that the provider finds too long is compacted and tried again."""
+LONG_TOKEN = 4
+"""Characters. An answer of more than so many for each token of the window is in a loop: some local
+servers let a model speak on for ever where nobody says how long it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +70,16 @@ async def ask(work: Work, prompt: Prompt, trying: Trying) -> Thought:
     began, first = time.monotonic_ns(), None
     answer: Answer | None = None
     waits: dict[int, Literal["approval", "client"] | None] = {}
-    async with work.cancellable():
-        async for piece in model.stream(prompt):
+    left = longest(work, prompt)
+    async with work.cancellable(), aclosing(model.stream(prompt)) as pieces:
+        async for piece in pieces:
             if isinstance(piece, Answer):
                 answer = piece
                 continue
+            left -= len(piece.arguments if isinstance(piece, CallPiece) else piece.text)
+            if left < 0:
+                answer = cut_off(work)
+                break
             if first is None:
                 first = time.monotonic_ns() - began
             if isinstance(piece, TextPiece):
@@ -81,6 +95,24 @@ async def ask(work: Work, prompt: Prompt, trying: Trying) -> Thought:
     assert answer is not None, "a stream ends with an Answer or raises"
     took_ns = time.monotonic_ns() - began
     return Thought(prompt=prompt, answer=answer, took_ns=took_ns, ttft_ns=first)
+
+
+def longest(work: Work, prompt: Prompt) -> int:
+    """Characters that an answer may have."""
+    tokens = max(work.state.agent.config.context_window, prompt.sampling.max_tokens or 0)
+    return tokens * LONG_TOKEN
+
+
+def cut_off(work: Work) -> Answer:
+    """What is left of an answer that didn't come to its end: its text, and none of its calls."""
+    logger.warning("an answer was cut off", extra={"run": work.run.id, "model": work.handle})
+    text = "".join(work.heard)
+    return Answer(
+        parts=(Text(text),) if text else (),
+        usage=Usage(completion_tokens=estimated_tokens(text)),
+        finish=Finish.LENGTH,
+        model=work.handle,
+    )
 
 
 def waits_of(

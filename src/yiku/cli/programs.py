@@ -52,7 +52,7 @@ def tell_rest(done: ImportOut) -> None:
     """What there is to know besides."""
     known = done.messages + done.passages - done.new_messages - done.new_passages
     if known:
-        output.note(f"{known:,} of them were imported before")
+        output.note(f"{known:,} known already")
     if done.first is not None and done.last is not None:
         output.note(f"said from {done.first:%Y-%m-%d} to {done.last:%Y-%m-%d}")
     for what, times in sorted(done.left_out.items()):

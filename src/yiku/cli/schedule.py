@@ -78,6 +78,10 @@ def create(
     """Send AGENT the message TEXT at a time, or again and again."""
     if [at, after, cron].count(None) != 2:
         raise Invalid("Say when, in one way: --at TIME, --in SPAN or --cron EXPR.")
+    if not text.strip():
+        raise Invalid("The text is empty; say what is to be sent.")
+    if timezone is not None:
+        zone_of(timezone)
 
     async def work(memory: MemoryClient) -> tuple[AgentOut, ScheduleOut]:
         agent = await named_agent(memory.agents, named)
@@ -112,15 +116,22 @@ def in_words_of_options(message: str) -> str:
     return message
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """Raises: Invalid."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+        raise Invalid(f"{name!r} is no time zone; IANA's names are, like Asia/Shanghai.") from error
+
+
 def moment_of(at: str | None, after: timedelta | None, timezone: str) -> datetime:
     """Raises: Invalid."""
     if after is not None:
         return datetime.now(UTC) + after
+    zone = zone_of(timezone)
     try:
         found = datetime.fromisoformat(at or "")
-        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))
-    except (ZoneInfoNotFoundError, OSError) as error:
-        raise Invalid(f"{timezone!r} is no time zone; IANA's names are known.") from error
+        return found if found.tzinfo else found.replace(tzinfo=zone)
     except ValueError as error:
         raise Invalid(
             f"--at: {at!r} is no time; 2027-01-31T09:00 is one, in --timezone, and so is"

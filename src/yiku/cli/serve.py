@@ -70,6 +70,7 @@ async def run(settings: Settings, asked: Asked) -> None:
             asgi,
             host=settings.host,
             port=settings.port,
+            http=protocol(),
             log_config=None,
             access_log=False,  # ours tells no query: texts are in it
             timeout_graceful_shutdown=math.ceil(settings.shutdown_s) + MORE_S,
@@ -174,6 +175,14 @@ class Server(uvicorn.Server):
                 click.echo(
                     f'Agents: Letta(base_url="{url}") of letta-client, or yiku --url {url} chat'
                 )
+
+
+def protocol() -> Any:
+    try:
+        from yiku.server.heads import BoundedHeads
+    except ImportError:  # no httptools: uvicorn's other protocol has bounds of its own
+        return "h11"
+    return BoundedHeads
 
 
 def loop_factory() -> Any:

@@ -20,7 +20,8 @@ from yiku.memory.reembed import reembed as move
 from yiku.settings import Settings
 from yiku.store import restore as restoring
 from yiku.store import verify as verifying
-from yiku.store.database import now_utc, open_database
+from yiku.store.database import BY_OTHERS, now_utc, open_database
+from yiku.store.sqlite_file import copy_database
 from yiku.store.verify import Report
 
 SQLITE = "sqlite:///"
@@ -47,23 +48,19 @@ SHOWN = {
 @click.argument("target", type=NewFile())
 @click.pass_obj
 def backup(asked: Asked, target: Path) -> None:
-    """Copy the database to the file TARGET, one consistent state, while it is in use."""
+    """Copy the database to the file TARGET, one consistent state, while it is in use.
+
+    The database isn't changed, not even brought up to date.
+    """
     settings = local_settings(asked)
+    if not settings.database.startswith(SQLITE):
+        raise Invalid(BY_OTHERS)
     existing(settings)
-
-    async def run(bar: Bar) -> None:
-        database = await open_database(
-            settings.database,
-            busy_timeout_s=settings.busy_timeout_s,
-            auto_migrate=settings.auto_migrate,
-        )
-        try:
-            await database.backup(target, bar.update)
-        finally:
-            await database.close()
-
+    path = sqlite_path(settings)
+    # As it is: whoever upgrades takes a backup before anything is brought up to date.
+    restoring.open_file(path).close()
     with Bar("backing up", asked, unit="pages") as bar:
-        asyncio.run(run(bar))
+        copy_database(path, target, bar.update)
     size = target.stat().st_size
     if asked.as_json:
         output.print_json({"path": str(target), "bytes": size})

@@ -166,6 +166,7 @@ from yiku.core.faults.invalid import InvalidTool as InvalidTool
 from yiku.core.faults.invalid import SecretRefused as SecretRefused
 from yiku.core.faults.invalid import SettingInvalid as SettingInvalid
 from yiku.core.faults.invalid import checked as checked
+from yiku.core.faults.invalid import checked_each as checked_each
 from yiku.core.faults.missing import AgentNotFound as AgentNotFound
 from yiku.core.faults.missing import AgentTemplateNotFound as AgentTemplateNotFound
 from yiku.core.faults.missing import ArchiveNotFound as ArchiveNotFound

@@ -142,6 +142,9 @@ class Code:
     """All the environment variables it sees, but for a few of the sandbox's own."""
     packages: str | None = None
     """A folder with the packages of its own requirements."""
+    described_apart: bool = False
+    """Whether its parameters were described beside the source: what they are annotated with
+    needn't be there."""
     takes_agent: bool = False
     """Whether the function has the parameter `agent_state`, which no model fills."""
     agent: Mapping[str, Any] | None = None

@@ -253,7 +253,7 @@ def says_more_than_a_name(text: str) -> bool:
     """Whether it tells something besides what somebody is called."""
     for pattern in (*NAMES["en"], *NAMES["zh"]):
         text = pattern.sub(" ", text, count=1)
-    return courtesy(text) is None
+    return bool(text.strip()) and courtesy(text) is None
 
 
 def name_written(system: str) -> Named | None:

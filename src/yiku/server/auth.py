@@ -41,9 +41,13 @@ async def actor_of(request: Request) -> Actor:
     Without keys, the `Host` must be this machine's: a web page that had its own name point here
     (DNS rebinding) would otherwise reach the memory. And what changes something must not come from
     another site's page: browsers send forms and uploads anywhere, and nothing in them says who.
+    Whom a proxy asks for isn't this machine, either, as far as the proxy says so.
 
     Raises: KeyRefused, NotAllowed.
     """
+    known: Actor | None = getattr(request.state, "actor", None)
+    if known is not None:
+        return known
     app: App = request.app.state.app
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if secret and scheme.lower() == "bearer":
@@ -60,6 +64,12 @@ async def actor_of(request: Request) -> Actor:
             f"Without API keys this server answers as localhost only, not as {host!r}."
             " Set YIKU_REQUIRE_KEY=always and use a key."
         )
+    address = address_of(request)
+    if app.settings.require_key == "auto" and address is not None and not is_loopback(address):
+        raise NotAllowed(
+            "Without API keys this server answers this machine only, and a proxy asks for"
+            f" {address}. Set YIKU_REQUIRE_KEY=always and use a key."
+        )
     if is_foreign(request):
         raise NotAllowed(
             "A web page of another site sent this"
@@ -67,7 +77,7 @@ async def actor_of(request: Request) -> Actor:
             " Without API keys this server lets nothing be changed from there."
             " Set YIKU_REQUIRE_KEY=always and use a key."
         )
-    return replace(LOCAL_ACTOR, address=address_of(request))
+    return replace(LOCAL_ACTOR, address=address)
 
 
 def is_foreign(request: Request) -> bool:

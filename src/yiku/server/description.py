@@ -18,10 +18,13 @@ def describe(asgi: FastAPI) -> None:
 
 async def page(request: Request) -> HTMLResponse:
     at = request.scope.get("root_path", "")
-    return get_swagger_ui_html(
+    made = get_swagger_ui_html(
         openapi_url=f"{at}/openapi.json",
         title=request.app.title,
         swagger_js_url=f"{at}{PARTS}/swagger-ui-bundle.js",
         swagger_css_url=f"{at}{PARTS}/swagger-ui.css",
         swagger_favicon_url=f"{at}{PARTS}/favicon.png",
     )
+    # In another site's frame, its buttons could be made to be pressed unseen.
+    made.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+    return made

@@ -38,6 +38,7 @@ STATUS: dict[type[errors.YikuError], int] = {
     errors.KeyRefused: 401,
     errors.DatabaseBusy: 503,
     errors.DatabaseFull: 507,
+    errors.DatabaseUnreachable: 503,
     errors.StoreError: 500,
     errors.ProviderUnavailable: 503,
     errors.ProviderError: 502,
@@ -81,6 +82,9 @@ async def on_yiku_error(request: Request, error: Exception) -> JSONResponse:
     path, status = request.url.path, status_of(error)
     if status == 500:
         logger.error("request failed", exc_info=error)
+    elif isinstance(error, errors.StoreError):  # who asked can't mend it; who runs the server may
+        told = {"why": type(error).__name__, "problem": error.message}
+        logger.warning("request refused: the database", extra=told)
     headers = headers_of(path, status)
     if isinstance(wait_s := error.facts.get("retry_after_s"), int):
         headers = {**(headers or {}), "Retry-After": str(wait_s)}
@@ -105,7 +109,7 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
     if problems[0]["type"] == "json_invalid":
         return unreadable(path, error.__cause__ or error)
     if v1_errors.is_v1(path):
-        return JSONResponse(v1_errors.body_of_problems(problems), 422)
+        return JSONResponse(v1_errors.body_of_problems(problems, sent=error.body), 422)
     told = [
         f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}" for e in problems
     ]

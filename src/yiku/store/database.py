@@ -17,6 +17,11 @@ from yiku.core.tenant import Actor, Scope
 
 T = TypeVar("T")
 
+BY_OTHERS = (
+    "A Postgres database is backed up by its own tools: pg_dump -Fc, or your provider's snapshots."
+    " `yiku export` writes the memories alone."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Tx:

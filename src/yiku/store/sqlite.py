@@ -24,7 +24,6 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import (
-    Conflict,
     DatabaseForeign,
     DatabaseUnreachable,
     StoreError,
@@ -125,8 +124,6 @@ class SqliteDatabase:
         await asyncio.wrap_future(self._readers.submit(self._scrub))
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
-        if target.exists():
-            raise Conflict(f"{target} exists already; a backup never overwrites.")
         await asyncio.to_thread(copy_database, self.path, target, progress)
 
     async def close(self) -> None:

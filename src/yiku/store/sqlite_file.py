@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from yiku.core.errors import (
+    Conflict,
     DatabaseBusy,
     DatabaseDamaged,
     DatabaseForeign,
@@ -55,6 +56,12 @@ def translate(error: sqlite3.Error, path: Path, advice: str = RESTORE) -> YikuEr
             return StalePassage(
                 "Something that this write refers to was changed or deleted meanwhile; try again."
             )
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return DatabaseUnreachable(
+                f"{path}: {error}. It must be writable, and its folder, too: files are made beside"
+                " it even to read it. Whose are they, is the disk mounted read-only?",
+                path=str(path),
+            )
         case sqlite3.SQLITE_NOTADB:
             return DatabaseForeign(f"{path} is not a SQLite database.", path=str(path))
         case _:
@@ -95,14 +102,18 @@ def translated(error: DBAPIError | sqlite3.Error, path: Path, advice: str = REST
 def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
     """SQLite's online backup: consistent while others write. Whole at `target`, or not there.
 
-    Only the user may read the copy, as the original.
+    Only the user may read the copy, as the original. Raises: Conflict, where something is there;
+    InvalidFile, StoreError.
     """
+    if target.exists():
+        raise Conflict(f"{target} exists already; a backup never overwrites.")
     partial = target.with_name(target.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
         partial.touch(mode=0o600)
     except OSError as error:
         raise InvalidFile(f"{target} can't be written: {error.strerror}.") from error
+    at = source
     try:
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as origin,
@@ -110,6 +121,7 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], Non
         ):
             origin.execute("BEGIN")  # pages are copied from one state, however long it takes
             origin.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            at = target
             origin.backup(
                 copy, pages=4096, progress=lambda _, left, total: progress(total - left, total)
             )
@@ -119,6 +131,6 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], Non
         partial.rename(target)
     except sqlite3.Error as error:
         damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
-        raise translate(error, source if damaged else target) from error
+        raise translate(error, source if damaged else at) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -179,17 +179,23 @@ def meant(value: Any, schema: Schema, root: Schema) -> Any:
     """A value for itself: "5" for 5, 5.0 for 5, "true" for true, a list or an object as its JSON
     text, one text for a list of texts. `schema`: resolved."""
     names = {name for one in options_of(schema, root) for name in types_of(one)}
-    if isinstance(value, float) and value.is_integer() and "integer" in names:
-        return value if "number" in names else int(value)
-    if not names or any(is_type(value, name) for name in names) or not isinstance(value, str):
+    if not names or any(is_type(value, name) for name in names):
+        return whole(value, names)
+    if not isinstance(value, str):
         return value
     try:
         found = json.loads(value)
     except (ValueError, RecursionError):
         found = None
     if found is not None and any(is_type(found, name) for name in names):
-        return found
+        return whole(found, names)
     if "array" in names and isinstance(items := schema.get("items"), Mapping):
         inner = resolved(cast(Schema, items), root)
         return [value] if "string" in types_of(inner) else value
     return value
+
+
+def whole(value: Any, names: Set[str]) -> Any:
+    """5.0 is an integer to JSON Schema, and none to Python."""
+    wanted = "integer" in names and "number" not in names
+    return int(value) if wanted and isinstance(value, float) and value.is_integer() else value

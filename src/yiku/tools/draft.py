@@ -58,6 +58,8 @@ def of_python(draft: ToolDraft) -> dict[str, Any]:
     source = draft.source_code
     if not source:
         raise InvalidTool("A Python tool needs its `source_code`.", field="source_code")
+    if draft.json_schema is None and draft.args_json_schema is not None:
+        return checked("source_code", lambda: schema.head_of_source(source, draft.description))
     if draft.json_schema is None:
         return checked("source_code", lambda: schema.of_source(source))
     given = of_json(draft)

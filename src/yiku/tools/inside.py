@@ -82,9 +82,10 @@ def called(request: dict[str, Any]) -> dict[str, Any]:
         module.__dict__["AgentState"] = Shown  # what the parameter is annotated with
     sys.modules["tool"] = module
     try:
-        exec(compile(request["source"], FILE, "exec"), module.__dict__)
+        apart = request["described_apart"]
+        exec(compile(request["source"], FILE, "exec", deferred(apart)), module.__dict__)
         function = module.__dict__[request["function"]]
-        arguments = converted(function, request["arguments"])
+        arguments = converted(function, request["arguments"], apart)
         if request["takes_agent"]:
             arguments["agent_state"] = agent_state(request["agent"])
         value = function(**arguments)
@@ -99,19 +100,55 @@ def called(request: dict[str, Any]) -> dict[str, Any]:
         return {"raised": raised(error, request["source"])}
 
 
-def converted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Models where the function asks for models. Only a tool that uses pydantic needs any of it."""
+def converted(
+    function: Callable[..., Any], arguments: dict[str, Any], apart: bool
+) -> dict[str, Any]:
+    """Models where the function asks for models. Only a tool that uses pydantic needs any of it,
+    and one whose parameters are described `apart` from its source."""
+    if apart:
+        arguments = {name: named(value) for name, value in arguments.items()}
     if "pydantic" not in sys.modules:
         return arguments
     from typing import get_type_hints
 
     from pydantic import TypeAdapter
 
-    hints = get_type_hints(function)
+    try:
+        hints = get_type_hints(function)
+    except NameError:
+        if not apart:
+            raise
+        return arguments
     return {
         name: TypeAdapter(hints[name]).validate_python(value) if name in hints else value
         for name, value in arguments.items()
     }
+
+
+def deferred(apart: bool) -> int:
+    """What parameters are described as apart from the source, their annotations may name without
+    its being there."""
+    if not apart:
+        return 0
+    import __future__
+
+    return __future__.annotations.compiler_flag
+
+
+class Named(dict["str", "Any"]):
+    """An object whose class is not in the source: it is read by attribute like one, or by key."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            known = ", ".join(self) or "nothing"
+            raise AttributeError(f"the argument has no {name!r}; it has {known}") from None
+
+
+def named(value: Any) -> Any:
+    """`value` with its objects as `Named` ones."""
+    return json.loads(json.dumps(value), object_hook=Named)
 
 
 class Shown(dict["str", "Any"]):  # in quotes: `Any` is for those who read types only

@@ -39,6 +39,14 @@ def after(field: str, text: str | None, where: tzinfo) -> datetime | None:
     return None if text is None else read(field, text, where)[1]
 
 
+def ago(minutes: int, now: datetime) -> datetime:
+    """So many minutes before; the first moment there is, where that was before it."""
+    try:
+        return max(now - timedelta(minutes=minutes), EARLIEST)
+    except OverflowError:
+        return EARLIEST
+
+
 def read(field: str, text: str, where: tzinfo) -> tuple[datetime, datetime]:
     """Where it begins and where it ends. Raises: Invalid."""
     text = text.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from yiku.core.errors import Invalid
@@ -64,8 +64,8 @@ async def search_memory(desk: Desk, given: Mapping[str, Any]) -> str:
             desk.agent_id,
             query,
             limit=DEFAULT_LIMIT,
-            since=None if since is None else desk.now - timedelta(minutes=since),
-            until=None if until is None else desk.now - timedelta(minutes=until),
+            since=None if since is None else moments.ago(since, desk.now),
+            until=None if until is None else moments.ago(until, desk.now),
             without_run=desk.run_id,
         ):
             other = best.get(one.message.id)
@@ -113,8 +113,7 @@ async def store_memories(desk: Desk, given: Mapping[str, Any]) -> str:
     drafts: list[Draft] = []
     for chunk in given["chunks"]:
         first, last = chunk["start_index"], chunk["end_index"]
-        kept = [lines[n] for n in range(first, last + 1) if n in lines]
-        if not kept or first not in lines or last not in lines:
+        if first not in lines or last not in lines or first > last:
             there = (min(lines), max(lines)) if lines else None
             told, zh = ("none", "无") if there is None else ("{} to {}", "{} 至 {}")
             raise Invalid(
@@ -123,6 +122,7 @@ async def store_memories(desk: Desk, given: Mapping[str, Any]) -> str:
                 zh=f"没有存储：给你看的对话中没有第 {first} 至 {last} 行；"
                 f"它的行：{zh.format(*there or ())}。",
             )
+        kept = [line for n, line in lines.items() if first <= n <= last]
         drafts.append(Draft(text="\n".join([chunk.get("context") or "", *kept]).strip()))
     await kept_once(desk, drafts)
     return desk.words[some("part", "parts", len(drafts))].format(count=len(drafts))

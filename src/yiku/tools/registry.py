@@ -83,19 +83,24 @@ class Toolbox:
 
         return await self.database.write(actor, unit)
 
-    async def upsert(self, actor: Actor, draft: ToolDraft) -> Tool:
-        """Create it, or put it in the place of the tool of its name. Raises: InvalidTool."""
+    async def upsert(self, actor: Actor, draft: ToolDraft, *, unsaid: Collection[str] = ()) -> Tool:
+        """Create it, or put it in the place of the tool of its name, whose settings stay that are
+        `unsaid`. Raises: InvalidTool."""
         told = drafts.check(draft)
 
         def unit(tx: Tx) -> Tool:
-            made = new_tool(tx.actor, tx.now, draft, told)
             there = tools.find(tx, told.name)
             if there is None:
+                made = new_tool(tx.actor, tx.now, draft, told)
                 tools.add(tx, made)
                 return made
             demand_custom(there)
+            said = replace(draft, **{name: getattr(there, name) for name in unsaid})
             kept = replace(
-                made, id=there.id, created_at=there.created_at, created_by=there.created_by
+                new_tool(tx.actor, tx.now, said, told),
+                id=there.id,
+                created_at=there.created_at,
+                created_by=there.created_by,
             )
             tools.put(tx, there, kept)
             return kept
@@ -229,6 +234,7 @@ def code_of(
         function=one.name,
         arguments=arguments,
         environment=environment,
+        described_apart=one.args_json_schema is not None,
         takes_agent=takes_agent,
         agent=shown_to_code(agent) if takes_agent and agent is not None else None,
     )

@@ -191,6 +191,7 @@ class ChildSandbox:
                 "source": code.source,
                 "function": code.function,
                 "arguments": code.arguments,
+                "described_apart": code.described_apart,
                 "takes_agent": code.takes_agent,
                 "agent": code.agent,
                 "environment": environment(code, self._way.shares_processes),

@@ -90,14 +90,32 @@ def of_source(source: str, name: str | None = None) -> Schema:
         raise InvalidTool("The source is nested too deeply to be read.") from error
 
 
+def head_of_source(source: str, description: str | None) -> Schema:
+    """`name` and `description` of a function whose parameters are described elsewhere: what its
+    source says of them isn't read. Raises: InvalidTool."""
+    try:
+        function = function_of(parse(source))
+    except RecursionError as error:
+        raise InvalidTool("The source is nested too deeply to be read.") from error
+    words = description or docstring.read(ast.get_docstring(function)).description
+    if not words:
+        raise undescribed(function)
+    return {"name": function.name, "description": words}
+
+
+def undescribed(function: Function) -> InvalidTool:
+    return InvalidTool(
+        f"Function `{function.name}` has no docstring that says what it is for.",
+        function=function.name,
+    )
+
+
 def of_function(module: Source, function: Function) -> Schema:
     """Raises: InvalidTool, naming the function, the parameter and what is missing."""
     told = docstring.read(ast.get_docstring(function))
     where = f"Function `{function.name}`"
     if not told.description:
-        raise InvalidTool(
-            f"{where} has no docstring that says what it is for.", function=function.name
-        )
+        raise undescribed(function)
     properties: Schema = {}
     required: list[str] = []
     for argument, default in parameters(function, where):

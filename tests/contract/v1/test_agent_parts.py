@@ -153,10 +153,9 @@ async def test_an_agents_tools_are_attached_listed_and_run(letta: Driver) -> Non
     ):
         await letta.fails(letta_client.NotFoundError, method)
     for args in ({}, {"name": "x", "colour": "red"}, {"name": ["x"]}):
-        await letta.fails(
-            letta_client.UnprocessableEntityError,
-            lambda c, a=args: c.agents.tools.run("greet", agent_id=made.id, args=a),
-        )
+        ran = await letta(lambda c, a=args: c.agents.tools.run("greet", agent_id=made.id, args=a))
+        assert (ran.status, ran.func_return) == ("error", None)
+        assert "`greet`" in ran.stderr[0]
     state = await letta(lambda c: c.agents.tools.detach(greet.id, agent_id=made.id))
     assert [one.name for one in state.tools] == ["memory_insert"]
     await letta.fails(

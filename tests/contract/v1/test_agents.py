@@ -295,7 +295,7 @@ async def test_pages_follow_each_other_in_both_orders(letta: Driver) -> None:
     await letta(lambda c: c.agents.update(ids[1], description="newer"))
     assert (await first(order_by="updated_at"))[0] == ids[1]
     assert set(await first(sort_by="last_run_completion")) == set(ids)
-    await letta.fails(letta_client.NotFoundError, lambda c: c.agents.list(after=NOBODY))
+    assert await first(after=NOBODY) == await first()
 
 
 async def identity(letta: Driver, key: str) -> str:
@@ -385,7 +385,7 @@ async def test_what_is_wrong_is_said_with_the_field(letta: Driver) -> None:
         ("tool_rules", "no_such_tool", lambda c: c.agents.update(
             made.id, tool_rules=[{"type": "exit_loop", "tool_name": "no_such_tool"}])),
         ("memory_blocks", "label", lambda c: c.agents.create(memory_blocks=[block, block])),
-        ("memory_blocks", "empty", lambda c: c.agents.create(
+        ("label", "empty", lambda c: c.agents.create(
             memory_blocks=[{**block, "label": ""}])),
         ("value", "limit", lambda c: c.agents.create(
             memory_blocks=[{**block, "value": "xx", "limit": 1}])),
@@ -416,7 +416,6 @@ async def test_what_is_wrong_is_said_with_the_field(letta: Driver) -> None:
         lambda c: c.agents.update(made.id, block_ids=["block-\0"]),
         lambda c: c.agents.update(made.id, tool_ids=["tool-\0"]),
         lambda c: c.agents.retrieve("agent-\0"),
-        lambda c: c.agents.list(after="agent-\0"),
     ]
     for method in missing:
         await letta.fails(letta_client.NotFoundError, method)
@@ -495,7 +494,6 @@ def foreign(theirs: Any, archive_id: str, mine: Any) -> list[Any]:
         lambda c: c.agents.retrieve(agent_id),
         lambda c: c.agents.update(agent_id, name="x"),
         lambda c: c.agents.delete(agent_id),
-        lambda c: c.agents.list(after=agent_id),
         lambda c: c.agents.blocks.list(agent_id),
         lambda c: c.agents.blocks.retrieve("human", agent_id=agent_id),
         lambda c: c.agents.blocks.update("human", agent_id=agent_id, value="x"),
@@ -620,3 +618,40 @@ async def test_a_model_of_an_unknown_provider_is_refused(letta: Driver) -> None:
         assert "`nosuch`" in problem["msg"]
         assert "anthropic" in problem["msg"]
     assert (await letta(lambda c: c.agents.retrieve(made.id))).model == "anthropic/claude-x"
+
+
+async def test_what_is_listed_can_be_deleted_on_the_way(letta: Driver) -> None:
+    """The client asks for the page after the last one, which is gone by then."""
+    block: dict[str, Any] = {"label": "human", "value": ""}
+    for n in range(5):
+        await letta(lambda c, n=n: c.agents.create(name=f"a{n}", include_base_tools=False))
+        await letta(lambda c: c.blocks.create(**block))
+    for noun in ("agents", "blocks"):
+        page = await letta(lambda c, n=noun: getattr(c, n).list(limit=2))
+        seen: list[str] = []
+        while page.items:
+            for one in page.items:
+                seen.append(one.id)
+                await letta(lambda c, n=noun, i=one.id: getattr(c, n).delete(i))
+            page = await letta(lambda c, n=noun, i=seen[-1]: getattr(c, n).list(limit=2, after=i))
+        assert len(seen) == len(set(seen)) == 5
+
+
+async def test_a_block_is_sent_as_it_was_answered(letta: Driver) -> None:
+    block = await letta(lambda c: c.blocks.create(label="persona", value="calm", limit=500))
+    made = await letta(lambda c: c.agents.create(memory_blocks=[block]))
+    [own] = made.blocks
+    assert (own.label, own.value, own.limit) == ("persona", "calm", 500)
+    assert own.id != block.id
+
+
+async def test_a_tool_rule_that_is_said_twice_is_one(letta: Driver) -> None:
+    rule = {"type": "exit_loop", "tool_name": "send_message"}
+    limits = [
+        {"type": "max_count_per_step", "tool_name": "run_code", "max_count_limit": n}
+        for n in (2, 2, 3)
+    ]
+    made = await letta(lambda c: c.agents.create(tool_rules=[rule, rule], tools=["send_message"]))
+    assert len([one for one in made.tool_rules if one.tool_name == "send_message"]) == 1
+    changed = await letta(lambda c: c.agents.update(made.id, tool_rules=limits))
+    assert [one.max_count_limit for one in changed.tool_rules] == [2, 3]

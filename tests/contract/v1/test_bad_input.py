@@ -164,6 +164,41 @@ async def test_a_field_of_the_wrong_type_is_named(world: World) -> None:
     assert asked > 150
 
 
+BLOCK = {"label": "human", "value": "xx"}
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": 5}}
+MESSAGES = ("POST", "/v1/agents/{agent_id}/messages")
+AGENTS = ("POST", "/v1/agents/")
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("of", "body", "places"),
+    [
+        (MESSAGES, {"input": ""}, ["input"]),
+        (MESSAGES, {"input": 5}, ["input"]),
+        (MESSAGES, {"messages": [{"role": "user", "content": ""}]}, ["messages", 0, "content"]),
+        (MESSAGES, {"messages": [{"role": "user", "content": [IMAGE]}]},
+         ["messages", 0, "content", 0, "source", "data"]),
+        (MESSAGES, {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
+         ["messages", 0, "content", 0, "source"]),
+        (MESSAGES, {"messages": [{"role": "user"}]}, ["messages", 0, "content"]),
+        (AGENTS, {"memory_blocks": [BLOCK, {**BLOCK, "label": "a", "limit": 1}]},
+         ["memory_blocks", 1, "value"]),
+        (AGENTS, {"memory_blocks": [{**BLOCK, "label": "a\nb"}]}, ["memory_blocks", 0, "label"]),
+        (AGENTS, {"tool_rules": [{"type": "max_count_per_step", "tool_name": "x"}]},
+         ["tool_rules", 0, "max_count_limit"]),
+        (AGENTS, {"model_settings": {"provider_type": "openai", "temperature": 9}},
+         ["model_settings", "temperature"]),
+    ],
+)  # fmt: skip
+async def test_the_place_of_what_is_wrong_is_in_what_was_sent(
+    world: World, of: tuple[str, str], body: Any, places: list[str | int]
+) -> None:
+    answer = await world.call(*of, world.owner.ids, world.owner.headers, body)
+    assert is_error(answer, 422)
+    assert [one["loc"] for one in answer.json()["detail"]] == [["body", *places]]
+
+
 def forms_of(annotation: Any) -> list[type[BaseModel]]:
     """The models that a body may be."""
     if get_origin(annotation) is Annotated:

@@ -107,7 +107,7 @@ async def test_a_foreground_stream_that_is_left_goes_on(live: Driver, model: Scr
     await stream.close()
     assert (await ended(live, first.run_id)).status == "completed"
     listed = await live.all(lambda c: c.agents.messages.list(agent_id))
-    assert listed[0].content == SLOW.text
+    assert listed[-1].content == SLOW.text
 
 
 async def test_a_run_is_cancelled_in_the_middle_of_a_stream(

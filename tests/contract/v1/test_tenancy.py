@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.fixtures.sides import (
+    ANEW,
     BODIES,
     CURSORS,
     DESCRIBED,
@@ -63,7 +64,7 @@ NO_EFFECT: list[Reference] = [
 ]
 """The path says which run it is."""
 
-WALKED = [*REFERENCES, *FILTERS, *REFUSED, *NO_EFFECT]
+WALKED = [*REFERENCES, *ANEW, *FILTERS, *REFUSED, *NO_EFFECT]
 
 OF_NO_ROW = {
     "base_template_id": "kept as it came",
@@ -72,6 +73,7 @@ OF_NO_ROW = {
     "deployment_id": "kept as it came",
     "entity_id": "kept as it came",
     "group_id": "kept as it came",
+    "last_updated_by_id": "without effect",
     "project_id": "kept as it came",
     "return_token_ids": "a switch",
     "sender_id": "kept as it came",
@@ -163,6 +165,10 @@ async def test_what_is_anothers_cannot_be_named_in_a_query_or_a_body(world: Worl
 
     for given in REFERENCES:
         assert is_error(await call(given), 404)
+    for given in ANEW:
+        method, path, _ = given
+        whole = await world.call(method, path, stranger.ids, stranger.headers)
+        assert (await call(given)).json() == whole.json() != []
     for given in FILTERS:
         answer = await call(given)
         assert (answer.status_code, answer.json()) in [(200, []), (200, 0)], given

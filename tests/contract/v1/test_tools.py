@@ -163,6 +163,48 @@ async def test_models_are_listed(letta: Driver) -> None:
     assert (vectors.embedding_dim, vectors.provider_name) == (384, "local")
 
 
+async def test_what_an_upsert_does_not_say_stays(letta: Driver) -> None:
+    """Above all that a person must allow its calls."""
+    made = await letta(lambda c: c.tools.upsert(source_code=ROLL, **TOLD))
+    doubled = ROLL.replace("return sides", "return sides * 2")
+    again = await letta(lambda c: c.tools.upsert(source_code=doubled, return_char_limit=200))
+    assert (again.id, again.source_code) == (made.id, doubled)
+    assert (again.default_requires_approval, again.enable_parallel_execution) == (True, True)
+    assert (again.tags, again.return_char_limit) == (["game"], 200)
+    assert again.pip_requirements == made.pip_requirements
+    less = await letta(lambda c: c.tools.upsert(source_code=doubled, tags=[]))
+    assert less.tags == []
+
+
+async def test_parameters_may_be_described_apart_from_the_code(letta: Driver) -> None:
+    """As programs do that keep them as pydantic models: what is sent is the function alone."""
+    source = (
+        "def stock(entry: Entry, change):\n"
+        '    """Change the stock."""\n'
+        "    entry['seen'] = [one.sku for one in entry.items_]\n"
+        "    return f'{entry.shop}: {entry.seen} {change}'\n"
+    )
+    item = {"type": "object", "properties": {"sku": {"type": "string"}}}
+    entry = {"shop": {"type": "string"}, "items_": {"type": "array", "items": item}}
+    described = {
+        "type": "object",
+        "properties": {"entry": {"$ref": "#/$defs/Entry"}, "change": {"type": "integer"}},
+        "required": ["entry", "change"],
+        "$defs": {"Entry": {"type": "object", "properties": entry}},
+    }
+    made = await letta(lambda c: c.tools.upsert(source_code=source, args_json_schema=described))
+    assert (made.name, made.description) == ("stock", "Change the stock.")
+    assert made.json_schema["parameters"] == described
+    agent = await letta(lambda c: c.agents.create(tool_ids=[made.id]))
+    given = {"entry": {"shop": "Yi", "items_": [{"sku": "a"}]}, "change": 3}
+    ran = await letta(lambda c: c.agents.tools.run("stock", agent_id=agent.id, args=given))
+    assert (ran.status, ran.func_return) == ("success", "Yi: ['a'] 3")
+
+    await letta.fails(
+        letta_client.UnprocessableEntityError, lambda c: c.tools.upsert(source_code=source)
+    )
+
+
 async def test_code_is_run_that_is_no_tool_yet(asgi: FastAPI) -> None:
     async with httpx.AsyncClient(
         transport=InProcessTransport(asgi), base_url="http://localhost"

@@ -20,7 +20,15 @@ from tests.servers.scripted_chat import Call, Says, Script
 from yiku.core.agent import AgentState
 from yiku.core.block import BlockContent
 from yiku.core.errors import ApprovalPending, Invalid, NothingToApprove
-from yiku.core.message import Approval, Message, ToolCall, ToolReturn
+from yiku.core.message import (
+    Approval,
+    Incoming,
+    Message,
+    MessageRole,
+    Text,
+    ToolCall,
+    ToolReturn,
+)
 from yiku.core.model import ToolSpec
 from yiku.core.rule import ApprovalRule, MaxCountRule, RequiredBeforeExitRule, TerminalRule
 from yiku.core.run import StopReason
@@ -214,6 +222,20 @@ async def test_words_may_come_with_an_answer(talk: Talk) -> None:
     [call] = await waiting(talk, agent)
     await talk.send(agent, approval(no(call)), user("Rather tell me a joke."))
     assert [role for role, _ in talk.texts(1)][-3:] == ["assistant", "tool", "user"]
+
+
+async def test_no_words_of_the_agents_own_come_with_an_answer(talk: Talk) -> None:
+    """They would hide the calls that wait, and what was allowed would never be run."""
+    talk.model.respond = Script(Says(calls=(append("A"),)), "Done.")
+    agent = await asking(talk)
+    await talk.send(agent, "x")
+    [call] = await waiting(talk, agent)
+    own = Incoming(role=MessageRole.ASSISTANT, parts=(Text("As you wish."),))
+    for both in ((approval(yes(call)), own), (own, approval(yes(call)))):
+        with pytest.raises(Invalid, match=APPEND):
+            await talk.send(agent, *both)
+    await talk.send(agent, approval(yes(call)))
+    assert (await talk.block(agent)).value.endswith("\nA")
 
 
 async def test_an_answer_is_waited_for_across_a_restart(open_talk: Opener) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.running import Opener, Talk, append, events, spoken, summarises
 from tests.servers.scripted_chat import Fails, Says, Script
 from yiku.core.errors import Invalid
+from yiku.core.message import MessageRole
 from yiku.core.run import RunStatus, Said, StepStatus, StopReason
 from yiku.store import agents
 
@@ -178,3 +179,28 @@ async def test_a_refusal_after_the_model_has_acted_takes_nothing_from_the_contex
     await talk.send(agent, "我住在上海")
     await talk.send(agent, "y")
     assert [text for role, text in talk.texts(2) if role == "user"][-2:] == ["我住在上海", "y"]
+
+
+ON_AND_ON = "la " * 40_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Says(text=ON_AND_ON, piece=500),
+        Says(reasoning=ON_AND_ON, piece=500),
+        Says(text="Well:", calls=(append(ON_AND_ON),), piece=500),
+    ],
+    ids=["words", "thoughts", "a call"],
+)
+async def test_an_answer_without_an_end_is_cut_off(talk: Talk, answer: Says) -> None:
+    """As of a local server that sets no limit, and a model that repeats itself."""
+    talk.model.respond = Script(answer, then="Here I am.")
+    agent = await talk.agent("core_memory_append", context_window=8_000)
+    run = await talk.send(agent, "Sing.")
+    assert (run.status, run.stop_reason) == (RunStatus.COMPLETED, StopReason.MAX_TOKENS_EXCEEDED)
+    [said] = [one for one in await talk.said(agent, run) if one.role is MessageRole.ASSISTANT]
+    assert not said.calls
+    assert len(said.text) <= 4 * 8_000
+    assert answer.text.startswith(said.text)
+    assert spoken(await talk.said(agent, await talk.send(agent, "And now?"))) == ["Here I am."]

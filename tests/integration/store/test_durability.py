@@ -16,6 +16,7 @@ from yiku.app import build
 from yiku.core import errors
 from yiku.core.tenant import LOCAL_ACTOR
 from yiku.settings import load
+from yiku.store.sqlite_file import copy_database
 from yiku.store.verify import check
 
 WRITER = Path(__file__).with_name("writer_process.py")
@@ -163,6 +164,21 @@ async def test_a_backup_never_overwrites(yiku_home: Path, sqlite_url: str, tmp_p
         with pytest.raises(errors.Conflict, match="never overwrites"):
             await app.database.backup(target, lambda done, total: None)
     assert target.read_text() == "precious"
+
+
+async def test_what_cannot_be_opened_is_named_and_why_that_may_be(
+    yiku_home: Path, sqlite_with_tables: str, tmp_path: Path
+) -> None:
+    """As where the disk has become read-only: SQLite may make no files beside the database."""
+    source = Path(sqlite_with_tables.removeprefix("sqlite:///"))
+    source.with_name(f"{source.name}-wal").mkdir()
+    target = tmp_path / "copy.db"
+    with pytest.raises(errors.DatabaseUnreachable, match="read-only") as told:
+        copy_database(source, target, lambda done, total: None)
+    assert told.value.message.startswith(f"{source}: ")
+    assert not list(tmp_path.glob("copy.db*"))
+    with pytest.raises(errors.DatabaseUnreachable, match="its folder, too"):
+        await open_it(yiku_home, source)
 
 
 async def open_it(home: Path, path: Path) -> None:

@@ -8,9 +8,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.fixtures.mcp import CLOCK, everything, old_program, process, program, serving_tools
@@ -24,10 +26,12 @@ from yiku.store.database import Tx, open_database
 from yiku.store.every_table import metadata
 from yiku.store.vault import Vault
 from yiku.tools.mcp import program as programs
+from yiku.tools.mcp.allowed import Allowed
 from yiku.tools.mcp.connect import Limits
 from yiku.tools.mcp.pool import Pool
 from yiku.tools.mcp.program import Tail
 from yiku.tools.mcp.servers import McpServers
+from yiku.tools.outside import Address
 
 QUICK = Limits(timeout_s=30, max_bytes=200_000)
 
@@ -234,6 +238,44 @@ async def test_a_server_that_is_not_there_is_kept_with_the_problem(
         LOCAL_ACTOR, "leaving", Stdio(command="sh", args=("-c", "echo wrong key >&2; exit 1"))
     )
     assert "it wrote: wrong key" in str(leaving.problem)
+
+
+@pytest.mark.parametrize("kind", ["sse", "http"])
+async def test_a_private_address_is_reached_only_where_the_setting_says_so(
+    database_url: str, tmp_path: Path, kind: str
+) -> None:
+    private = replace(QUICK, private=False)
+    async with serving_tools(kind) as there, opened(database_url, tmp_path, private) as servers:
+        for n, host in enumerate(("127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]")):
+            one = replace(there, url=there.url.replace("127.0.0.1", host))
+            server = await servers.create(LOCAL_ACTOR, f"one {n}", one)
+            assert "only public ones are reached. (YIKU_MCP_PRIVATE)" in str(server.problem), host
+
+
+async def test_the_address_that_was_looked_at_is_the_one_that_is_reached() -> None:
+    heads: list[bytes] = []
+
+    async def told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    asked: list[Address] = []
+
+    def first(address: Address) -> bool:
+        asked.append(address)
+        return True
+
+    async with (
+        await asyncio.start_server(told, "127.0.0.1", 0) as server,
+        httpx2.AsyncClient(transport=Allowed(first)) as client,
+    ):
+        port = server.sockets[0].getsockname()[1]
+        answer = await client.get(f"http://2130706433:{port}/mcp?a=1")
+    assert answer.status_code == 200
+    assert asked == [ip_address("127.0.0.1")]
+    assert heads[0].startswith(b"GET /mcp?a=1 ")
+    assert f"\r\nHost: 2130706433:{port}\r\n".lower().encode() in heads[0].lower()
 
 
 async def test_a_server_that_was_killed_is_found_again(servers: McpServers, free_port: int) -> None:

@@ -52,7 +52,7 @@ def test_the_next_times(expression: str, timezone: str, since: str, expected: li
     ("expression", "why"),
     [
         ("", "it has 0 fields"),
-        ("@daily", "it has 1 fields"),
+        ("@daily", "it has 1 field."),
         ("* * * * * *", "it has 6 fields"),
         ("60 * * * *", "Bad minute"),
         ("0 24 * * *", "Bad hour"),

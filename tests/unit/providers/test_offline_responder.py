@@ -146,6 +146,7 @@ def test_nothing_found_is_said() -> None:
     ("text", "name", "note"),
     [
         ("My name is Ann Lee.", "Ann Lee", "Their name is Ann Lee."),
+        ("我叫小明", "小明", "对方名叫小明。"),
         ("你好，我叫小明，很高兴认识你！", "小明", "对方名叫小明。"),
     ],
 )

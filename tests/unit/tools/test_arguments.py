@@ -57,6 +57,7 @@ def arguments(written: str) -> dict[str, Any]:
         ('{"query": "茶"}', {"query": "茶"}),
         ('{"query": "a\nb"}', {"query": "a\nb"}),
         ('{"query": "a", "limit": "5"}', {"query": "a", "limit": 5}),
+        ('{"query": "a", "limit": "5.0"}', {"query": "a", "limit": 5}),
         ('{"query": "a", "limit": 5.0}', {"query": "a", "limit": 5}),
         ('{"query": "a", "exact": "true"}', {"query": "a", "exact": True}),
         ('{"query": "a", "tags": "tea"}', {"query": "a", "tags": ["tea"]}),

@@ -20,7 +20,7 @@ from yiku.cli.change import confirm
 from yiku.cli.options import Asked, Group, combined, decoded
 from yiku.cli.running import with_memory
 from yiku.client.memory import MemoryClient
-from yiku.core.errors import BlockNotFound
+from yiku.core.errors import BlockNotFound, ToolNotFound
 from yiku.server.v1.wire_agents import AgentOut
 
 KINDS = {
@@ -150,6 +150,8 @@ def create(
 ) -> None:
     """Make an agent. Without --block it has an empty `human` and `persona`."""
     values = dict(blocks) or {"human": "", "persona": ""}
+    if not name.strip():
+        raise click.UsageError("The name is empty", click.get_current_context())
 
     async def work(memory: MemoryClient) -> AgentOut:
         if not again:
@@ -157,6 +159,11 @@ def create(
         made = await memory.agents.create(
             name, blocks=values, tools=tools, kind=kind, **as_v1(fields)
         )
+        try:
+            demand_tools(made, ask_before)
+        except ToolNotFound:  # which tools it has by its kind is known only now
+            await memory.agents.delete(made.id)
+            raise
         for tool in ask_before:
             await memory.agents.ask_before(made.id, tool)
         return await memory.agents.get(made.id) if ask_before else made
@@ -202,6 +209,10 @@ def update(
         name = changes.get("name")
         if name is not None and name != one.name and not again:
             await demand_free(memory.agents, name)
+        # Before anything is changed, so that nothing is changed by half.
+        for tool in add_tool:
+            await demand_tool(memory, tool)
+        demand_tools(one, (*remove_tool, *ask_before, *dont_ask_before), add_tool)
         if changes:
             await memory.agents.update(one.id, **changes)
         for label, value in blocks:
@@ -217,6 +228,21 @@ def update(
         return await memory.agents.get(one.id)
 
     tell(asked, with_memory(asked, work), done="changed")
+
+
+async def demand_tool(memory: MemoryClient, name: str) -> None:
+    """Raises: ToolNotFound where there is none of this name."""
+    if (await memory.tools.get(name)).name != name:
+        raise ToolNotFound(f"There is no tool {name!r}; `yiku tool list` shows them.")
+
+
+def demand_tools(one: AgentOut, names: Sequence[str], added: Sequence[str] = ()) -> None:
+    """Raises: ToolNotFound where an agent hasn't a tool of them, nor is given it."""
+    has = [tool.name for tool in one.tools]
+    for name in names:
+        if name not in (*has, *added):
+            there = ", ".join(has) or "none"
+            raise ToolNotFound(f"{one.name!r} has no tool {name!r}; its tools: {there}.")
 
 
 @agent.command()

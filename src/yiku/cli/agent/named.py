@@ -39,7 +39,7 @@ async def named_agent(agents: AgentClient, name: str) -> AgentOut:
     right = (
         f"is it {near[0]!r} ({there[near[0]]})?"
         if near
-        else "`yiku agent list` shows those there are"
+        else "`yiku agent list` shows those there are, `yiku agent create` makes one"
     )
     raise AgentNotFound(f"There is no agent {name!r}; {right}")
 

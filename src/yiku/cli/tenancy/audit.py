@@ -66,5 +66,5 @@ def audit(
         ]
         for one in found.events
     )
-    output.print_table(["at", "act", "of", "by", "facts"], rows, whole=("act", "at"))
+    output.print_table(["at", "act", "of", "by", "facts"], rows, whole=("act", "at", "of", "by"))
     more(found.next, "--before")

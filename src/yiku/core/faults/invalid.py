@@ -1,10 +1,11 @@
 """What was asked can't be done as asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from yiku.core.faults.base import YikuError
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -19,6 +20,18 @@ def checked(field: str, test: Callable[[], T]) -> T:
     except Invalid as error:
         error.facts["field"] = field
         raise
+
+
+def checked_each(field: str, given: Iterable[S], test: Callable[[S], T]) -> list[T]:
+    """What `test` returns of each. Raises: what `test` raises, with the one it is about."""
+    found: list[T] = []
+    for n, one in enumerate(given):
+        try:
+            found.append(test(one))
+        except Invalid as error:
+            error.facts["within"] = (field, n)
+            raise
+    return found
 
 
 class InvalidText(Invalid):

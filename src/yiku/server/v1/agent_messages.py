@@ -34,6 +34,7 @@ from yiku.server.v1.translate_messages import PLAIN, form_of, messages_out
 from yiku.server.v1.translate_runs import run_out, stop_reason_out, usage_out
 from yiku.server.v1.translate_sent import (
     answers_calls,
+    as_asked,
     form_in,
     incoming_in,
     message_filter,
@@ -164,7 +165,7 @@ async def list_messages(
         agents.get(tx, AgentId(agent_id))
         return listed(tx, wanted, page, form)
 
-    return answers(await app.database.read(actor, unit))
+    return answers(as_asked(await app.database.read(actor, unit), query))
 
 
 @router.post("/v1/agents/{agent_id}/messages/cancel", response_model=dict[str, str])

@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from yiku.agents import make, try_tool
 from yiku.core.agent import AgentState
-from yiku.core.errors import ToolNotFound
+from yiku.core.errors import InvalidTool, ToolNotFound
 from yiku.core.ids import AgentId, ToolId
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire, wire_agents, wire_tools
 from yiku.server.v1.about import told
 from yiku.server.v1.listing import answers, part
 from yiku.server.v1.routing import Routes
-from yiku.server.v1.translate_tools import tool_out, tried_out
+from yiku.server.v1.translate_tools import not_tried_out, tool_out, tried_out
 from yiku.store import agents
 from yiku.store.database import Tx
 
@@ -83,5 +83,10 @@ async def run(
 ) -> Response:
     """Call a tool as the agent would: with its memory, and its secrets."""
     arguments = {} if body is None else body.args
-    tried = await try_tool.call(app.agents, actor, AgentId(agent_id), tool_name, arguments)
+    try:
+        tried = await try_tool.call(app.agents, actor, AgentId(agent_id), tool_name, arguments)
+    except InvalidTool as error:
+        if error.facts.get("field") != "args":
+            raise
+        return answer(not_tried_out(error))
     return answer(tried_out(tried))

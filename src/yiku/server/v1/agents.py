@@ -9,11 +9,13 @@ from starlette.responses import Response
 
 from yiku.agents import make, talk
 from yiku.core.agent import AgentFilter, AgentState
+from yiku.core.errors import AgentNotFound
 from yiku.core.ids import AgentId, new_id
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_agents as wire
 from yiku.server.v1.about import around, told, view_of, with_whose
 from yiku.server.v1.agent_pages import Answers, agent_page
+from yiku.server.v1.listing import or_anew
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.templates import made_of
 from yiku.server.v1.translate_agents import (
@@ -52,8 +54,11 @@ async def list_agents(
 ) -> Response:
     """The agents there are, a page of them."""
     wanted, part = agent_filter(query), part_of(query)
-    return await agent_page(
-        app, actor, kept, lambda tx: page_seqs(tx, wanted, part), relations_of(query)
+    relations = relations_of(query)
+    return await or_anew(
+        lambda p: agent_page(app, actor, kept, lambda tx: page_seqs(tx, wanted, p), relations),
+        part,
+        AgentNotFound,
     )
 
 

@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from yiku.core.agent import AgentFilter
 from yiku.core.block import Block
+from yiku.core.errors import BlockNotFound
 from yiku.core.ids import BlockId
 from yiku.memory import blocks
 from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire, wire_agents
 from yiku.server.v1.agent_pages import Answers, agent_page
-from yiku.server.v1.listing import answers
+from yiku.server.v1.listing import answers, or_anew
 from yiku.server.v1.routing import Routes
 from yiku.server.v1.translate import (
     block_content,
@@ -47,7 +48,12 @@ async def list_blocks(
     query: Annotated[wire.BlockQuery, Query()], app: Here, actor: Asks
 ) -> Response:
     """The blocks there are, a page of them."""
-    found = await blocks.listed(app.database, actor, block_filter(query), block_page(query))
+    wanted = block_filter(query)
+    found = await or_anew(
+        lambda part: blocks.listed(app.database, actor, wanted, part),
+        block_page(query),
+        BlockNotFound,
+    )
     return answers(map(block_out, found))
 
 

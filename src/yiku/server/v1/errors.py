@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from yiku.core.errors import (
     DimensionMismatch,
@@ -21,6 +21,8 @@ ONCE = {"X-Should-Retry": "false"}
 """It also tries all of 500 and above again. But what a run began with is stored: sent again by
 itself, it would be said twice. And what a provider refuses, it refuses the next time too; nor is a
 limit another one a second later."""
+OF_ONCE = ("run_id", "unsure")
+"""Facts of errors that may have left something behind."""
 LASTING = (ProviderRefused, ModelNotFound, DimensionMismatch, QuotaExceeded)
 
 
@@ -47,7 +49,7 @@ def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
         return body_of_problems([problem], name)
     if isinstance(field, str):
         problem = {
-            "loc": (error.facts.get("place", place), field),
+            "loc": (error.facts.get("place", place), *error.facts.get("within", ()), field),
             "msg": error.message,
             "type": name,
         }
@@ -60,10 +62,43 @@ def body_of_error(error: YikuError, place: str) -> dict[str, Any]:
 
 
 def headers_of_error(error: YikuError) -> dict[str, str]:
-    return ONCE if "run_id" in error.facts or isinstance(error, LASTING) else {}
+    lasts = isinstance(error, LASTING) or any(one in error.facts for one in OF_ONCE)
+    return ONCE if lasts else {}
 
 
-def body_of_problems(problems: Sequence[Any], name: str = "Invalid") -> dict[str, Any]:
-    """Of pydantic's problems; what was sent isn't repeated."""
-    detail = [{"loc": [*one["loc"]], "msg": one["msg"], "type": one["type"]} for one in problems]
-    return {"detail": detail, "error": name}
+def body_of_problems(
+    problems: Sequence[Any], name: str = "Invalid", *, sent: Any = None
+) -> dict[str, Any]:
+    """Of pydantic's problems; what was sent isn't repeated. `sent`: the request's JSON."""
+    found = [
+        {"loc": place_of(one, sent), "msg": one["msg"], "type": one["type"]} for one in problems
+    ]
+    return {"detail": [one for n, one in enumerate(found) if one not in found[:n]], "error": name}
+
+
+def place_of(problem: Any, sent: Any) -> list[str | int]:
+    """Where in the request the problem is. Where one of several forms may be sent, pydantic puts
+    the form's name into the place (`body.input.text`): that is not in what was sent, and left out.
+    """
+    first, *path = problem["loc"]
+    if first != "body" or not isinstance(sent, dict | list):
+        return [first, *path]
+    if problem["type"] == "missing":  # nor is that, but it is what was to be sent
+        return [first, *there(path[:-1], sent), path[-1]]
+    return [first, *there(path, sent)]
+
+
+def there(path: Sequence[str | int], sent: Any) -> list[str | int]:
+    """As much of `path` as leads through `sent`: a name that could be a form's or a field's is
+    whichever lets more of the path be followed."""
+    if not path:
+        return []
+    head, rest = path[0], path[1:]
+    if isinstance(head, int):
+        known = isinstance(sent, list) and head < len(cast("list[Any]", sent))
+        return [head, *there(rest, sent[head])] if known else []
+    left_out = there(rest, sent)
+    if not isinstance(sent, dict) or head not in sent:
+        return left_out
+    followed = [head, *there(rest, sent[head])]
+    return followed if len(followed) >= len(left_out) else left_out

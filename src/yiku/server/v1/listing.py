@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from yiku.core.agent import AgentPage
+from yiku.core.block import BlockPage
 from yiku.core.errors import NotFound
 from yiku.server.v1.wire import Page
 
 T = TypeVar("T")
+Bounded = TypeVar("Bounded", AgentPage, BlockPage)
 
 
 def answers(found: Iterable[BaseModel]) -> Response:
@@ -38,3 +42,14 @@ def part(
     if query.before is not None and query.after is None:
         return within[-query.limit :]
     return within[: query.limit]
+
+
+async def or_anew(
+    page_of: Callable[[Bounded], Awaitable[T]], part: Bounded, missing: type[NotFound]
+) -> T:
+    """A page; where what bounds it is gone, one from the beginning: clients that delete what they
+    list ask for the page after what they deleted last, and Letta's server answers so."""
+    try:
+        return await page_of(part)
+    except missing:
+        return await page_of(replace(part, after=None, before=None))

@@ -28,6 +28,7 @@ from yiku.server.v1.translate_messages import (
     roles_of,
 )
 from yiku.server.v1.translate_sent import (
+    as_asked,
     conversation_in,
     message_page,
     searched_conversation,
@@ -76,7 +77,8 @@ async def list_messages(
         conversation_id=conversation, all_conversations=query.conversation_id is None
     )
     page = message_page(query)
-    return answers(await app.database.read(actor, lambda tx: listed(tx, wanted, page, form)))
+    found = await app.database.read(actor, lambda tx: listed(tx, wanted, page, form))
+    return answers(as_asked(found, query))
 
 
 @router.get("/v1/messages/{message_id}", response_model=list[wire_messages.AnyMessageOut])

@@ -15,6 +15,7 @@ from yiku.server.memory import Asks, Here, answer
 from yiku.server.v1 import wire_tools as wire
 from yiku.server.v1.listing import answers
 from yiku.server.v1.routing import Routes
+from yiku.server.v1.translate import given
 from yiku.server.v1.translate_tools import (
     count_filter,
     hit_out,
@@ -32,6 +33,11 @@ from yiku.tools.registry import reason, shown
 
 router = Routes("tools")
 
+SETTINGS = frozenset(
+    {"tags", "pip_requirements", "npm_requirements", "return_char_limit"}
+    | {"default_requires_approval", "enable_parallel_execution", "metadata"}
+)
+
 
 @router.post("/v1/tools/", response_model=wire.ToolOut)
 async def create(body: wire.ToolIn, app: Here, actor: Asks) -> Response:
@@ -41,8 +47,10 @@ async def create(body: wire.ToolIn, app: Here, actor: Asks) -> Response:
 
 @router.put("/v1/tools/", response_model=wire.ToolOut)
 async def upsert(body: wire.ToolIn, app: Here, actor: Asks) -> Response:
-    """Create a tool, or put it in the place of the one of its name."""
-    return answer(tool_out(await app.tools.upsert(actor, tool_draft(body))))
+    """Create a tool, or put it in the place of the one of its name; what isn't said of tags,
+    approval, limits and requirements stays."""
+    made = await app.tools.upsert(actor, tool_draft(body), unsaid=SETTINGS - given(body).keys())
+    return answer(tool_out(made))
 
 
 @router.get("/v1/tools/", response_model=list[wire.ToolOut])

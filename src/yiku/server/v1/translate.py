@@ -19,7 +19,8 @@ def given(form: wire.In) -> dict[str, Any]:
 
 def block_content(form: wire.BlockIn) -> BlockContent:
     """Raises: BlockTooLong."""
-    return BlockContent(**given(form))
+    said = given(form)
+    return BlockContent(**{name: value for name, value in said.items() if name in EDITABLE})
 
 
 def block_out(one: Block) -> wire.BlockOut:

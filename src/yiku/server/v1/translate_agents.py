@@ -10,7 +10,7 @@ from yiku.agents.make import Attachments, NewAgent
 from yiku.agents.transfer.templates import Filling
 from yiku.context.budget import ContextWindowOverview
 from yiku.core.agent import Agent, AgentFilter, AgentKind, AgentPage, AgentState, Compaction
-from yiku.core.errors import Invalid
+from yiku.core.errors import Invalid, checked_each
 from yiku.core.ids import AgentId, BlockId, FolderId, MessageId, ToolId
 from yiku.core.message import Message
 from yiku.core.run import StopReason
@@ -98,7 +98,8 @@ def said_of(form: wire.AgentFields) -> dict[str, Any]:
     if form.response_format is not None:
         said["response_format"] = form.response_format.model_dump(exclude_none=True)
     if form.tool_rules is not None:
-        said["tool_rules"] = tuple(rule_of(one) for one in form.tool_rules)
+        rules = [rule_of(one) for one in form.tool_rules]
+        said["tool_rules"] = tuple(one for n, one in enumerate(rules) if one not in rules[:n])
     if form.identity_ids is not None:
         said["identity_ids"] = tuple(dict.fromkeys(form.identity_ids))
     secrets = form.tool_exec_environment_variables if form.secrets is None else form.secrets
@@ -136,7 +137,7 @@ def new_agent(form: wire.AgentIn) -> NewAgent:
     said["model_settings"] = older_settings(form) | settings_of(form.model_settings)
     return NewAgent(
         given=said,
-        blocks=tuple(block_content(one) for one in form.memory_blocks or ()),
+        blocks=tuple(checked_each("memory_blocks", form.memory_blocks or (), block_content)),
         block_ids=ids(form.block_ids, BlockId) or (),
         tool_ids=ids(form.tool_ids, ToolId) or (),
         tools=tuple(dict.fromkeys((*(form.tools or ()), *multi))),

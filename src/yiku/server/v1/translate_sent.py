@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from yiku.core.errors import Invalid, NothingToApprove
 from yiku.core.ids import AgentId, ConversationId, MessageId
@@ -31,6 +31,9 @@ from yiku.server.v1 import wire_sent as wire
 from yiku.server.v1.translate_messages import Form, said_by
 from yiku.server.v1.translate_runs import conversation_named, moment_in
 from yiku.server.v1.wire import Page
+
+T = TypeVar("T")
+Listing = Page | wire.ToldQuery | wire.MessageQuery | wire.EveryMessageQuery
 
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
 
@@ -208,13 +211,23 @@ def searched_conversation(body: wire.MessageSearchIn) -> ConversationId | None:
     return ConversationId(agent_id)
 
 
-def message_page(query: Page | wire.EveryMessageQuery) -> MessagePage:
+def message_page(query: Listing) -> MessagePage:
+    """Without an order: as the messages were said, and without a bound those at the end, which are
+    taken from there (`as_asked` turns them round)."""
     return MessagePage(
         limit=query.limit,
         after=None if query.after is None else MessageId(query.after),
         before=None if query.before is None else MessageId(query.before),
-        newest_first=query.order == "desc",
+        newest_first=query.order == "desc" or at_the_end(query),
     )
+
+
+def at_the_end(query: Listing) -> bool:
+    return query.order is None and query.after is None and query.before is None
+
+
+def as_asked(told: list[T], query: Listing) -> list[T]:
+    return told[::-1] if at_the_end(query) else told
 
 
 def times_in(body: wire.MessageSearchIn) -> tuple[datetime | None, datetime | None]:

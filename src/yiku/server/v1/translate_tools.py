@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from yiku.agents.try_tool import Tried
-from yiku.core.errors import Invalid
+from yiku.core.errors import Invalid, InvalidTool
 from yiku.core.ids import ToolId
 from yiku.core.tool import (
     Ran,
@@ -170,6 +170,13 @@ def result_out(ran: Ran) -> wire.ResultOut:
         func_return=ran.outcome.value if isinstance(ran.outcome, Returned) else reason(ran),
         stdout=lines(ran.stdout),
         stderr=lines(ran.stderr),
+    )
+
+
+def not_tried_out(error: InvalidTool) -> wire.ResultOut:
+    """A call that the tool can't take, which v1 has no error for: it ends like one that fails."""
+    return wire.ResultOut.model_construct(
+        status="error", func_return=None, stdout=[], stderr=[error.message]
     )
 
 

@@ -89,6 +89,13 @@ class ErrorOut(Out):
     resets_at: str | None = Field(default=None, description="and when it begins anew.")
 
 
+SaidOfIt = Field(
+    default=None,
+    exclude=True,
+    description="Without effect: what was answered of a block may be sent as a new one.",
+)
+
+
 class BlockIn(In):
     """A block to create."""
 
@@ -114,6 +121,9 @@ class BlockIn(In):
     project_id: str | None = None
     preserve_on_migration: bool | None = None
     hidden: bool | None = None
+    id: str | None = SaidOfIt
+    created_by_id: str | None = SaidOfIt
+    last_updated_by_id: str | None = SaidOfIt
 
 
 class BlockPatch(In):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from yiku.server.v1.wire import In, Page
+from yiku.server.v1.wire import Cursors, In
 from yiku.server.v1.wire_messages import MessageType
 from yiku.server.v1.wire_models import Compaction
 
@@ -240,18 +240,32 @@ class SummarizeIn(In):
     )
 
 
-class ToldQuery(Page, Telling):
-    """Which messages of a conversation are listed, and how they are told of."""
-
+class ToldPart(Cursors, Telling):
     limit: int = Field(default=100, ge=1, le=10_000)
-    order: Literal["asc", "desc"] = "desc"
+    order_by: Literal["created_at"] = "created_at"
     group_id: str | None = None
     include_err: bool | None = Field(default=None, description="Without effect.")
 
 
-class MessageQuery(ToldQuery):
-    """Which messages of an agent are listed."""
+class ToldQuery(ToldPart):
+    """Which messages of a conversation are listed, and how they are told of."""
 
+    order: Literal["asc", "desc"] = "desc"
+
+
+SaidOrder = Annotated[
+    Literal["asc", "desc"] | None,
+    Field(
+        description="asc: the oldest first, desc: the newest first. Without it the newest are "
+        "told, the oldest of them first; `after` then means said later, `before` said earlier."
+    ),
+]
+
+
+class MessageQuery(ToldPart):
+    """Which messages of an agent are listed, and how they are told of."""
+
+    order: SaidOrder = None
     conversation_id: str | None = Field(
         default=None, description="Null, `default` or the agent's id: its own conversation."
     )
@@ -263,7 +277,7 @@ class EveryMessageQuery(In):
     limit: int = Field(default=100, ge=1, le=10_000)
     after: str | None = None
     before: str | None = None
-    order: Literal["asc", "desc"] = "desc"
+    order: SaidOrder = None
     conversation_id: str | None = None
     include_return_message_types: list[MessageType] | None = None
 

@@ -25,6 +25,8 @@ class Limits:
     """Of one message."""
     idle_s: float = 600.0
     """After this time without a call a session is closed."""
+    private: bool = True
+    """Whether addresses of this machine and its network are reached."""
 
 
 class TooLarge(Exception):
@@ -100,6 +102,8 @@ def http_client(
     when a stream of events is over."""
     import httpx2
 
+    from yiku.tools.mcp.allowed import Allowed
+
     async def bound(response: httpx2.Response) -> None:
         events = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = bounded(response.stream, limits.max_bytes, events, tail)
@@ -109,7 +113,12 @@ def http_client(
     # A stream of events is open while nothing happens; calls have time-outs of their own.
     timeout = httpx2.Timeout(limits.timeout_s, read=None)
     headers = headers_of(connection)
-    return httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks={"response": [bound]})
+    return httpx2.AsyncClient(
+        headers=headers,
+        timeout=timeout,
+        event_hooks={"response": [bound]},
+        transport=None if limits.private else Allowed(),
+    )
 
 
 def headers_of(connection: Remote) -> dict[str, str]:
