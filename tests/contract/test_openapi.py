@@ -149,11 +149,15 @@ def short_streams() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(
-    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, short_streams: None
+    tmp_path_factory: pytest.TempPathFactory,
+    model_cache: Path,
+    gloss_cache: Path,
+    short_streams: None,
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("described")
     (folder / "models").mkdir()
     (folder / "models/cache").symlink_to(model_cache, target_is_directory=True)
+    (folder / "cache").symlink_to(gloss_cache, target_is_directory=True)
     up: Future[str] = Future()
     down = threading.Event()
 

@@ -75,8 +75,7 @@ def page(tx: Tx, part: BatchPage) -> list[Batch]:
 
     seqs = paging.seqs(tx, select(batch.c.seq).where(own(tx)), Order(batch.c.seq), part, place)
     rows = tx.connection.execute(select(batch).where(batch.c.seq.in_(seqs))).mappings()
-    there = {one.seq: one for one in map(of_row, rows)}
-    return [there[seq] for seq in seqs if seq in there]
+    return paging.in_order(seqs, map(of_row, rows))
 
 
 def of_batch(tx: Tx, batch_id: BatchId) -> ColumnElement[bool]:

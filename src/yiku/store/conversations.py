@@ -188,8 +188,7 @@ def page(tx: Tx, wanted: ConversationFilter, part: ConversationPage) -> list[Con
 
     query = select(conversation.c.seq).where(*own(tx), *conditions(wanted))
     seqs = paging.seqs(tx, query, Order(conversation.c.seq, by), part, place)
-    there = {row[0]: row for row in _BY_SEQS.rows(tx.connection, seqs=seqs)} if seqs else {}
-    return [of_row(there[seq]) for seq in seqs if seq in there]
+    return paging.in_order(seqs, map(of_row, _BY_SEQS.rows(tx.connection, seqs=seqs)))
 
 
 def last_seq(tx: Tx, agent_id: AgentId) -> int:

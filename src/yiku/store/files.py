@@ -71,8 +71,7 @@ def page(tx: Tx, folder_id: FolderId, part: Part) -> list[File]:
 
     seqs = paging.seqs(tx, query, Order(file.c.seq), part, place)
     rows = tx.connection.execute(select(*COLUMNS).where(file.c.seq.in_(seqs)))
-    there = {one.seq: one for one in (of_values(tuple(row)) for row in rows)}
-    return [there[seq] for seq in seqs if seq in there]
+    return paging.in_order(seqs, (of_values(tuple(row)) for row in rows))
 
 
 def named(tx: Tx, folder_id: FolderId, name: str) -> File | None:

@@ -78,8 +78,7 @@ def page(tx: Tx, part: Part, name: str | None = None) -> list[Folder]:
 
     seqs = paging.seqs(tx, query, Order(folder.c.seq), part, place)
     rows = tx.connection.execute(select(*COLUMNS).where(folder.c.seq.in_(seqs)))
-    there = {one.seq: one for one in (of_values(tuple(row)) for row in rows)}
-    return [there[seq] for seq in seqs if seq in there]
+    return paging.in_order(seqs, (of_values(tuple(row)) for row in rows))
 
 
 def count(tx: Tx) -> int:
@@ -202,4 +201,4 @@ def holders_page(tx: Tx, folder_id: str, part: Part) -> list[AgentId]:
     seqs = paging.seqs(tx, query, Order(agent.c.seq), part, place)
     rows = tx.connection.execute(select(agent.c.seq, agent.c.id).where(agent.c.seq.in_(seqs)))
     there = {int(seq): AgentId(agent_id) for seq, agent_id in rows}
-    return [there[seq] for seq in seqs]
+    return [there[seq] for seq in seqs if seq in there]

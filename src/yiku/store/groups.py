@@ -202,8 +202,7 @@ def page(tx: Tx, wanted: GroupFilter, part: GroupPage) -> list[Group]:
     query = select(agent_group.c.seq).where(ours(tx), *conditions(wanted))
     seqs = paging.seqs(tx, query, Order(agent_group.c.seq), part, place)
     rows = tx.connection.execute(select(agent_group).where(agent_group.c.seq.in_(seqs)))
-    found = {one.seq: one for one in map(of_row, rows)}
-    return [found[seq] for seq in seqs]
+    return paging.in_order(seqs, map(of_row, rows))
 
 
 def count(tx: Tx) -> int:

@@ -188,8 +188,7 @@ def page(tx: Tx, wanted: IdentityFilter, part: IdentityPage) -> list[Identity]:
     query = select(identity.c.seq).where(ours(tx), *conditions(wanted))
     seqs = paging.seqs(tx, query, Order(identity.c.seq), part, place)
     rows = tx.connection.execute(select(identity).where(identity.c.seq.in_(seqs)))
-    found = {one.seq: one for one in map(of_row, rows)}
-    return [found[seq] for seq in seqs]
+    return paging.in_order(seqs, map(of_row, rows))
 
 
 def count(tx: Tx) -> int:

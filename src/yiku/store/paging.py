@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Select, and_, or_
 
@@ -12,6 +12,16 @@ from yiku.store.database import Tx
 
 Place = tuple[Any, int]
 """Where a row stands: its value of the order's column, and its `seq`."""
+
+
+class Numbered(Protocol):
+    """As a noun that has a row."""
+
+    @property
+    def seq(self) -> int: ...
+
+
+Noun = TypeVar("Noun", bound=Numbered)
 
 
 class Part(Protocol):
@@ -78,3 +88,9 @@ def seqs(
     ordered = query.order_by(*order.clauses(descending=descending, back=turned))
     found = list(tx.connection.execute(ordered.limit(part.limit)).scalars())
     return found[::-1] if turned else found
+
+
+def in_order(seqs: Sequence[int], found: Iterable[Noun]) -> list[Noun]:
+    """What was found of `seqs`, in their order: a row may be gone since its number was read."""
+    there = {one.seq: one for one in found}
+    return [there[seq] for seq in seqs if seq in there]

@@ -269,8 +269,7 @@ def page(tx: Tx, wanted: RunFilter, part: RunPage) -> list[Run]:
         return None, get(tx, RunId(run_id)).seq
 
     seqs = paging.seqs(tx, query, Order(run.c.seq), part, place_of)
-    there = {row[0]: row for row in _BY_SEQS.rows(tx.connection, seqs=seqs)}
-    return [of_row(there[seq]) for seq in seqs if seq in there]
+    return paging.in_order(seqs, map(of_row, _BY_SEQS.rows(tx.connection, seqs=seqs)))
 
 
 def conditions(tx: Tx, wanted: RunFilter) -> list[ColumnElement[bool]]:

@@ -121,8 +121,7 @@ def page(tx: Tx, wanted: StepFilter, part: StepPage) -> list[Step]:
         return None, get(tx, StepId(step_id)).seq
 
     seqs = paging.seqs(tx, query, Order(step.c.seq), part, place_of)
-    there = {row[0]: row for row in _BY_SEQS.rows(tx.connection, seqs=seqs)}
-    return [of_row(there[seq]) for seq in seqs if seq in there]
+    return paging.in_order(seqs, map(of_row, _BY_SEQS.rows(tx.connection, seqs=seqs)))
 
 
 def conditions(tx: Tx, wanted: StepFilter) -> list[ColumnElement[bool]]:
