@@ -31,6 +31,7 @@ from yiku.core.tool import (
     ToolPage,
     ToolType,
 )
+from yiku.memory.aside import aside
 from yiku.memory.text import tokens
 from yiku.store import tools
 from yiku.store.database import Database, Tx, demand, now_utc
@@ -74,7 +75,7 @@ class Toolbox:
 
     async def create(self, actor: Actor, draft: ToolDraft) -> Tool:
         """Raises: InvalidTool, ToolExists."""
-        told = drafts.check(draft)
+        told = await checked(draft)
 
         def unit(tx: Tx) -> Tool:
             made = new_tool(tx.actor, tx.now, draft, told)
@@ -86,7 +87,7 @@ class Toolbox:
     async def upsert(self, actor: Actor, draft: ToolDraft, *, unsaid: Collection[str] = ()) -> Tool:
         """Create it, or put it in the place of the tool of its name, whose settings stay that are
         `unsaid`. Raises: InvalidTool."""
-        told = drafts.check(draft)
+        told = await checked(draft)
 
         def unit(tx: Tx) -> Tool:
             there = tools.find(tx, told.name)
@@ -211,7 +212,7 @@ class Toolbox:
         environment: Mapping[str, str] | None = None,
     ) -> tuple[Tool, Ran]:
         """Call what would be a tool, and isn't stored. Raises: as `create` and `run`."""
-        one = new_tool(actor, now_utc(), draft, drafts.check(draft))
+        one = new_tool(actor, now_utc(), draft, await checked(draft))
         return one, await self.run(actor, one, arguments, environment)
 
 
@@ -270,6 +271,11 @@ def shown_to_code(state: AgentState) -> dict[str, Any]:
         "tools": [one.name for one in state.tools],
         "blocks": blocks,
     }
+
+
+async def checked(draft: ToolDraft) -> drafts.Told:
+    """Raises: InvalidTool."""
+    return await aside([draft.source_code or ""], lambda: drafts.check(draft))
 
 
 def new_tool(actor: Actor, now: datetime, draft: ToolDraft, told: drafts.Told) -> Tool:

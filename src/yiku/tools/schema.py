@@ -13,7 +13,8 @@ from yiku.tools import docstring
 
 Schema = dict[str, Any]
 
-MAX_SOURCE = 1_000_000
+MAX_SOURCE = 250_000
+"""Characters; reading so many takes half a second at worst."""
 AGENT = "agent_state"
 """The parameter that the server fills, as in Letta: models aren't told of it."""
 PLAIN: Mapping[str, Schema] = {
